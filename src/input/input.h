@@ -1,0 +1,90 @@
+/* Images in, batches out. */
+#ifndef SPN_INPUT_INPUT_H
+#define SPN_INPUT_INPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef enum { SPN_SPLIT_TRAIN, SPN_SPLIT_HOLDOUT, SPN_SPLIT_TEST } spn_split;
+typedef enum { SPN_RESIZE_BILINEAR, SPN_RESIZE_BICUBIC } spn_resize;
+
+typedef struct {
+  const char *kind;      /* "auto", "idx", "cifar10", "cifar100", "folder" */
+  const char *path;      /* a folder: idx files; CIFAR .bin files; or train/ and test|val/ with class folders below */
+  double holdout;        /* share of the training images held out for choosing, 0..0.9 */
+  double max_bad;        /* largest tolerated share of unreadable images */
+  size_t max_train;      /* use at most so many training images (0 = all), chosen at random by seed, classes in proportion */
+  size_t max_test;       /* likewise for the test images */
+  uint64_t seed;
+} spn_dataset_options;
+
+typedef struct spn_dataset spn_dataset;
+
+/* Opens and indexes; images of folders are decoded later, those of idx and CIFAR files are kept in memory as 8 bit.
+ * Decoded folder images that are small (every one at most 64x64, set at most 1 GiB) are kept in memory too. */
+spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **out, spn_err *err);
+void spn_dataset_close(spn_dataset *set);
+size_t spn_dataset_count(const spn_dataset *set, spn_split split);
+int spn_dataset_classes(const spn_dataset *set);
+const char *spn_dataset_class_name(const spn_dataset *set, int label);
+const char *spn_dataset_kind(const spn_dataset *set); /* what auto found */
+/* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */
+size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size);
+
+typedef enum {
+  SPN_AUGMENT_NONE,      /* evaluation: resize, centre crop */
+  SPN_AUGMENT_CROP,      /* pad and crop, flip (CIFAR): pad by `pad` pixels of zeros after normalisation */
+  SPN_AUGMENT_INCEPTION  /* random area and aspect crop, flip */
+} spn_augment;
+
+typedef struct {
+  int size;              /* output height and width */
+  int channels;          /* 3 or 1; a grey image is repeated for 3 */
+  spn_augment augment;
+  int pad;               /* CROP: pixels, counted at output size */
+  int flip;              /* mirror half the images left-right (train only) */
+  double min_area;       /* INCEPTION: 0.08 */
+  double eval_crop;      /* NONE: fraction of the resized short side kept: 0.875; 1 = none */
+  spn_resize resize;
+  float mean[3], std[3]; /* of pixels in 0..1 */
+  uint64_t seed;
+} spn_transform;
+
+/* One image (H,W,3) 8 bit RGB into out (size,size,channels) float, a pure function of (seed, epoch, sample). */
+void spn_transform_apply(const spn_transform *t, const unsigned char *rgb, int h, int w, uint64_t epoch,
+                         uint64_t sample, float *out);
+
+/* A loader yields batches in order; decoding and augmentation run in `threads` worker threads that stay at most
+ * `prefetch` batches ahead. Training order is a permutation that is a function of (seed, epoch); evaluation order is
+ * that of the set. What it yields does not depend on the number of threads. */
+typedef struct spn_loader spn_loader;
+typedef struct {
+  spn_dataset *set;
+  spn_split split;
+  spn_transform transform;
+  int batch;
+  int shuffle;           /* also: drop the last incomplete batch */
+  int threads, prefetch;
+  uint64_t seed;
+  uint64_t first_batch;  /* global batch number to start from: a resumed run passes its step */
+} spn_loader_options;
+typedef struct {
+  const float *images;   /* (batch,size,size,channels); valid until the next call */
+  const int32_t *labels; /* (batch) */
+  int count;             /* valid images; below batch only in the last batch of an evaluation (the rest is zeros) */
+  uint64_t epoch;
+} spn_batch;
+
+spn_status spn_loader_open(const spn_loader_options *options, spn_loader **out, spn_err *err);
+/* Training: endless, epoch after epoch. Evaluation (shuffle 0): *end is set and out left alone after the last batch.
+ * An unreadable image is counted, and another of the same split takes its place in training; in evaluation it is left out of
+ * count (images and labels are packed to the front). Beyond max_bad: SPN_EINPUT with the list. */
+spn_status spn_loader_next(spn_loader *loader, spn_batch *out, int *end, spn_err *err);
+void spn_loader_close(spn_loader *loader);
+size_t spn_loader_batches(const spn_loader *loader); /* per epoch */
+/* Rewinds an evaluation loader. */
+void spn_loader_rewind(spn_loader *loader);
+
+#endif

@@ -1,0 +1,63 @@
+/* One concrete network: the type every part of spnas exchanges. Search methods produce it; evaluators, the trainer and
+ * the exporters take it. Plain data: copy it by assignment. */
+#ifndef SPN_MODEL_ARCH_H
+#define SPN_MODEL_ARCH_H
+
+#include <stddef.h>
+
+#include "core/status.h"
+#include "kernels.h"
+
+enum { SPN_MAX_BLOCKS = 128 };
+
+typedef enum { SPN_PAD_SAME, SPN_PAD_SYMMETRIC } spn_padding; /* TF SAME, or k/2 on every side */
+
+/* One block. expand 1: depthwise-separable (no expansion convolution). skipped: the layer is the identity and is kept
+ * only so that a network still lines up with the layers of its space (for latency and decisions); it computes nothing. */
+typedef struct {
+  int in, out;   /* channels */
+  int kernel;    /* 3, 5, 7 */
+  int stride;    /* 1, 2 */
+  int expand;    /* expansion ratio >= 1; expanded channels = in * expand */
+  double se;     /* squeeze ratio of the block's *input* channels, 0 = none; squeeze = max(1, (int)(in*se)) */
+  int residual;  /* y = x + block(x); needs stride 1 and in == out */
+  int skipped;
+} spn_block;
+
+typedef struct {
+  char name[64];
+  int input_size, input_channels, classes;
+  int stem_channels, stem_kernel, stem_stride;
+  int head_channels; /* 1x1 convolution before the pool; 0 = none */
+  int blocks;
+  spn_block block[SPN_MAX_BLOCKS];
+  spn_act activation;
+  spn_padding padding;
+  double bn_momentum, bn_eps; /* running = momentum*running + (1-momentum)*batch */
+  double dropout;
+} spn_arch;
+
+/* Zeros before and after one spatial axis of size n for kernel k and stride s, and the output size. */
+typedef struct { int before, after, out; } spn_pad;
+spn_pad spn_pad_axis(spn_padding padding, int n, int k, int s);
+
+int spn_block_expanded(const spn_block *b); /* in * expand */
+int spn_block_squeeze(const spn_block *b);  /* SE squeeze channels, 0 without SE */
+
+/* Parameters (BN gamma and beta counted, running statistics not) and multiply-accumulates of one image (convolutions,
+ * SE layers and the classifier; spec section 8). Skipped blocks count nothing. */
+typedef struct { long long params, macs; } spn_counts;
+spn_counts spn_arch_counts(const spn_arch *arch);
+spn_counts spn_block_counts(const spn_arch *arch, const spn_block *b, int in_size, int *out_size);
+
+/* Equal as computed networks: skipped blocks and names are ignored. */
+int spn_arch_equal(const spn_arch *a, const spn_arch *b);
+/* Checks channels that chain, legal kernels and strides, residuals that fit. */
+spn_status spn_arch_check(const spn_arch *arch, spn_err *err);
+
+/* JSON: the arch.json a run writes. See data/networks for examples. `choices` etc. beside it are ignored here. */
+spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err);
+/* Text of the arch as a JSON object (malloc'd; the caller frees). */
+char *spn_arch_to_json(const spn_arch *arch);
+
+#endif
