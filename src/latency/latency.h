@@ -1,0 +1,47 @@
+/* What a network costs: milliseconds from tables measured on a phone, or FLOPs, or MACs. Additive over layers:
+ * R = rest + sum of R_l (spec section 4). */
+#ifndef SPN_LATENCY_LATENCY_H
+#define SPN_LATENCY_LATENCY_H
+
+#include "core/status.h"
+#include "model/space.h"
+
+typedef struct {
+  double cost[SPN_MAX_OPTIONS][SPN_MAX_OPTIONS][SPN_MAX_OPTIONS]; /* [kernel][expand][se] */
+  double skip;
+} spn_layer_cost;
+
+typedef struct {
+  char name[64];    /* "pixel1-singlepath", "flops", "macs" */
+  char unit[16];    /* "ms", "MFLOPs", "MMACs" */
+  char source[192]; /* where the figures come from */
+  double rest;      /* stem, head, fixed layers, classifier */
+  int layers;
+  int modelled_se;  /* SE terms are an estimate, not measured: say so wherever the figure is shown */
+  spn_layer_cost layer[SPN_MAX_LAYERS];
+} spn_cost;
+
+/* name: a table of data/latency (by name or path), or "flops" / "macs", computed from the space itself. */
+spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err);
+
+/* Exact table sum of one network, in a fixed order of additions. */
+double spn_cost_of(const spn_cost *cost, const spn_choice *choice);
+double spn_cost_layer(const spn_cost *cost, int layer, const spn_choice *choice);
+
+/* The differentiable form: multilinear in the nested indicators, each in [0,1]. With hard indicators it equals
+ * spn_cost_of to the last bit. An option's weight is the product over nested indicators: options 0,1,2 have weights
+ * 1-d1, d1(1-d2), d1 d2; R_l = keep * sum of weights * cost + (1-keep) * skip. Tied layers use the diagonal only. */
+typedef struct {
+  double keep;                      /* 1 where the layer is not skippable */
+  double kernel[SPN_MAX_OPTIONS];   /* [i]: indicator that option i+1 is reached, given option i; kernels-1 of them */
+  double expand[SPN_MAX_OPTIONS];   /* unused in tied layers */
+  double se[SPN_MAX_OPTIONS];
+} spn_layer_gates;
+/* Cost of one layer and, when grad is not NULL, its derivative with respect to every gate. */
+double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int layer, const spn_layer_gates *gates,
+                           spn_layer_gates *grad);
+
+/* Cheapest and dearest network. */
+void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, double *max);
+
+#endif
