@@ -1,0 +1,33 @@
+/* All settings of a run. Fields are section_key, from settings.def. */
+#ifndef SPN_TRAIN_SETTINGS_H
+#define SPN_TRAIN_SETTINGS_H
+
+#include <stdio.h>
+
+#include "core/status.h"
+
+typedef struct {
+#define STRING(section, key, value, help) char section##_##key[1024];
+#define CHOICE(section, key, value, names, help) int section##_##key;
+#define INT(section, key, value, min, max, unit, help) long long section##_##key;
+#define REAL(section, key, value, min, max, unit, help) double section##_##key;
+#define BOOL(section, key, value, help) int section##_##key;
+#include "train/settings.def"
+#undef STRING
+#undef CHOICE
+#undef INT
+#undef REAL
+#undef BOOL
+} spn_settings;
+
+void spn_settings_default(spn_settings *s);
+/* Overwrites what the file (or text of one --set a.b=c) names; everything is checked: "file:line:col path: expected, got". */
+spn_status spn_settings_load(spn_settings *s, const char *file, spn_err *err);
+spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *err);
+/* The resolved config as JSON text (malloc'd), and the list for --help (sections: comma-separated or NULL = all). */
+char *spn_settings_to_json(const spn_settings *s);
+void spn_settings_help(FILE *out, const char *sections);
+/* Name of a CHOICE's value: spn_settings_name("optim.optimizer", s->optim_optimizer) = "rmsprop". */
+const char *spn_settings_name(const char *path, int value);
+
+#endif
