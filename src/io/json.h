@@ -38,8 +38,20 @@ spn_json spn_json_get(const spn_json *object, const char *key);
 size_t spn_json_size(const spn_json *array_or_object);
 spn_json spn_json_at(const spn_json *array_or_object, size_t i); /* element or i-th member */
 const char *spn_json_key(const spn_json *member);              /* the member's key */
+/* All members in order, in linear time (spn_json_at is linear for each):
+ *   for (spn_json_iter it = spn_json_iterate(&array); spn_json_next(&it, &member);) ... */
+typedef struct {
+  spn_json container;
+  const void *next;
+  size_t i;
+} spn_json_iter;
+spn_json_iter spn_json_iterate(const spn_json *array_or_object);
+int spn_json_next(spn_json_iter *it, spn_json *member); /* 0 past the last */
 /* Error, naming the nearest known key, when object has a key that is not in the NULL-terminated list. */
 spn_status spn_json_only(const spn_json *object, const char *const *known, spn_err *err);
+
+/* The name nearest to text among the NULL-terminated names; NULL when none is near. For "did you mean". */
+const char *spn_nearest(const char *text, const char *const *names);
 
 /* Typed getters. They fail when the value is absent, of another type, or out of [min,max]. */
 spn_status spn_json_int(const spn_json *at, long long min, long long max, long long *out, spn_err *err);

@@ -1,0 +1,226 @@
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct spn_file {
+  int fd;
+  char *path, *temporary;
+};
+
+enum { PIECE = 1 << 20, MAX_WRITE = 1 << 30 };
+
+static spn_status fail_errno(spn_err *err, const char *path, const char *what) {
+  return spn_fail(err, SPN_EIO, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+/* ---- Reading ---- */
+
+/* Reads until the end or limit + 1 bytes, growing the block: sizes that stat tells may be wrong (pipes, /proc). */
+static spn_status read_all(int fd, const char *path, size_t expected, size_t limit, char **data, size_t *size,
+                           spn_err *err) {
+  size_t room = expected < limit ? expected + 1 : PIECE, n = 0;
+  char *block = malloc(room + 1);
+  if (!block) return spn_fail(err, SPN_ENOMEM, "%s: out of memory (%zu bytes)", path, room);
+  for (;;) {
+    if (n == room) {
+      size_t wider = room < PIECE ? PIECE : room + room / 2;
+      char *grown = wider > room ? realloc(block, wider + 1) : NULL;
+      if (!grown) {
+        free(block);
+        return spn_fail(err, SPN_ENOMEM, "%s: out of memory (%zu bytes)", path, wider);
+      }
+      block = grown;
+      room = wider;
+    }
+    ssize_t got = read(fd, block + n, room - n < MAX_WRITE ? room - n : MAX_WRITE);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      free(block);
+      return fail_errno(err, path, "read");
+    }
+    if (!got) break;
+    n += (size_t)got;
+    if (n > limit) {
+      free(block);
+      return spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes, got more", path, limit);
+    }
+  }
+  block[n] = 0;
+  *data = block;
+  *size = n;
+  return SPN_OK;
+}
+
+spn_status spn_file_read(const char *path, size_t limit, char **data, size_t *size, spn_err *err) {
+  struct stat info;
+  int fd;
+  *data = NULL;
+  *size = 0;
+  do fd = open(path, O_RDONLY | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  if (fd < 0) return fail_errno(err, path, "open");
+  spn_status status;
+  if (fstat(fd, &info))
+    status = fail_errno(err, path, "read");
+  else if (S_ISREG(info.st_mode) && (unsigned long long)info.st_size > limit)
+    status = spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes, got %lld", path, limit, (long long)info.st_size);
+  else
+    status = read_all(fd, path, S_ISREG(info.st_mode) ? (size_t)info.st_size : 0, limit, data, size, err);
+  close(fd);
+  return status;
+}
+
+/* ---- Writing ---- */
+
+static void release(spn_file *f) {
+  if (f->fd >= 0) close(f->fd);
+  free(f->path);
+  free(f->temporary);
+  free(f);
+}
+
+void spn_file_abort(spn_file *f) {
+  if (!f) return;
+  if (f->fd >= 0) unlink(f->temporary);
+  release(f);
+}
+
+/* A leftover of a killed process with our number is removed; O_EXCL keeps us from following a link put there. */
+static int open_temporary(const char *path) {
+  for (int attempt = 0;; attempt++) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0) return fd;
+    if (errno == EINTR) continue;
+    if (errno != EEXIST || attempt || unlink(path)) return -1;
+  }
+}
+
+spn_status spn_file_create(const char *path, spn_file **out, spn_err *err) {
+  struct stat info;
+  *out = NULL;
+  /* A rename onto a device or a pipe would replace it. */
+  if (!stat(path, &info) && !S_ISREG(info.st_mode))
+    return spn_fail(err, SPN_EIO, "%s: cannot write: it is %s", path,
+                    S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
+  spn_file *f = calloc(1, sizeof *f);
+  size_t room = strlen(path) + 32;
+  if (f) {
+    *f = (spn_file){.fd = -1, .path = strdup(path), .temporary = malloc(room)};
+  }
+  if (!f || !f->path || !f->temporary) {
+    if (f) release(f);
+    return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
+  }
+  snprintf(f->temporary, room, "%s.tmp-%ld", path, (long)getpid());
+  f->fd = open_temporary(f->temporary);
+  if (f->fd < 0) {
+    spn_status status = fail_errno(err, path, "write");
+    release(f);
+    return status;
+  }
+  *out = f;
+  return SPN_OK;
+}
+
+spn_status spn_file_append(spn_file *f, const void *data, size_t size, spn_err *err) {
+  const char *p = data;
+  while (size) {
+    ssize_t done = write(f->fd, p, size < MAX_WRITE ? size : MAX_WRITE);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return fail_errno(err, f->path, "write");
+    p += done;
+    size -= (size_t)done;
+  }
+  return SPN_OK;
+}
+
+static int sync_fd(int fd) {
+  int result;
+  do result = fsync(fd);
+  while (result && errno == EINTR);
+  return result && errno != EINVAL && errno != ENOTSUP ? -1 : 0; /* some file systems cannot sync: not our failure */
+}
+
+/* The name is durable only when the folder is synced. A folder we may write but not read cannot be opened: accepted. */
+static int sync_folder_of(const char *path) {
+  char *folder = strdup(path);
+  if (!folder) return -1;
+  char *slash = strrchr(folder, '/');
+  if (slash) slash[slash == folder] = 0;
+  int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  free(folder);
+  if (fd < 0) return errno == EACCES ? 0 : -1;
+  int result = sync_fd(fd), reason = errno;
+  close(fd);
+  errno = reason;
+  return result;
+}
+
+spn_status spn_file_commit(spn_file *f, spn_err *err) {
+  spn_status status = SPN_OK;
+  int closed = 0;
+  if (sync_fd(f->fd)) {
+    status = fail_errno(err, f->path, "sync");
+  } else {
+    closed = 1;
+    if (close(f->fd) && errno != EINTR) status = fail_errno(err, f->path, "close");
+  }
+  if (closed) f->fd = -1;
+  if (!status && rename(f->temporary, f->path)) status = fail_errno(err, f->path, "rename the temporary file");
+  if (status)
+    unlink(f->temporary);
+  else if (sync_folder_of(f->path))
+    status = fail_errno(err, f->path, "sync the folder");
+  release(f);
+  return status;
+}
+
+spn_status spn_file_write(const char *path, const void *data, size_t size, spn_err *err) {
+  spn_file *f;
+  SPN_TRY(spn_file_create(path, &f, err));
+  spn_status status = spn_file_append(f, data, size, err);
+  if (status) {
+    spn_file_abort(f);
+    return status;
+  }
+  return spn_file_commit(f, err);
+}
+
+/* ---- Folders ---- */
+
+static spn_status make_one(const char *path, spn_err *err) {
+  struct stat info;
+  if (!mkdir(path, 0777)) return SPN_OK;
+  int reason = errno;
+  if (!stat(path, &info)) {
+    if (S_ISDIR(info.st_mode)) return SPN_OK;
+    reason = ENOTDIR;
+  }
+  errno = reason;
+  return fail_errno(err, path, "create the folder");
+}
+
+spn_status spn_folder_create(const char *path, spn_err *err) {
+  char *part = strdup(path);
+  if (!part) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
+  if (!*part) {
+    free(part);
+    return spn_fail(err, SPN_EINPUT, "expected the name of a folder, got an empty one");
+  }
+  spn_status status = SPN_OK;
+  for (char *p = part + 1; *p && !status; p++) {
+    if (*p != '/' || p[-1] == '/') continue;
+    *p = 0;
+    status = make_one(part, err);
+    *p = '/';
+  }
+  if (!status) status = make_one(part, err);
+  free(part);
+  return status;
+}
