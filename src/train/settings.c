@@ -1,0 +1,461 @@
+#include "train/settings.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/json.h"
+
+enum { NAMES_SIZE = 64, NAMES_COUNT = 8, LINE = 100, COLUMN_DEFAULT = 27, COLUMN_HELP = 46 };
+
+typedef enum { TYPE_STRING, TYPE_CHOICE, TYPE_INT, TYPE_REAL, TYPE_BOOL } setting_type;
+
+typedef struct {
+  const char *section, *key, *path;
+  setting_type type;
+  size_t offset;       /* of the field in spn_settings */
+  double value;        /* default of everything but strings; integers reach 2^53 - 1, which a double holds */
+  double min, max;     /* CHOICE: max is the last index */
+  const char *text;    /* STRING: the default; CHOICE: "a|b|c"; otherwise the unit */
+  const char *help;
+} setting;
+
+#define ENTRY(section, key, type, value, min, max, text, help) \
+  {#section, #key, #section "." #key, type, offsetof(spn_settings, section##_##key), value, min, max, text, help},
+static const setting settings[] = {
+#define STRING(section, key, value, help) ENTRY(section, key, TYPE_STRING, 0, 0, 0, value, help)
+#define CHOICE(section, key, value, names, help) ENTRY(section, key, TYPE_CHOICE, value, 0, 0, names, help)
+#define INT(section, key, value, min, max, unit, help) ENTRY(section, key, TYPE_INT, value, min, max, unit, help)
+#define REAL(section, key, value, min, max, unit, help) ENTRY(section, key, TYPE_REAL, value, min, max, unit, help)
+#define BOOL(section, key, value, help) ENTRY(section, key, TYPE_BOOL, value, 0, 1, "", help)
+#include "train/settings.def"
+#undef STRING
+#undef CHOICE
+#undef INT
+#undef REAL
+#undef BOOL
+};
+enum { COUNT = sizeof settings / sizeof *settings };
+
+#define STRING(section, key, value, help)
+#define CHOICE(section, key, value, names, help) _Static_assert(sizeof(names) <= NAMES_SIZE, "names of " #section "." #key);
+#define INT(section, key, value, min, max, unit, help)
+#define REAL(section, key, value, min, max, unit, help)
+#define BOOL(section, key, value, help)
+#include "train/settings.def"
+#undef STRING
+#undef CHOICE
+#undef INT
+#undef REAL
+#undef BOOL
+
+/* ---- Names of choices, split once ---- */
+
+typedef struct {
+  char text[NAMES_SIZE];
+  const char *name[NAMES_COUNT + 1]; /* NULL-terminated */
+} choice_names;
+
+static choice_names choices[COUNT];
+static pthread_once_t choices_once = PTHREAD_ONCE_INIT;
+
+static void split_choices(void) {
+  for (int i = 0; i < COUNT; i++) {
+    if (settings[i].type != TYPE_CHOICE) continue;
+    choice_names *c = &choices[i];
+    snprintf(c->text, sizeof c->text, "%s", settings[i].text);
+    char *rest = NULL;
+    int n = 0;
+    for (char *p = strtok_r(c->text, "|", &rest); p && n < NAMES_COUNT; p = strtok_r(NULL, "|", &rest)) c->name[n++] = p;
+  }
+}
+
+static const char *const *names_of(const setting *e) {
+  pthread_once(&choices_once, split_choices);
+  return choices[e - settings].name;
+}
+
+/* Index of text among the names, -1 when it is none of them. */
+static int name_index(const char *const *names, const char *text) {
+  for (int i = 0; names[i]; i++)
+    if (!strcmp(names[i], text)) return i;
+  return -1;
+}
+
+static const setting *find_path(const char *path) {
+  for (int i = 0; i < COUNT; i++)
+    if (!strcmp(settings[i].path, path)) return &settings[i];
+  return NULL;
+}
+
+const char *spn_settings_name(const char *path, int value) {
+  const setting *e = find_path(path);
+  if (!e || e->type != TYPE_CHOICE || value < 0 || value >= NAMES_COUNT) return "unknown";
+  const char *const *names = names_of(e);
+  for (int i = 0; i <= value; i++)
+    if (!names[i]) return "unknown";
+  return names[value];
+}
+
+/* ---- Fields ---- */
+
+static char *field_string(spn_settings *s, const setting *e) { return (char *)s + e->offset; }
+static int *field_int(spn_settings *s, const setting *e) { return (int *)(void *)((char *)s + e->offset); }
+static long long *field_long(spn_settings *s, const setting *e) { return (long long *)(void *)((char *)s + e->offset); }
+static double *field_real(spn_settings *s, const setting *e) { return (double *)(void *)((char *)s + e->offset); }
+enum { STRING_SIZE = sizeof(((spn_settings *)0)->data_path) };
+
+static void store_number(spn_settings *s, const setting *e, double value) {
+  switch (e->type) {
+    case TYPE_INT: *field_long(s, e) = (long long)value; break;
+    case TYPE_REAL: *field_real(s, e) = value; break;
+    case TYPE_CHOICE:
+    case TYPE_BOOL: *field_int(s, e) = (int)value; break;
+    case TYPE_STRING: break;
+  }
+}
+
+void spn_settings_default(spn_settings *s) {
+  memset(s, 0, sizeof *s);
+  for (int i = 0; i < COUNT; i++) {
+    if (settings[i].type == TYPE_STRING) snprintf(field_string(s, &settings[i]), STRING_SIZE, "%s", settings[i].text);
+    else store_number(s, &settings[i], settings[i].value);
+  }
+}
+
+/* The shortest text that reads back as the same double. */
+static void real_text(double value, char *out, size_t size) {
+  if (value > -1e9 && value < 1e9 && value == (long long)value) {
+    snprintf(out, size, "%.0f", value); /* 1000, not 1e+03 */
+    return;
+  }
+  for (int digits = 1; digits <= 17; digits++) {
+    snprintf(out, size, "%.*g", digits, value);
+    if (strtod(out, NULL) == value) return;
+  }
+}
+
+/* "a number from 0 to 1000" */
+static void expected_text(const setting *e, char *out, size_t size) {
+  char min[32], max[32];
+  switch (e->type) {
+    case TYPE_STRING: snprintf(out, size, "a string of at most %d bytes", STRING_SIZE - 1); break;
+    case TYPE_CHOICE: snprintf(out, size, "one of %s", e->text); break;
+    case TYPE_INT: snprintf(out, size, "an integer from %lld to %lld", (long long)e->min, (long long)e->max); break;
+    case TYPE_BOOL: snprintf(out, size, "true or false"); break;
+    case TYPE_REAL:
+      real_text(e->min, min, sizeof min);
+      real_text(e->max, max, sizeof max);
+      snprintf(out, size, "a number from %s to %s", min, max);
+      break;
+  }
+}
+
+/* ---- Reading JSON ---- */
+
+/* A number stands for the name written with the same digits: "opset": 17. */
+static spn_status read_choice(const spn_json *at, const setting *e, int *out, spn_err *err) {
+  if (!spn_json_is_number(at)) return spn_json_choice(at, names_of(e), out, err);
+  char *text = spn_json_text(at);
+  if (!text) return spn_fail(err, SPN_ENOMEM, "out of memory");
+  int index = name_index(names_of(e), text);
+  free(text);
+  if (index < 0) return spn_json_choice(at, names_of(e), out, err);
+  *out = index;
+  return SPN_OK;
+}
+
+static spn_status read_string(const spn_json *at, const setting *e, char *out, spn_err *err) {
+  const char *text = NULL;
+  SPN_TRY(spn_json_string(at, &text, err));
+  size_t length = strlen(text);
+  if (length >= STRING_SIZE) {
+    char expected[64];
+    expected_text(e, expected, sizeof expected);
+    return spn_json_fail(at, err, "expected %s, got %zu", expected, length);
+  }
+  memcpy(out, text, length + 1);
+  return SPN_OK;
+}
+
+static spn_status read_value(spn_settings *s, const setting *e, const spn_json *at, spn_err *err) {
+  switch (e->type) {
+    case TYPE_STRING: return read_string(at, e, field_string(s, e), err);
+    case TYPE_CHOICE: return read_choice(at, e, field_int(s, e), err);
+    case TYPE_INT: return spn_json_int(at, (long long)e->min, (long long)e->max, field_long(s, e), err);
+    case TYPE_REAL: return spn_json_real(at, e->min, e->max, field_real(s, e), err);
+    case TYPE_BOOL: return spn_json_bool(at, field_int(s, e), err);
+  }
+  return SPN_OK;
+}
+
+static spn_status read_section(spn_settings *s, const char *name, const spn_json *section, spn_err *err) {
+  const char *keys[COUNT + 1];
+  int n = 0;
+  if (!spn_json_is_object(section)) return spn_json_expected(section, "an object", err);
+  for (int i = 0; i < COUNT; i++)
+    if (!strcmp(settings[i].section, name)) keys[n++] = settings[i].key;
+  keys[n] = NULL;
+  SPN_TRY(spn_json_only(section, keys, err));
+  for (int i = 0; i < COUNT; i++) {
+    if (strcmp(settings[i].section, name)) continue;
+    spn_json value = spn_json_get(section, settings[i].key);
+    if (value.item) SPN_TRY(read_value(s, &settings[i], &value, err));
+  }
+  return SPN_OK;
+}
+
+/* Sections in the list's order, NULL-terminated; out has room for COUNT + 1. */
+static void list_sections(const char **out) {
+  int n = 0;
+  for (int i = 0; i < COUNT; i++)
+    if (!n || strcmp(out[n - 1], settings[i].section)) out[n++] = settings[i].section;
+  out[n] = NULL;
+}
+
+static spn_status read_root(spn_settings *s, const spn_json *root, spn_err *err) {
+  const char *sections[COUNT + 1];
+  list_sections(sections);
+  if (!spn_json_is_object(root)) return spn_json_expected(root, "an object of sections", err);
+  SPN_TRY(spn_json_only(root, sections, err));
+  for (int i = 0; sections[i]; i++) {
+    spn_json section = spn_json_get(root, sections[i]);
+    if (section.item) SPN_TRY(read_section(s, sections[i], &section, err));
+  }
+  return SPN_OK;
+}
+
+spn_status spn_settings_load(spn_settings *s, const char *file, spn_err *err) {
+  spn_json_doc *doc = NULL;
+  SPN_TRY(spn_json_load(file, &doc, err));
+  spn_settings copy = *s; /* nothing changes when something is wrong */
+  spn_json root = spn_json_root(doc);
+  spn_status status = read_root(&copy, &root, err);
+  spn_json_free(doc);
+  if (!status) *s = copy;
+  return status;
+}
+
+/* ---- Reading --set a.b=c ---- */
+
+/* Levenshtein distance; long texts count as far away. */
+static size_t distance(const char *a, const char *b) {
+  size_t n = strlen(a), m = strlen(b), row[64];
+  if (n >= 64 || m >= 64) return 64;
+  for (size_t j = 0; j <= m; j++) row[j] = j;
+  for (size_t i = 1; i <= n; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= m; j++) {
+      size_t best = diagonal + (a[i - 1] != b[j - 1]);
+      if (row[j] + 1 < best) best = row[j] + 1;
+      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+      diagonal = row[j];
+      row[j] = best;
+    }
+  }
+  return row[m];
+}
+
+/* The setting that was probably meant: the same key elsewhere, or the nearest path; NULL when none is near. */
+static const setting *nearest(const char *path) {
+  const char *dot = strrchr(path, '.');
+  const setting *best = NULL;
+  size_t least = strlen(path) / 3 + 1;
+  for (int i = 0; i < COUNT; i++) {
+    if (!strcmp(settings[i].key, dot ? dot + 1 : path)) return &settings[i];
+    size_t d = distance(path, settings[i].path);
+    if (d < least || (d == least && !best)) {
+      best = &settings[i];
+      least = d;
+    }
+  }
+  return best;
+}
+
+static spn_status unknown_path(const char *path, spn_err *err) {
+  const setting *near = nearest(path);
+  if (near) return spn_fail(err, SPN_EINPUT, "--set %s: no such setting; did you mean %s?", path, near->path);
+  return spn_fail(err, SPN_EINPUT, "--set %s: no such setting; --help lists them", path);
+}
+
+/* A finite decimal number and nothing else. */
+static int parse_number(const char *text, double *out) {
+  char *end = NULL;
+  if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return 0;
+  *out = strtod(text, &end);
+  return !*end && *out - *out == 0;
+}
+
+static int parse_bool(const char *text, double *out) {
+  static const char *const words[] = {"false", "true", "0", "1", NULL};
+  int i = name_index(words, text);
+  *out = i % 2;
+  return i >= 0;
+}
+
+/* The number a setting that is not a string keeps for text. */
+static int parse_value(const setting *e, const char *text, double *out) {
+  switch (e->type) {
+    case TYPE_CHOICE: *out = name_index(names_of(e), text); return *out >= 0;
+    case TYPE_BOOL: return parse_bool(text, out);
+    case TYPE_INT: return parse_number(text, out) && *out >= e->min && *out <= e->max && (double)(long long)*out == *out;
+    case TYPE_REAL: return parse_number(text, out) && *out >= e->min && *out <= e->max;
+    case TYPE_STRING: break;
+  }
+  return 0;
+}
+
+spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *err) {
+  const char *equals = strchr(assignment, '=');
+  char path[128], expected[128];
+  if (!equals || equals == assignment)
+    return spn_fail(err, SPN_EINPUT, "--set: expected section.key=value, got \"%.200s\"", assignment);
+  snprintf(path, sizeof path, "%.*s", (int)(equals - assignment < 120 ? equals - assignment : 120), assignment);
+  const setting *e = find_path(path);
+  const char *text = equals + 1;
+  double value = 0;
+  if (!e) return unknown_path(path, err);
+  if (e->type == TYPE_STRING && strlen(text) < STRING_SIZE) {
+    snprintf(field_string(s, e), STRING_SIZE, "%s", text);
+    return SPN_OK;
+  }
+  if (e->type != TYPE_STRING && parse_value(e, text, &value)) {
+    store_number(s, e, value);
+    return SPN_OK;
+  }
+  expected_text(e, expected, sizeof expected);
+  return spn_fail(err, SPN_EINPUT, "--set %s: expected %s, got \"%.200s\"%s", path, expected, text,
+                  strlen(text) > 200 ? "..." : "");
+}
+
+/* ---- Writing ---- */
+
+static void write_string(FILE *out, const char *text) {
+  fputc('"', out);
+  for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+    if (*p == '"' || *p == '\\') fprintf(out, "\\%c", *p);
+    else if (*p < 0x20) fprintf(out, "\\u%04x", (unsigned)*p);
+    else fputc(*p, out);
+  }
+  fputc('"', out);
+}
+
+static void write_value(FILE *out, spn_settings *s, const setting *e) {
+  char text[32];
+  switch (e->type) {
+    case TYPE_STRING: write_string(out, field_string(s, e)); break;
+    case TYPE_CHOICE: write_string(out, spn_settings_name(e->path, *field_int(s, e))); break;
+    case TYPE_INT: fprintf(out, "%lld", *field_long(s, e)); break;
+    case TYPE_BOOL: fputs(*field_int(s, e) ? "true" : "false", out); break;
+    case TYPE_REAL:
+      real_text(*field_real(s, e), text, sizeof text);
+      fputs(text, out);
+      break;
+  }
+}
+
+char *spn_settings_to_json(const spn_settings *s) {
+  spn_settings copy = *s;
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  for (int i = 0; i < COUNT; i++) {
+    int opens = !i || strcmp(settings[i].section, settings[i - 1].section) != 0;
+    if (opens) fprintf(out, "%s\n  \"%s\": {", i ? "\n  }," : "{", settings[i].section);
+    fprintf(out, "%s\n    \"%s\": ", opens ? "" : ",", settings[i].key);
+    write_value(out, &copy, &settings[i]);
+  }
+  fputs("\n  }\n}\n", out);
+  int bad = ferror(out);
+  if (fclose(out) || bad) {
+    free(text);
+    return NULL;
+  }
+  return text;
+}
+
+/* ---- Help ---- */
+
+/* Whether name stands in the comma-separated list; NULL lists all. */
+static int listed(const char *list, const char *name) {
+  size_t n = strlen(name);
+  for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+    p += strspn(p, " ");
+    if (!strncmp(p, name, n) && strchr(", ", p[n])) return 1;
+  }
+  return !list;
+}
+
+/* Words of text from column at on, broken before LINE and continued below COLUMN_HELP. */
+static void write_wrapped(FILE *out, const char *text, int at) {
+  const char *space = "";
+  while (*(text += strspn(text, " "))) {
+    int n = (int)strcspn(text, " ");
+    if (*space && at + 1 + n > LINE) {
+      fprintf(out, "\n%*s", COLUMN_HELP, "");
+      at = COLUMN_HELP;
+      space = "";
+    }
+    fprintf(out, "%s%.*s", space, n, text);
+    at += n + (*space != 0);
+    space = " ";
+    text += n;
+  }
+  fputc('\n', out);
+}
+
+/* "[integer 1..65536, images]", "[0..1000, per 256 images]", "[rmsprop|sgd|adam]" */
+static void range_text(const setting *e, char *out, size_t size) {
+  char min[32], max[32];
+  real_text(e->min, min, sizeof min);
+  real_text(e->max, max, sizeof max);
+  if (e->type == TYPE_INT) snprintf(max, sizeof max, "%lld", (long long)e->max);
+  switch (e->type) {
+    case TYPE_STRING: snprintf(out, size, "[text]"); break;
+    case TYPE_CHOICE: snprintf(out, size, "[%s]", e->text); break;
+    case TYPE_BOOL: snprintf(out, size, "[true|false]"); break;
+    case TYPE_INT:
+    case TYPE_REAL:
+      snprintf(out, size, "[%s%s..%s%s%s]", e->type == TYPE_INT ? "integer " : "", min, max, *e->text ? ", " : "", e->text);
+      break;
+  }
+}
+
+/* The default as it would be written after --set path= ; "" for an empty text. */
+static char *default_text(const setting *e, spn_settings *defaults) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  if (e->type == TYPE_CHOICE) fputs(spn_settings_name(e->path, *field_int(defaults, e)), out);
+  else if (e->type == TYPE_STRING && *field_string(defaults, e)) fputs(field_string(defaults, e), out);
+  else write_value(out, defaults, e);
+  fclose(out);
+  return text;
+}
+
+static void write_help(FILE *out, const setting *e, spn_settings *defaults) {
+  char line[1024], range[256], *value = default_text(e, defaults);
+  int width = COLUMN_HELP - COLUMN_DEFAULT - 1, used = value ? (int)strlen(value) : 0;
+  range_text(e, range, sizeof range);
+  snprintf(line, sizeof line, "%s %s", e->help, range);
+  fprintf(out, "  %-*s %-*s ", COLUMN_DEFAULT - 3, e->path, width, value ? value : "");
+  write_wrapped(out, line, COLUMN_HELP + (used > width ? used - width : 0));
+  free(value);
+}
+
+void spn_settings_help(FILE *out, const char *sections) {
+  spn_settings defaults;
+  spn_settings_default(&defaults);
+  for (int i = 0; i < COUNT; i++) {
+    const setting *e = &settings[i];
+    if (!listed(sections, e->section)) continue;
+    if (!i || strcmp(e->section, e[-1].section))
+      fprintf(out, "%s:%*s%-*s%s\n", e->section, COLUMN_DEFAULT - (int)strlen(e->section) - 1, "",
+              COLUMN_HELP - COLUMN_DEFAULT, "default", "meaning [values, unit]");
+    write_help(out, e, &defaults);
+  }
+}
