@@ -30,11 +30,15 @@ const spn_tensor *spn_tensors_find(const spn_tensors *set, const char *name); /*
 size_t spn_tensors_count(const spn_tensors *set);
 const spn_tensor *spn_tensors_at(const spn_tensors *set, size_t i); /* in order of addition */
 size_t spn_tensor_elements(const spn_tensor *t);
+size_t spn_dtype_size(spn_dtype dtype); /* bytes of one element */
 /* Metadata: string to string. set overwrites; get returns NULL when absent. */
 spn_status spn_tensors_set_meta(spn_tensors *set, const char *key, const char *value, spn_err *err);
 const char *spn_tensors_meta(const spn_tensors *set, const char *key);
 /* Iterates over metadata; returns 0 past the last. */
 int spn_tensors_meta_at(const spn_tensors *set, size_t i, const char **key, const char **value);
+
+/* The checksum is the metadata entry "spnas.crc32", written by save and hidden by load: the CRC-32 of everything after
+ * the header's length, its own eight digits taken as zeros. */
 
 /* Save is atomic: on any failure the former file at path is untouched and no temporary is left. */
 spn_status spn_tensors_save(const spn_tensors *set, const char *path, spn_err *err);
