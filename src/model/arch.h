@@ -50,14 +50,26 @@ typedef struct { long long params, macs; } spn_counts;
 spn_counts spn_arch_counts(const spn_arch *arch);
 spn_counts spn_block_counts(const spn_arch *arch, const spn_block *b, int in_size, int *out_size);
 
+/* Stem, head and classifier alone; last_channels and last_size are what the last block gives. */
+spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int last_size);
+
+/* channels * width to the nearest multiple of 8, at least 8, never below 90 % of the exact value (spec section 8). */
+int spn_scale_channels(int channels, double width);
+/* Multiplies the channels of stem and blocks. The head keeps its channels at every width: that is what reproduces the counts
+ * of MnasNet-A1 at x1.4 to x0.35 (spec section 8). A residual stays a residual: equal channels scale equally. */
+void spn_arch_scale(spn_arch *arch, double width);
+
 /* Equal as computed networks: skipped blocks and names are ignored. */
 int spn_arch_equal(const spn_arch *a, const spn_arch *b);
 /* Checks channels that chain, legal kernels and strides, residuals that fit. */
 spn_status spn_arch_check(const spn_arch *arch, spn_err *err);
 
-/* JSON: the arch.json a run writes. See data/networks for examples. `choices` etc. beside it are ignored here. */
+/* JSON, from a path or by name from data/networks (see its README for the format). Either the network itself, with strict
+ * keys, or an object with the network under "arch"; what stands beside "arch" is ignored here. `note` (NULL or 256 chars)
+ * receives a remark on an accepted oddity of a block string, or "". */
 spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err);
-/* Text of the arch as a JSON object (malloc'd; the caller frees). */
+spn_status spn_arch_load_noted(const char *path, spn_arch *out, char *note, spn_err *err);
+/* Text of the arch as a JSON object (malloc'd; the caller frees; NULL: out of memory). Reads back as the same arch. */
 char *spn_arch_to_json(const spn_arch *arch);
 
 #endif

@@ -20,7 +20,7 @@ typedef struct {
   int tied;                  /* kernel and expansion move together (option i = kernel[i], expand[i]) */
   int skippable;             /* may be the identity: stride 1, in == out, and the space says so */
   int residual;              /* has the identity shortcut (stride 1 and in == out, unless the stage says noskip) */
-  int table_layer;           /* index into a per-layer latency table; -1: fixed layer counted in `rest` */
+  int table_layer;           /* the layer's own position; -1: one option, nothing to decide, counted in `rest` */
 } spn_layer;
 
 typedef struct {
@@ -29,6 +29,7 @@ typedef struct {
   int proxy_size;            /* training input size; = base.input_size when there is no proxy */
   int proxy_stem_stride;
   double proxy_width;        /* channel multiplier when training; 1 = the deployment width */
+  int proxy_head;            /* head channels when training; = base.head_channels unless the file says otherwise */
   int layers;
   spn_layer layer[SPN_MAX_LAYERS];
 } spn_space;
@@ -42,15 +43,16 @@ typedef struct {
 
 /* Loads a space from a path, or by name from the data folder. */
 spn_status spn_space_load(const char *path_or_name, spn_space *out, spn_err *err);
+/* From a text; name stands for the file in messages. */
+spn_status spn_space_parse(const char *name, const char *text, size_t size, spn_space *out, spn_err *err);
 
 /* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels scaled as spec
  * section 8: nearest multiple of 8, at least 8, never below 90 % — `spn_scale_channels`). classes and input channels are base's. */
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out);
-int spn_scale_channels(int channels, double width);
 
 void spn_choice_max(const spn_space *space, spn_choice *out);  /* every maximal option, nothing skipped */
 void spn_choice_min(const spn_space *space, spn_choice *out);
-void spn_choice_random(const spn_space *space, uint64_t seed, uint64_t index, spn_choice *out); /* uniform over decisions */
+void spn_choice_random(const spn_space *space, uint64_t seed, uint64_t index, spn_choice *out); /* every network equally likely */
 int spn_choice_equal(const spn_choice *a, const spn_choice *b);
 /* log10 of the number of networks. */
 double spn_space_log10_size(const spn_space *space);

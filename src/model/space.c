@@ -1,0 +1,180 @@
+#include "model/space.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/rng.h"
+
+static int option_count(const spn_layer *l) { return l->kernels * (l->tied ? 1 : l->expands) * l->ses; }
+
+void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out) {
+  *out = space->base;
+  out->blocks = space->layers;
+  for (int i = 0; i < space->layers; i++) {
+    const spn_layer *l = &space->layer[i];
+    spn_block *b = &out->block[i];
+    b->in = l->in;
+    b->out = l->out;
+    b->stride = proxy ? l->proxy_stride : l->stride;
+    b->kernel = l->kernel[choice->layer[i].kernel];
+    b->expand = l->expand[choice->layer[i].expand];
+    b->se = l->se[choice->layer[i].se];
+    b->residual = l->residual;
+    b->skipped = !choice->layer[i].keep;
+  }
+  if (!proxy) return;
+  out->input_size = space->proxy_size;
+  out->stem_stride = space->proxy_stem_stride;
+  spn_arch_scale(out, space->proxy_width);
+  out->head_channels = space->proxy_head;
+}
+
+void spn_choice_max(const spn_space *space, spn_choice *out) {
+  memset(out, 0, sizeof *out);
+  out->layers = space->layers;
+  for (int i = 0; i < space->layers; i++) {
+    const spn_layer *l = &space->layer[i];
+    out->layer[i].keep = 1;
+    out->layer[i].kernel = (signed char)(l->kernels - 1);
+    out->layer[i].expand = (signed char)(l->expands - 1);
+    out->layer[i].se = (signed char)(l->ses - 1);
+  }
+}
+
+void spn_choice_min(const spn_space *space, spn_choice *out) {
+  memset(out, 0, sizeof *out);
+  out->layers = space->layers;
+  for (int i = 0; i < space->layers; i++) out->layer[i].keep = !space->layer[i].skippable;
+}
+
+void spn_choice_random(const spn_space *space, uint64_t seed, uint64_t index, spn_choice *out) {
+  uint64_t own = spn_rng_split(seed, SPN_RNG_SAMPLE, index);
+  memset(out, 0, sizeof *out);
+  out->layers = space->layers;
+  for (int i = 0; i < space->layers; i++) {
+    const spn_layer *l = &space->layer[i];
+    int options = option_count(l);
+    int pick = (int)spn_rng_below(own, SPN_RNG_SAMPLE, (uint64_t)i, (uint64_t)(options + l->skippable));
+    if (pick == options) continue; /* skipped */
+    out->layer[i].keep = 1;
+    out->layer[i].se = (signed char)(pick % l->ses);
+    pick /= l->ses;
+    out->layer[i].kernel = (signed char)(pick % l->kernels);
+    out->layer[i].expand = l->tied ? out->layer[i].kernel : (signed char)(pick / l->kernels);
+  }
+}
+
+int spn_choice_equal(const spn_choice *a, const spn_choice *b) {
+  if (a->layers != b->layers) return 0;
+  for (int i = 0; i < a->layers; i++) {
+    if (a->layer[i].keep != b->layer[i].keep || a->layer[i].kernel != b->layer[i].kernel ||
+        a->layer[i].expand != b->layer[i].expand || a->layer[i].se != b->layer[i].se)
+      return 0;
+  }
+  return 1;
+}
+
+double spn_space_log10_size(const spn_space *space) {
+  double sum = 0;
+  for (int i = 0; i < space->layers; i++) sum += log10(option_count(&space->layer[i]) + space->layer[i].skippable);
+  return sum;
+}
+
+void spn_choice_text(const spn_space *space, const spn_choice *choice, char *text, size_t size) {
+  size_t used = 0;
+  if (size) *text = 0;
+  for (int i = 0; i < space->layers; i++) {
+    const spn_layer *l = &space->layer[i];
+    char word[64];
+    if (!choice->layer[i].keep) {
+      snprintf(word, sizeof word, "skip");
+    } else {
+      int n = snprintf(word, sizeof word, "k%de%d", l->kernel[choice->layer[i].kernel], l->expand[choice->layer[i].expand]);
+      double se = l->se[choice->layer[i].se];
+      if (se > 0) snprintf(word + n, sizeof word - (size_t)n, "se%g", se);
+    }
+    size_t length = strlen(word) + (i > 0);
+    if (used + length >= size) return;
+    used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "", word);
+  }
+}
+
+/* ---- Matching a network ------------------------------------------------------------------------------------------- */
+
+static int index_of(const int *list, int count, int value) {
+  for (int i = 0; i < count; i++)
+    if (list[i] == value) return i;
+  return -1;
+}
+
+/* SE ratios are compared by the channels they give: 0.25 may have been rewritten by a tool as 0.2500001. */
+static int index_of_se(const spn_layer *l, double se) {
+  for (int i = 0; i < l->ses; i++)
+    if (fabs(l->se[i] - se) < 1e-6) return i;
+  return -1;
+}
+
+static int same_shape(const spn_layer *l, const spn_block *b) {
+  return b->in == l->in && b->out == l->out && b->stride == l->stride;
+}
+
+/* What the layer would have to choose to be this block; 0 when it cannot. */
+static int layer_takes(const spn_layer *l, const spn_block *b, signed char pick[4]) {
+  memset(pick, 0, 4);
+  if (!same_shape(l, b)) return 0;
+  if (b->skipped) return l->skippable;
+  int kernel = index_of(l->kernel, l->kernels, b->kernel), expand = index_of(l->expand, l->expands, b->expand);
+  int se = index_of_se(l, b->se);
+  if (kernel < 0 || expand < 0 || se < 0 || (l->tied && kernel != expand) || b->residual != l->residual) return 0;
+  pick[0] = 1;
+  pick[1] = (signed char)kernel;
+  pick[2] = (signed char)expand;
+  pick[3] = (signed char)se;
+  return 1;
+}
+
+static spn_status fail_no_match(const spn_space *space, const spn_arch *arch, int layer, int block, spn_err *err) {
+  const spn_layer *l = &space->layer[layer < space->layers ? layer : space->layers - 1];
+  if (block >= arch->blocks)
+    return spn_fail(err, SPN_EINPUT, "space %s: the network ends after %d blocks, but layer %d (%d -> %d, stride %d) must be kept",
+                    space->name, arch->blocks, layer, l->in, l->out, l->stride);
+  const spn_block *b = &arch->block[block];
+  if (layer >= space->layers)
+    return spn_fail(err, SPN_EINPUT, "space %s: the network has more blocks than the space has layers; block %d (%d -> %d) is left over",
+                    space->name, block, b->in, b->out);
+  return spn_fail(err, SPN_EINPUT,
+                  "space %s: block %d (k%d e%d se%g, %d -> %d, stride %d, %s) is not an option of layer %d (%d -> %d, stride %d, %s)",
+                  space->name, block, b->kernel, b->expand, b->se, b->in, b->out, b->stride,
+                  b->residual ? "residual" : "no residual", layer, l->in, l->out, l->stride,
+                  l->residual ? "residual" : "no residual");
+}
+
+/* fits[l][b]: layers l.. can take blocks b.. . Filled from the end, then read from the front, taking a block where both
+ * taking and skipping lead on; so a network without skip marks fills the first layers of each stage. Where nothing fits, the
+ * same walk takes blocks greedily until it can name the first block that does not fit. */
+spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_choice *out, spn_err *err) {
+  unsigned char fits[SPN_MAX_LAYERS + 1][SPN_MAX_BLOCKS + 1] = {{0}};
+  signed char pick[4];
+  int n = space->layers, m = arch->blocks, layer = 0, block = 0;
+  fits[n][m] = 1;
+  for (int l = n - 1; l >= 0; l--)
+    for (int b = m; b >= 0; b--)
+      fits[l][b] = (b < m && fits[l + 1][b + 1] && layer_takes(&space->layer[l], &arch->block[b], pick)) ||
+                   (space->layer[l].skippable && fits[l + 1][b]);
+  memset(out, 0, sizeof *out);
+  out->layers = n;
+  for (; layer < n; layer++) {
+    int takes = block < m && layer_takes(&space->layer[layer], &arch->block[block], pick);
+    if (takes && (!fits[0][0] || fits[layer + 1][block + 1])) {
+      out->layer[layer].keep = pick[0];
+      out->layer[layer].kernel = pick[1];
+      out->layer[layer].expand = pick[2];
+      out->layer[layer].se = pick[3];
+      block++;
+    } else if (!space->layer[layer].skippable || (!fits[0][0] && block < m && same_shape(&space->layer[layer], &arch->block[block]))) {
+      return fail_no_match(space, arch, layer, block, err);
+    }
+  }
+  return block == m ? SPN_OK : fail_no_match(space, arch, layer, block, err);
+}
