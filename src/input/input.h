@@ -52,9 +52,10 @@ typedef struct {
   uint64_t seed;
 } spn_transform;
 
-/* One image (H,W,3) 8 bit RGB into out (size,size,channels) float, a pure function of (seed, epoch, sample). */
-void spn_transform_apply(const spn_transform *t, const unsigned char *rgb, int h, int w, uint64_t epoch,
-                         uint64_t sample, float *out);
+/* One image (H,W,3) 8 bit RGB into out (size,size,channels) float, a pure function of (seed, epoch, sample). Fails only
+ * with SPN_ENOMEM. */
+spn_status spn_transform_apply(const spn_transform *t, const unsigned char *rgb, int h, int w, uint64_t epoch,
+                               uint64_t sample, float *out);
 
 /* A loader yields batches in order; decoding and augmentation run in `threads` worker threads that stay at most
  * `prefetch` batches ahead. Training order is a permutation that is a function of (seed, epoch); evaluation order is

@@ -1,0 +1,181 @@
+/* A folder for each class: train/<class>/<image>, test/<class>/<image> (or val/). Any regular file that is not hidden counts
+ * as an image; what it is shows when it is read. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "input/dataset.h"
+
+typedef struct {
+  char **names;
+  size_t count, room;
+} name_list;
+
+static void list_free(name_list *list) {
+  for (size_t i = 0; i < list->count; i++) free(list->names[i]);
+  free(list->names);
+  *list = (name_list){0};
+}
+
+static spn_status list_add(name_list *list, const char *name) {
+  if (list->count == list->room) {
+    size_t room = list->room ? 2 * list->room : 64;
+    char **names = realloc(list->names, room * sizeof *names);
+    if (!names) return SPN_ENOMEM;
+    list->names = names;
+    list->room = room;
+  }
+  if (!(list->names[list->count] = strdup(name))) return SPN_ENOMEM;
+  list->count++;
+  return SPN_OK;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static int is_folder(const char *path) {
+  struct stat info;
+  return !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+/* 'd' folder, 'f' regular file, 0 anything else; links are followed. */
+static int entry_type(const char *folder, const struct dirent *entry) {
+  if (entry->d_type == DT_DIR) return 'd';
+  if (entry->d_type == DT_REG) return 'f';
+  if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) return 0;
+  struct stat info;
+  char *path = spn_path_join(folder, entry->d_name);
+  int type = path && !stat(path, &info) ? S_ISDIR(info.st_mode) ? 'd' : S_ISREG(info.st_mode) ? 'f' : 0 : 0;
+  free(path);
+  return type;
+}
+
+/* The sorted names of the entries of one type that are not hidden. */
+static spn_status list_folder(const char *folder, int type, name_list *list, spn_err *err) {
+  DIR *dir = opendir(folder);
+  if (!dir) return spn_fail(err, SPN_EINPUT, "%.800s: cannot be opened: %s", folder, strerror(errno));
+  struct dirent *entry;
+  spn_status status = SPN_OK;
+  errno = 0;
+  while (!status && (entry = readdir(dir))) {
+    if (entry->d_name[0] != '.' && entry_type(folder, entry) == type) status = list_add(list, entry->d_name);
+    errno = status ? ENOMEM : 0;
+  }
+  if (status) spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
+  else if (errno) status = spn_fail(err, SPN_EIO, "%.800s: cannot be listed: %s", folder, strerror(errno));
+  closedir(dir);
+  if (!status && list->count) qsort(list->names, list->count, sizeof *list->names, by_name);
+  return status;
+}
+
+static int has_folder(const char *path, const char *name) {
+  char *sub = spn_path_join(path, name);
+  int found = sub && is_folder(sub);
+  free(sub);
+  return found;
+}
+
+int spn_folder_found(const char *path) {
+  name_list list = {0};
+  int found = has_folder(path, "train") || (!list_folder(path, 'd', &list, NULL) && list.count > 1);
+  list_free(&list);
+  return found;
+}
+
+/* Room for more images and their names; both grow by doubling. */
+typedef struct { size_t items, used, room; } arena;
+
+static spn_status add_image(spn_dataset *set, arena *a, int label, const char *name) {
+  size_t length = strlen(name) + 1;
+  if (set->count == a->items) {
+    size_t items = a->items ? 2 * a->items : 1024;
+    int32_t *labels = realloc(set->labels, items * sizeof *labels);
+    if (labels) set->labels = labels;
+    size_t *name_at = realloc(set->name_at, items * sizeof *name_at);
+    if (name_at) set->name_at = name_at;
+    if (!labels || !name_at) return SPN_ENOMEM;
+    a->items = items;
+  }
+  if (a->room - a->used < length) {
+    size_t room = 2 * a->room + length + 4096;
+    char *names = realloc(set->names, room);
+    if (!names) return SPN_ENOMEM;
+    set->names = names;
+    a->room = room;
+  }
+  memcpy(set->names + a->used, name, length);
+  set->labels[set->count] = label;
+  set->name_at[set->count++] = a->used;
+  a->used += length;
+  return SPN_OK;
+}
+
+static spn_status add_class(spn_dataset *set, arena *a, const char *folder, int label, spn_err *err) {
+  name_list files = {0};
+  char *path = spn_path_join(folder, set->class_names[label]);
+  if (!path) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
+  spn_status status = list_folder(path, 'f', &files, err);
+  if (!status && !files.count) status = spn_fail(err, SPN_EINPUT, "%.900s: expected images in this class folder, got none", path);
+  for (size_t i = 0; !status && i < files.count; i++)
+    if (add_image(set, a, label, files.names[i])) status = spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", path);
+  if (!status && set->count >= UINT32_MAX) status = spn_fail(err, SPN_EINPUT, "%.900s: more than 2^32 images", folder);
+  list_free(&files);
+  free(path);
+  return status;
+}
+
+static spn_status index_train(spn_dataset *set, arena *a, spn_err *err) {
+  name_list classes = {0};
+  spn_status status = list_folder(set->train_folder, 'd', &classes, err);
+  if (!status && (classes.count < 2 || classes.count > SPN_CLASSES_MAX))
+    status = spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d class folders, got %zu", set->train_folder, SPN_CLASSES_MAX,
+                      classes.count);
+  if (status) {
+    list_free(&classes);
+    return status;
+  }
+  set->class_names = classes.names; /* owned by the set from here on */
+  set->classes = (int)classes.count;
+  for (int i = 0; i < set->classes; i++) SPN_TRY(add_class(set, a, set->train_folder, i, err));
+  set->train_count = set->count;
+  return SPN_OK;
+}
+
+static spn_status index_test(spn_dataset *set, arena *a, spn_err *err) {
+  name_list classes = {0};
+  spn_status status = list_folder(set->test_folder, 'd', &classes, err);
+  if (!status && !classes.count) status = spn_fail(err, SPN_EINPUT, "%.900s: expected class folders, got none", set->test_folder);
+  for (size_t i = 0; !status && i < classes.count; i++) {
+    char **found = bsearch(&classes.names[i], set->class_names, (size_t)set->classes, sizeof *set->class_names, by_name);
+    if (found) status = add_class(set, a, set->test_folder, (int)(found - set->class_names), err);
+    else status = spn_fail(err, SPN_EINPUT, "%.400s/%.200s: this class is not among the training classes of %.300s",
+                           set->test_folder, classes.names[i], set->train_folder);
+  }
+  list_free(&classes);
+  return status;
+}
+
+/* Where the images are: path/train with path/test or path/val beside it, or path itself. */
+static spn_status find_folders(spn_dataset *set, spn_err *err) {
+  const char *test = has_folder(set->path, "test") ? "test" : has_folder(set->path, "val") ? "val" : NULL;
+  if (has_folder(set->path, "train")) {
+    set->train_folder = spn_path_join(set->path, "train");
+    if (test) set->test_folder = spn_path_join(set->path, test);
+  } else if (test) {
+    return spn_fail(err, SPN_EINPUT, "%.800s: expected a folder train beside %s", set->path, test);
+  } else {
+    set->train_folder = strdup(set->path);
+    test = NULL;
+  }
+  if (!set->train_folder || (test && !set->test_folder)) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", set->path);
+  return SPN_OK;
+}
+
+spn_status spn_folder_index(spn_dataset *set, spn_err *err) {
+  arena a = {0};
+  SPN_TRY(find_folders(set, err));
+  SPN_TRY(index_train(set, &a, err));
+  return set->test_folder ? index_test(set, &a, err) : SPN_OK;
+}

@@ -1,0 +1,188 @@
+#include "input/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* A small PNG can claim to inflate to gigabytes; no single block of the decoder may grow beyond this. */
+#define BLOCK_LIMIT ((size_t)1 << 30)
+static _Thread_local int block_refused;
+
+static void *image_realloc(void *block, size_t size) {
+  if (size > BLOCK_LIMIT) {
+    block_refused = 1;
+    return NULL;
+  }
+  return realloc(block, size);
+}
+
+#define STBI_MALLOC(size) image_realloc(NULL, size)
+#define STBI_REALLOC(block, size) image_realloc(block, size)
+#define STBI_FREE(block) free(block)
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_NO_STDIO
+#define STBI_NO_LINEAR
+#define STBI_NO_HDR
+#define STBI_MAX_DIMENSIONS 16384
+#define STBI_FAILURE_USERMSG
+#define STBI_ASSERT(condition) ((void)(condition))
+#define STB_IMAGE_STATIC
+#define STB_IMAGE_IMPLEMENTATION
+#pragma GCC diagnostic ignored "-Wunused-function" /* told at the end of the file, so never popped */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wtype-limits"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <stb/stb_image.h>
+#pragma GCC diagnostic pop
+
+static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', 0x0d, 0x0a, 0x1a, 0x0a};
+
+/* stb_image fills what is missing from a JPEG with grey and reports success, so the end marker is looked for first. A
+ * walk over the header's segments keeps an embedded thumbnail's end marker from being taken for it. */
+static const char *check_jpeg(const unsigned char *bytes, size_t size) {
+  size_t at = 2;
+  while (at + 4 <= size && bytes[at] == 0xff && bytes[at + 1] != 0xda && bytes[at + 1] != 0xd9) {
+    unsigned marker = bytes[at + 1];
+    if (marker == 0xff) {
+      at += 1;
+    } else if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
+      at += 2;
+    } else {
+      at += 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]);
+    }
+  }
+  while (at + 2 <= size) {
+    const unsigned char *found = memchr(bytes + at, 0xff, size - at - 1);
+    if (!found) break;
+    if (found[1] == 0xd9) return NULL;
+    at = (size_t)(found - bytes) + 1;
+  }
+  return "truncated JPEG (no end-of-image marker)";
+}
+
+static uint32_t read_be32(const unsigned char *p) {
+  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Bounds, checksums and kinds of all chunks. stb_image checks no checksum, and its message about an unknown chunk is a
+ * static buffer that threads would share. */
+static const char *check_png(const unsigned char *bytes, size_t size) {
+  size_t at = 8;
+  while (size - at >= 12) {
+    size_t length = read_be32(bytes + at);
+    const unsigned char *kind = bytes + at + 4;
+    if (length > size - at - 12) return "truncated PNG";
+    int known = !memcmp(kind, "IHDR", 4) || !memcmp(kind, "PLTE", 4) || !memcmp(kind, "IDAT", 4) ||
+                !memcmp(kind, "IEND", 4) || !memcmp(kind, "CgBI", 4);
+    if (!(kind[0] & 0x20) && !known) return "corrupt PNG (unknown critical chunk)";
+    uLong crc = crc32(crc32(0, NULL, 0), kind, (uInt)length + 4);
+    if (crc != read_be32(kind + 4 + length)) return "corrupt PNG (wrong checksum)";
+    if (!memcmp(kind, "IEND", 4)) return NULL;
+    at += 12 + length;
+  }
+  return "truncated PNG";
+}
+
+static const char *check_container(const unsigned char *bytes, size_t size) {
+  if (size == 0) return "empty file";
+  if (size >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff) return check_jpeg(bytes, size);
+  if (size >= 8 && !memcmp(bytes, png_signature, 8)) return check_png(bytes, size);
+  return "not a JPEG or PNG image";
+}
+
+static spn_status decoder_failed(const char **reason) {
+  const char *text = stbi_failure_reason();
+  if (block_refused) {
+    *reason = "corrupt image (inflates to more than 1 GiB)";
+    return SPN_EINPUT;
+  }
+  if (text && !strcmp(text, "Out of memory")) return SPN_ENOMEM;
+  *reason = text ? text : "corrupt image";
+  return SPN_EINPUT;
+}
+
+spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_side, spn_image *out, const char **reason) {
+  int w = 0, h = 0, channels = 0;
+  *out = (spn_image){0};
+  *reason = size > SPN_IMAGE_MAX_FILE ? "file larger than 64 MiB" : check_container(bytes, size);
+  if (*reason) return SPN_EINPUT;
+  block_refused = 0;
+  if (!stbi_info_from_memory(bytes, (int)size, &w, &h, &channels)) return decoder_failed(reason);
+  *reason = "image of more than 16384 pixels a side or 2^28 bytes";
+  if (w < 1 || h < 1 || w > STBI_MAX_DIMENSIONS || h > STBI_MAX_DIMENSIONS) return SPN_EINPUT;
+  if ((size_t)w * (size_t)h * 3 > SPN_IMAGE_MAX_PIXELS) return SPN_EINPUT;
+  *reason = NULL;
+  *out = (spn_image){.h = h, .w = w, .channels = 3};
+  if (max_side && (w > max_side || h > max_side)) return SPN_OK;
+  out->owned = stbi_load_from_memory(bytes, (int)size, &w, &h, &channels, 3);
+  out->pixels = out->owned;
+  if (!out->owned) return decoder_failed(reason);
+  out->h = h;
+  out->w = w;
+  return SPN_OK;
+}
+
+static spn_status open_failed(const char **reason) {
+  switch (errno) {
+    case ENOENT: *reason = "no such file"; return SPN_EINPUT;
+    case EACCES: *reason = "permission denied"; return SPN_EINPUT;
+    case ELOOP: *reason = "too many symbolic links"; return SPN_EINPUT;
+    case ENOMEM: return SPN_ENOMEM;
+    default: *reason = strerror(errno); return SPN_EIO;
+  }
+}
+
+/* Reads size bytes, fewer when the file has shrunk; returns how many, or -1. */
+static ssize_t read_all(int fd, unsigned char *bytes, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    ssize_t got = read(fd, bytes + done, size - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -1;
+    if (got == 0) break;
+    done += (size_t)got;
+  }
+  return (ssize_t)done;
+}
+
+static spn_status read_and_decode(int fd, int max_side, spn_image *out, const char **reason) {
+  struct stat info;
+  if (fstat(fd, &info)) return open_failed(reason);
+  *reason = "not a regular file";
+  if (!S_ISREG(info.st_mode)) return SPN_EINPUT;
+  *reason = "file larger than 64 MiB";
+  if (info.st_size > (off_t)SPN_IMAGE_MAX_FILE) return SPN_EINPUT;
+  size_t size = (size_t)info.st_size;
+  unsigned char *bytes = malloc(size + 1);
+  if (!bytes) return SPN_ENOMEM;
+  ssize_t got = read_all(fd, bytes, size);
+  *reason = "cannot be read";
+  spn_status status = got < 0 ? SPN_EINPUT : spn_image_decode(bytes, (size_t)got, max_side, out, reason);
+  free(bytes);
+  return status;
+}
+
+spn_status spn_image_read(const char *path, int max_side, spn_image *out, const char **reason) {
+  *out = (spn_image){0};
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not block */
+  if (fd < 0) return open_failed(reason);
+  spn_status status = read_and_decode(fd, max_side, out, reason);
+  close(fd);
+  return status;
+}
+
+void spn_image_free(spn_image *image) {
+  free(image->owned);
+  *image = (spn_image){0};
+}

@@ -1,0 +1,213 @@
+#include "input/transform.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+
+/* Indices of a sample's own random sequence. */
+enum { DRAW_FLIP, DRAW_ROW, DRAW_COLUMN, DRAW_CROP /* four for each attempt */ };
+enum { CROP_ATTEMPTS = 10 };
+
+/* What of an image is shown: its rectangle (h,w) at (y,x) is resized to (full_h,full_w), of which the part of the output's
+ * size at (part_y,part_x) is taken, moved by (shift_y,shift_x) with zeros moving in, and mirrored. */
+typedef struct {
+  int y, x, h, w;
+  int full_h, full_w, part_y, part_x;
+  int shift_y, shift_x, flip;
+} view;
+
+spn_status spn_transform_check(const spn_transform *t, spn_err *err) {
+  if (t->size < 1 || t->size > 4096) return spn_fail(err, SPN_EINPUT, "image size: expected 1 to 4096, got %d", t->size);
+  if (t->channels != 1 && t->channels != 3)
+    return spn_fail(err, SPN_EINPUT, "image channels: expected 1 or 3, got %d", t->channels);
+  if (t->augment == SPN_AUGMENT_CROP && (t->pad < 0 || t->pad >= t->size))
+    return spn_fail(err, SPN_EINPUT, "augmentation padding: expected 0 to %d, got %d", t->size - 1, t->pad);
+  if (t->augment == SPN_AUGMENT_INCEPTION && !(t->min_area > 0 && t->min_area <= 1))
+    return spn_fail(err, SPN_EINPUT, "smallest crop area: expected a share in (0, 1], got %g", t->min_area);
+  if (t->augment == SPN_AUGMENT_NONE && !(t->eval_crop > 0 && t->eval_crop <= 1 && t->size / t->eval_crop <= 65536))
+    return spn_fail(err, SPN_EINPUT, "centre crop: expected a share in (0, 1], got %g", t->eval_crop);
+  for (int c = 0; c < t->channels; c++) {
+    if (!isfinite(t->mean[c])) return spn_fail(err, SPN_EINPUT, "mean[%d]: expected a number, got %g", c, t->mean[c]);
+    if (!(t->std[c] > 0 && isfinite(t->std[c])))
+      return spn_fail(err, SPN_EINPUT, "std[%d]: expected a number above 0, got %g", c, t->std[c]);
+  }
+  return SPN_OK;
+}
+
+spn_status spn_transform_plan_make(const spn_transform *t, spn_transform_plan *out) {
+  size_t n = (size_t)t->size * (size_t)t->channels;
+  *out = (spn_transform_plan){.t = *t, .scale = malloc(n * sizeof(float)), .bias = malloc(n * sizeof(float))};
+  if (!out->scale || !out->bias) {
+    spn_transform_plan_free(out);
+    return SPN_ENOMEM;
+  }
+  for (size_t i = 0; i < n; i++) {
+    size_t c = i % (size_t)t->channels;
+    out->scale[i] = (float)(1.0 / (255.0 * t->std[c]));
+    out->bias[i] = (float)(-(double)t->mean[c] / t->std[c]);
+  }
+  return SPN_OK;
+}
+
+void spn_transform_plan_free(spn_transform_plan *plan) {
+  free(plan->scale);
+  free(plan->bias);
+  plan->scale = plan->bias = NULL;
+}
+
+void spn_scratch_free(spn_scratch *scratch) {
+  spn_taps_free(&scratch->y);
+  spn_taps_free(&scratch->x);
+  free(scratch->row);
+  free(scratch->line);
+  *scratch = (spn_scratch){0};
+}
+
+static spn_status reserve(float **block, size_t *room, size_t need) {
+  if (need <= *room) return SPN_OK;
+  free(*block);
+  *block = malloc(need * sizeof **block);
+  *room = *block ? need : 0;
+  return *block ? SPN_OK : SPN_ENOMEM;
+}
+
+/* The whole image with its short side resized to `side` (the long side in proportion, rounded down), and the central
+ * part of the output's size; an odd rest is halved to even, as in torchvision. */
+static view view_centre(int h, int w, int side, int size) {
+  view v = {.h = h, .w = w, .full_h = side, .full_w = side};
+  if (h <= w) v.full_w = (int)((int64_t)side * w / h);
+  else v.full_h = (int)((int64_t)side * h / w);
+  v.part_y = (int)lrint((v.full_h - size) / 2.0);
+  v.part_x = (int)lrint((v.full_w - size) / 2.0);
+  return v;
+}
+
+/* Szegedy et al. 2015 as torchvision has it: area uniform, aspect log-uniform in [3/4, 4/3]; when ten rectangles did not
+ * fit, the largest central one of a permitted aspect. */
+static view view_inception(const spn_transform *t, int h, int w, uint64_t key) {
+  view v = {.h = h, .w = w, .full_h = t->size, .full_w = t->size};
+  for (int attempt = 0; attempt < CROP_ATTEMPTS; attempt++) {
+    uint64_t draw = DRAW_CROP + 4 * (uint64_t)attempt;
+    double share = t->min_area + (1.0 - t->min_area) * spn_rng_uniform(key, SPN_RNG_AUGMENT, draw);
+    double aspect = exp(log(4.0 / 3.0) * (2.0 * spn_rng_uniform(key, SPN_RNG_AUGMENT, draw + 1) - 1.0));
+    double area = share * h * w;
+    long crop_w = lround(sqrt(area * aspect)), crop_h = lround(sqrt(area / aspect));
+    if (crop_w < 1 || crop_h < 1 || crop_w > w || crop_h > h) continue;
+    v.w = (int)crop_w;
+    v.h = (int)crop_h;
+    v.y = (int)spn_rng_below(key, SPN_RNG_AUGMENT, draw + 2, (uint64_t)(h - v.h) + 1);
+    v.x = (int)spn_rng_below(key, SPN_RNG_AUGMENT, draw + 3, (uint64_t)(w - v.w) + 1);
+    return v;
+  }
+  if (3L * w > 4L * h) v.w = (int)fmax(1, lround(h * 4.0 / 3.0));
+  else if (4L * w < 3L * h) v.h = (int)fmax(1, lround(w * 4.0 / 3.0));
+  v.y = (h - v.h) / 2;
+  v.x = (w - v.w) / 2;
+  return v;
+}
+
+static view choose_view(const spn_transform *t, int h, int w, uint64_t epoch, uint64_t sample) {
+  if (t->augment == SPN_AUGMENT_NONE) return view_centre(h, w, (int)lround(t->size / t->eval_crop), t->size);
+  uint64_t key = spn_rng_split(t->seed, SPN_RNG_AUGMENT, epoch << 32 ^ sample);
+  view v;
+  if (t->augment == SPN_AUGMENT_INCEPTION) {
+    v = view_inception(t, h, w, key);
+  } else {
+    uint64_t places = 2 * (uint64_t)t->pad + 1;
+    v = view_centre(h, w, t->size, t->size);
+    v.shift_y = (int)spn_rng_below(key, SPN_RNG_AUGMENT, DRAW_ROW, places) - t->pad;
+    v.shift_x = (int)spn_rng_below(key, SPN_RNG_AUGMENT, DRAW_COLUMN, places) - t->pad;
+  }
+  v.flip = t->flip && spn_rng_below(key, SPN_RNG_AUGMENT, DRAW_FLIP, 2);
+  return v;
+}
+
+/* In place, back to front when the line grows. line holds size*3 floats. */
+static void change_channels(float *line, int size, int from, int to) {
+  if (from == 1 && to == 3) {
+    for (int x = size - 1; x >= 0; x--) line[3 * x] = line[3 * x + 1] = line[3 * x + 2] = line[x];
+  } else if (from == 3 && to == 1) { /* luma of ITU-R BT.601 */
+    for (int x = 0; x < size; x++)
+      line[x] = 0.299f * line[3 * x] + 0.587f * line[3 * x + 1] + 0.114f * line[3 * x + 2];
+  }
+}
+
+static void clamp(float *line, int n) {
+  for (int i = 0; i < n; i++) {
+    float low = line[i] > 0.0f ? line[i] : 0.0f;
+    line[i] = low < 255.0f ? low : 255.0f;
+  }
+}
+
+/* line (size,channels) in 0..255 into out, normalised, shifted and mirrored. */
+static void write_row(const spn_transform_plan *plan, const view *v, const float *restrict line, float *restrict out) {
+  int size = plan->t.size, channels = plan->t.channels;
+  int from = v->shift_x > 0 ? v->shift_x : 0, to = v->shift_x < 0 ? -v->shift_x : 0;
+  int count = size - from - to, n = count * channels;
+  const float *restrict scale = plan->scale, *restrict bias = plan->bias;
+  if (from + to) memset(out, 0, (size_t)size * (size_t)channels * sizeof *out);
+  line += from * channels;
+  if (!v->flip) {
+    out += to * channels;
+    for (int i = 0; i < n; i++) out[i] = line[i] * scale[i] + bias[i];
+    return;
+  }
+  for (int x = 0; x < count; x++) {
+    float *pixel = out + (size - 1 - to - x) * channels;
+    for (int c = 0; c < channels; c++) pixel[c] = line[x * channels + c] * scale[c] + bias[c];
+  }
+}
+
+static void copy_line(const unsigned char *restrict src, int n, float *restrict line) {
+  for (int i = 0; i < n; i++) line[i] = src[i];
+}
+
+spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image, uint64_t epoch,
+                             uint64_t sample, float *out) {
+  const spn_transform *t = &plan->t;
+  view v = choose_view(t, image->h, image->w, epoch, sample);
+  int size = t->size, from = image->channels, plain = v.h == v.full_h && v.w == v.full_w;
+  size_t stride = (size_t)image->w * (size_t)from, out_stride = (size_t)size * (size_t)t->channels;
+  const unsigned char *corner = image->pixels + (size_t)v.y * stride + (size_t)v.x * (size_t)from;
+  SPN_TRY(reserve(&scratch->line, &scratch->line_room, (size_t)size * 3));
+  if (!plain) {
+    SPN_TRY(reserve(&scratch->row, &scratch->row_room, (size_t)v.w * (size_t)from + 1));
+    SPN_TRY(spn_taps_set(&scratch->y, v.h, v.full_h, v.part_y, size, t->resize));
+    SPN_TRY(spn_taps_set(&scratch->x, v.w, v.full_w, v.part_x, size, t->resize));
+  }
+  const spn_taps *ys = &scratch->y, *xs = &scratch->x;
+  for (int y = 0; y < size; y++, out += out_stride) {
+    int row = y + v.shift_y;
+    if (row < 0 || row >= size) {
+      memset(out, 0, out_stride * sizeof *out);
+      continue;
+    }
+    if (plain) {
+      copy_line(corner + (size_t)(v.part_y + row) * stride + (size_t)v.part_x * (size_t)from, size * from, scratch->line);
+    } else { /* only the columns that the output's taps reach */
+      size_t low = (size_t)xs->spans[0].start * (size_t)from;
+      size_t high = (size_t)(xs->spans[size - 1].start + xs->spans[size - 1].count) * (size_t)from;
+      spn_taps_blend_rows(corner + low, stride, ys->spans[row], ys->weights + (size_t)row * (size_t)ys->stride, high - low,
+                          scratch->row + low);
+      spn_taps_blend_columns(xs, scratch->row, from, scratch->line);
+      clamp(scratch->line, size * from);
+    }
+    change_channels(scratch->line, size, from, t->channels);
+    write_row(plan, &v, scratch->line, out);
+  }
+  return SPN_OK;
+}
+
+spn_status spn_transform_apply(const spn_transform *t, const unsigned char *rgb, int h, int w, uint64_t epoch,
+                               uint64_t sample, float *out) {
+  spn_transform_plan plan;
+  spn_scratch scratch = {0};
+  spn_image image = {.pixels = rgb, .h = h, .w = w, .channels = 3};
+  SPN_TRY(spn_transform_plan_make(t, &plan));
+  spn_status status = spn_transform_run(&plan, &scratch, &image, epoch, sample, out);
+  spn_scratch_free(&scratch);
+  spn_transform_plan_free(&plan);
+  return status;
+}
