@@ -337,8 +337,9 @@ static spn_status load_all(const spn_json_doc *doc, const parts *p, spn_tensors 
   return status;
 }
 
-static spn_status load_bytes(const char *path, const char *file, size_t size, spn_tensors **out, spn_err *err) {
-  parts p;
+spn_status spn_tensors_parse(const char *path, const char *file, size_t size, spn_tensors **out, spn_err *err) {
+  *out = NULL;
+  parts p = {0};
   spn_json_doc *doc;
   SPN_TRY(split(path, file, size, &p, err));
   SPN_TRY(spn_json_parse(path, p.header, p.header_size, &doc, err));
@@ -359,7 +360,7 @@ spn_status spn_tensors_load(const char *path, spn_tensors **out, spn_err *err) {
   size_t size;
   *out = NULL;
   SPN_TRY(spn_file_read(path, MAX_FILE_BYTES, &file, &size, err));
-  spn_status status = load_bytes(path, file, size, out, err);
+  spn_status status = spn_tensors_parse(path, file, size, out, err);
   free(file);
   return status;
 }

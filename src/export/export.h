@@ -1,0 +1,66 @@
+/* Exporters: a trained network to a file other programs run. Adding one: one file and one line in registry.c. */
+#ifndef SPN_EXPORT_EXPORT_H
+#define SPN_EXPORT_EXPORT_H
+
+#include <stddef.h>
+
+#include "core/status.h"
+#include "io/tensors.h"
+#include "model/arch.h"
+
+/* What the exported network takes as `image` (N,C,H,W), float, RGB. */
+typedef enum {
+  SPN_INPUT_NORMALISED, /* (pixel/255 - mean) / std, done by the caller: what timm and torchvision users feed */
+  SPN_INPUT_PIXELS      /* pixels 0..255; the graph normalises them itself */
+} spn_export_input;
+
+typedef struct {
+  const char *key, *value;
+} spn_export_fact;
+
+typedef struct {
+  int opset;                      /* ONNX operator set: 13 or 17 */
+  int fold_bn;                    /* 1: batch norm goes into the convolutions; 0: it stays, for training on */
+  spn_export_input input;
+  double mean[3], std[3];         /* of pixels scaled to 0..1; a network of one channel uses the first */
+  int resize;                     /* side the image was resized to before the crop; 0: unknown */
+  double crop_fraction;           /* part of the resized image the centre crop keeps; 0: unknown */
+  const char *resize_filter;      /* "bilinear", "bicubic", ...; NULL: unknown */
+  const char *const *class_names; /* arch->classes strings, or NULL */
+  const char *version;            /* of spnas, for the file's producer; NULL: left out */
+  const spn_export_fact *facts;   /* search method, seed, latency...: written into the file; the last of equal keys wins */
+  size_t fact_count;
+} spn_export_options;
+
+/* Opset 13, folded, normalised input, ImageNet's mean and std, nothing else known. */
+spn_export_options spn_export_defaults(void);
+
+typedef spn_status (*spn_export_function)(const spn_arch *arch, const spn_tensors *weights,
+                                          const spn_export_options *options, const char *path, spn_err *err);
+typedef struct {
+  const char *name, *extension, *about; /* "onnx", ".onnx", one line for the help text */
+  spn_export_function function;
+} spn_exporter;
+
+/* The i-th exporter, NULL past the last. */
+const spn_exporter *spn_exporter_at(size_t i);
+/* Finds by name; SPN_EINPUT names the known formats. */
+spn_status spn_exporter_find(const char *format, const spn_exporter **out, spn_err *err);
+
+/* Writes the network to path, atomically. weights hold float32 under these names (i counts arch->block, skipped ones
+ * included but without tensors; K kernel side, E expanded and S squeeze channels; others in the set are ignored):
+ *   stem.conv.weight (O,I,K,K), stem.bn.*;
+ *   block.<i>.expand.weight (E,I,1,1), block.<i>.expand.bn.* (absent when expand is 1);
+ *   block.<i>.dw.weight (K,K,E), block.<i>.dw.bn.*;
+ *   block.<i>.se.reduce.weight (S,E,1,1), .bias (S), block.<i>.se.expand.weight (E,S,1,1), .bias (E) (with SE);
+ *   block.<i>.project.weight (O,E,1,1), block.<i>.project.bn.*;
+ *   head.conv.weight (O,I,1,1), head.bn.* (absent without a head); classifier.weight (classes,I), .bias (classes);
+ * where X.bn.* is X.bn.gamma, beta, mean, var. options NULL: the defaults. SPN_EINPUT when the network is not legal, an
+ * option is unknown, or a tensor is missing, of another shape, or not finite. */
+spn_status spn_export(const char *format, const spn_arch *arch, const spn_tensors *weights,
+                      const spn_export_options *options, const char *path, spn_err *err);
+
+spn_status spn_export_onnx(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
+                           const char *path, spn_err *err);
+
+#endif
