@@ -1,0 +1,142 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/datapath.h"
+#include "model/blockstring.h"
+#include "model/frame_json.h"
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+
+static spn_status read_optional_flag(const spn_json *block, const char *key, int *out, spn_err *err) {
+  spn_json at = spn_json_get(block, key);
+  return spn_json_is_null(&at) ? SPN_OK : spn_json_bool(&at, out, err);
+}
+
+static spn_status read_block(const spn_json *at, int in, spn_block *b, spn_err *err) {
+  static const char *const known[] = {"in", "out", "kernel", "stride", "expand", "se", "residual", "skipped", NULL};
+  SPN_TRY(spn_json_only(at, known, err));
+  spn_json kernel = spn_json_get(at, "kernel"), se = spn_json_get(at, "se"), channels = spn_json_get(at, "in");
+  SPN_TRY(spn_json_small(&channels, 1, 65536, &b->in, err));
+  if (b->in != in) return spn_json_fail(&channels, err, "expected %d, the channels of the layer before, got %d", in, b->in);
+  SPN_TRY(spn_json_member(at, "out", 1, 65536, &b->out, err));
+  SPN_TRY(spn_json_small(&kernel, 3, 7, &b->kernel, err));
+  if (b->kernel % 2 == 0) return spn_json_expected(&kernel, "3, 5 or 7", err);
+  SPN_TRY(spn_json_member(at, "stride", 1, 2, &b->stride, err));
+  SPN_TRY(spn_json_member(at, "expand", 1, 64, &b->expand, err));
+  if (!spn_json_is_null(&se)) SPN_TRY(spn_json_real(&se, 0, 1, &b->se, err));
+  b->residual = b->stride == 1 && b->in == b->out;
+  SPN_TRY(read_optional_flag(at, "residual", &b->residual, err));
+  return read_optional_flag(at, "skipped", &b->skipped, err);
+}
+
+static spn_status read_block_list(const spn_json *blocks, spn_arch *arch, spn_err *err) {
+  size_t count = spn_json_size(blocks);
+  if (!spn_json_is_array(blocks) || count > SPN_MAX_BLOCKS)
+    return spn_json_expected(blocks, "a block string, or a list of at most 128 blocks", err);
+  int channels = arch->stem_channels;
+  for (size_t i = 0; i < count; i++) {
+    spn_json at = spn_json_at(blocks, i);
+    SPN_TRY(read_block(&at, channels, &arch->block[i], err));
+    channels = arch->block[i].out;
+    arch->blocks++;
+  }
+  return SPN_OK;
+}
+
+static spn_status read_block_string(const spn_json *blocks, spn_arch *arch, char *note, spn_err *err) {
+  const char *text = "";
+  spn_err inner;
+  SPN_TRY(spn_json_string(blocks, &text, err));
+  if (spn_blockstring_parse(text, arch, note, &inner)) return spn_json_fail(blocks, err, "%s", inner.text);
+  return SPN_OK;
+}
+
+static spn_status read_arch(const spn_json *root, spn_arch *out, char *note, spn_err *err) {
+  static const char *const known[] = {"name",    "input", "classes", "activation", "padding", "bn",
+                                      "dropout", "stem",  "head",    "blocks",     NULL};
+  memset(out, 0, sizeof *out);
+  SPN_TRY(spn_json_only(root, known, err));
+  SPN_TRY(spn_frame_read(root, out, err));
+  spn_json blocks = spn_json_get(root, "blocks");
+  if (spn_json_is_string(&blocks))
+    SPN_TRY(read_block_string(&blocks, out, note, err));
+  else
+    SPN_TRY(read_block_list(&blocks, out, err));
+  spn_err inner;
+  return spn_arch_check(out, &inner) ? spn_json_fail(root, err, "%s", inner.text) : SPN_OK;
+}
+
+spn_status spn_arch_read(const spn_json *at, spn_arch *out, char *note, spn_err *err) {
+  if (note) *note = 0;
+  spn_json inner = spn_json_get(at, "arch");
+  return read_arch(inner.item ? &inner : at, out, note, err);
+}
+
+spn_status spn_arch_load_noted(const char *path_or_name, spn_arch *out, char *note, spn_err *err) {
+  char path[4096];
+  spn_json_doc *doc = NULL;
+  SPN_TRY(spn_data_path("networks", path_or_name, path, sizeof path, err));
+  SPN_TRY(spn_json_load(path, &doc, err));
+  spn_json root = spn_json_root(doc);
+  spn_status status = spn_arch_read(&root, out, note, err);
+  spn_json_free(doc);
+  return status;
+}
+
+spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err) { return spn_arch_load_noted(path, out, NULL, err); }
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+
+static void write_string(FILE *out, const char *text) {
+  fputc('"', out);
+  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    if (*c == '"' || *c == '\\')
+      fprintf(out, "\\%c", *c);
+    else if (*c < 0x20)
+      fprintf(out, "\\u%04x", *c);
+    else
+      fputc(*c, out);
+  }
+  fputc('"', out);
+}
+
+static void write_block(FILE *out, const spn_block *b) {
+  char se[32];
+  fprintf(out, "    {\"in\": %d, \"out\": %d, \"kernel\": %d, \"stride\": %d, \"expand\": %d, \"se\": %s, \"residual\": %s", b->in,
+          b->out, b->kernel, b->stride, b->expand, spn_shortest(b->se, se), b->residual ? "true" : "false");
+  fprintf(out, "%s}", b->skipped ? ", \"skipped\": true" : "");
+}
+
+static void write_arch(FILE *out, const spn_arch *a) {
+  char momentum[32], eps[32], dropout[32];
+  fprintf(out, "{\n  \"name\": ");
+  write_string(out, *a->name ? a->name : "unnamed");
+  fprintf(out, ",\n  \"input\": {\"size\": %d, \"channels\": %d},\n  \"classes\": %d,\n", a->input_size, a->input_channels,
+          a->classes);
+  fprintf(out, "  \"activation\": \"%s\",\n  \"padding\": \"%s\",\n", spn_activation_names[a->activation],
+          spn_padding_names[a->padding]);
+  fprintf(out, "  \"bn\": {\"momentum\": %s, \"eps\": %s},\n  \"dropout\": %s,\n", spn_shortest(a->bn_momentum, momentum),
+          spn_shortest(a->bn_eps, eps), spn_shortest(a->dropout, dropout));
+  fprintf(out, "  \"stem\": {\"channels\": %d, \"kernel\": %d, \"stride\": %d},\n  \"head\": {\"channels\": %d},\n  \"blocks\": [",
+          a->stem_channels, a->stem_kernel, a->stem_stride, a->head_channels);
+  for (int i = 0; i < a->blocks; i++) {
+    fprintf(out, i ? ",\n" : "\n");
+    write_block(out, &a->block[i]);
+  }
+  fprintf(out, "\n  ]\n}");
+}
+
+char *spn_arch_to_json(const spn_arch *arch) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  write_arch(out, arch);
+  int bad = ferror(out);
+  if (fclose(out) || bad) {
+    free(text);
+    return NULL;
+  }
+  return text;
+}

@@ -1,0 +1,254 @@
+#include "model/blockstring.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/frame_json.h"
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+
+static int shortcut(const spn_block *b) { return b->stride == 1 && b->in == b->out; }
+
+/* b can be one more repeat of a word whose first block is a and whose residual blocks, if any yet, agree on `flag`. */
+static int repeats(const spn_block *a, const spn_block *b, int flag) {
+  return shortcut(b) && b->in == a->out && b->kernel == a->kernel && b->expand == a->expand && b->se == a->se &&
+         (flag < 0 || flag == b->residual);
+}
+
+typedef struct { spn_block first; int count, noskip, new_stage; } word;
+
+/* Folds the network into words; returns how many. */
+static int fold(const spn_arch *arch, word *words) {
+  int count = 0, flag = -1; /* flag: residual of the word's blocks that could have one; -1: none seen */
+  for (int i = 0; i < arch->blocks; i++) {
+    const spn_block *b = &arch->block[i];
+    if (b->skipped) continue;
+    if (count && repeats(&words[count - 1].first, b, flag)) {
+      words[count - 1].count++;
+    } else {
+      words[count] = (word){*b, 1, 0, !shortcut(b)};
+      count++;
+      flag = -1;
+    }
+    if (shortcut(b)) {
+      flag = b->residual;
+      words[count - 1].noskip = !flag;
+    }
+  }
+  return count;
+}
+
+static void write_mnasnet(FILE *out, const word *w, int first) {
+  char se[32];
+  const spn_block *b = &w->first;
+  fprintf(out, "%sr%d_k%d_s%d%d_e%d_i%d_o%d", first ? "" : " ", w->count, b->kernel, b->stride, b->stride, b->expand, b->in, b->out);
+  if (b->se > 0) fprintf(out, "_se%s", spn_shortest(b->se, se));
+  if (w->noskip) fprintf(out, "_noskip");
+}
+
+static void write_timm(FILE *out, const word *w, int first) {
+  char se[32];
+  const spn_block *b = &w->first;
+  fprintf(out, "%s%s_r%d_k%d_s%d", first ? "" : w->new_stage ? " | " : ", ", b->expand == 1 ? "ds" : "ir", w->count, b->kernel,
+          b->stride);
+  if (b->expand > 1) fprintf(out, "_e%d", b->expand);
+  fprintf(out, "_c%d", b->out);
+  if (b->se > 0) fprintf(out, "_se%s", spn_shortest(b->se, se));
+  if (w->noskip) fprintf(out, "_noskip");
+}
+
+static char *write_words(const spn_arch *arch, void (*write)(FILE *, const word *, int)) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  word words[SPN_MAX_BLOCKS];
+  int count = fold(arch, words);
+  for (int i = 0; i < count; i++) write(out, &words[i], i == 0);
+  int bad = ferror(out);
+  if (fclose(out) || bad) {
+    free(text);
+    return NULL;
+  }
+  return text;
+}
+
+char *spn_blockstring_mnasnet(const spn_arch *arch) { return write_words(arch, write_mnasnet); }
+char *spn_blockstring_timm(const spn_arch *arch) { return write_words(arch, write_timm); }
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+
+enum { MAX_WORD = 96 };
+
+/* One word taken apart; -1: not given. */
+typedef struct {
+  int timm, separable; /* separable: timm's "ds" */
+  int repeats, kernel, stride, expand, in, out, noskip;
+  double se;
+} parts;
+
+static spn_status bad_word(const char *text, const char *problem, spn_err *err) {
+  return spn_fail(err, SPN_EINPUT, "block string: \"%s\": %s", text, problem);
+}
+
+/* Whole number of at most 5 digits that fills [text, end); -1 otherwise. */
+static int whole(const char *text, const char *end) {
+  int value = 0;
+  if (text == end || end - text > 5) return -1;
+  for (; text < end; text++) {
+    if (!isdigit((unsigned char)*text)) return -1;
+    value = value * 10 + (*text - '0');
+  }
+  return value;
+}
+
+/* Number in [0,1] that fills [text, end); -1 otherwise. */
+static double ratio(const char *text, const char *end) {
+  char *stop = NULL;
+  if (text == end || !(isdigit((unsigned char)*text) || *text == '.')) return -1;
+  for (const char *c = text; c < end; c++)
+    if (!isdigit((unsigned char)*c) && !strchr(".e-+", *c)) return -1;
+  double value = strtod(text, &stop);
+  return stop == end && value >= 0 && value <= 1 ? value : -1;
+}
+
+static spn_status set_once(int *slot, int value, const char *text, const char *what, spn_err *err) {
+  char problem[96];
+  if (*slot >= 0) snprintf(problem, sizeof problem, "%s is given twice", what);
+  else if (value < 0) snprintf(problem, sizeof problem, "%s needs a whole number", what);
+  else {
+    *slot = value;
+    return SPN_OK;
+  }
+  return bad_word(text, problem, err);
+}
+
+/* MnasNet writes the stride of both axes: "s22". */
+static int stride_value(const char *text, const char *end, int timm) {
+  int value = whole(text, end);
+  if (timm) return value;
+  return value == 11 ? 1 : value == 22 ? 2 : -1;
+}
+
+static spn_status read_part(const char *text, const char *part, const char *end, parts *p, spn_err *err) {
+  char problem[160];
+  size_t length = (size_t)(end - part);
+  if (length == 6 && !strncmp(part, "noskip", 6)) return set_once(&p->noskip, 1, text, "noskip", err);
+  if (length > 2 && part[0] == 's' && part[1] == 'e') {
+    if (p->se >= 0) return bad_word(text, "se is given twice", err);
+    p->se = ratio(part + 2, end);
+    return p->se < 0 ? bad_word(text, "se needs a ratio between 0 and 1", err) : SPN_OK;
+  }
+  int value = length ? whole(part + 1, end) : -1;
+  switch (length ? part[0] : 0) {
+    case 'r': return set_once(&p->repeats, value, text, "r (repeats)", err);
+    case 'k': return set_once(&p->kernel, value, text, "k (kernel)", err);
+    case 'e': return set_once(&p->expand, value, text, "e (expansion)", err);
+    case 's':
+      value = stride_value(part + 1, end, p->timm);
+      if (value < 0 && !p->timm) return bad_word(text, "the stride of both axes is expected: s11 or s22", err);
+      return set_once(&p->stride, value, text, "s (stride)", err);
+    case 'i':
+      if (!p->timm) return set_once(&p->in, value, text, "i (input channels)", err);
+      break;
+    case 'o':
+      if (!p->timm) return set_once(&p->out, value, text, "o (output channels)", err);
+      break;
+    case 'c':
+      if (p->timm) return set_once(&p->out, value, text, "c (channels)", err);
+      break;
+    default: break;
+  }
+  snprintf(problem, sizeof problem, "\"%.*s\" is not supported; known are r k s e %s se noskip", (int)length, part,
+           p->timm ? "c" : "i o");
+  return bad_word(text, problem, err);
+}
+
+/* timm's block type in front. */
+static spn_status read_type(const char *text, const char **rest, parts *p, spn_err *err) {
+  char problem[128];
+  size_t length = strcspn(text, "_");
+  p->separable = length == 2 && !strncmp(text, "ds", 2);
+  if (!p->separable && !(length == 2 && !strncmp(text, "ir", 2))) {
+    snprintf(problem, sizeof problem, "block type \"%.*s\" is not supported; expected ir or ds", (int)length, text);
+    return bad_word(text, problem, err);
+  }
+  *rest = text[length] ? text + length + 1 : text + length;
+  return SPN_OK;
+}
+
+static spn_status check_parts(const char *text, parts *p, spn_err *err) {
+  if (p->repeats < 1 || p->repeats > SPN_MAX_BLOCKS) return bad_word(text, "r (repeats): expected 1 to 128", err);
+  if (p->kernel != 3 && p->kernel != 5 && p->kernel != 7) return bad_word(text, "k (kernel): expected 3, 5 or 7", err);
+  if (p->stride != 1 && p->stride != 2) return bad_word(text, "s (stride): expected 1 or 2", err);
+  if (p->out < 1) return bad_word(text, p->timm ? "c (channels): expected at least 1" : "o (output channels): expected at least 1", err);
+  if (!p->timm && p->in < 1) return bad_word(text, "i (input channels): expected at least 1", err);
+  if (p->separable && p->expand > 1) return bad_word(text, "ds has no expansion", err);
+  if (p->separable) p->expand = 1;
+  if (p->timm && !p->separable && p->expand == 1)
+    return bad_word(text, "ir with e1 has a 1:1 expansion convolution, which spnas does not build; ds is the block without", err);
+  if (p->expand < 1 || p->expand > 64) return bad_word(text, "e (expansion): expected 1 to 64", err);
+  return SPN_OK;
+}
+
+static spn_status read_word(const char *text, int timm, parts *p, spn_err *err) {
+  *p = (parts){timm, 0, -1, -1, -1, -1, -1, -1, -1, -1};
+  const char *part = text;
+  if (timm) SPN_TRY(read_type(text, &part, p, err));
+  for (int more = 1; more;) {
+    const char *end = part + strcspn(part, "_");
+    more = *end == '_';
+    SPN_TRY(read_part(text, part, end, p, err));
+    part = end + 1;
+  }
+  if (p->se < 0) p->se = 0;
+  return check_parts(text, p, err);
+}
+
+/* Channels that arrive at a MnasNet word must be what it says, but for MnasNet-small's first word. */
+static spn_status check_input(const char *text, const parts *p, spn_arch *arch, int channels, char *note, spn_err *err) {
+  char problem[96];
+  if (p->timm || p->in == channels) return SPN_OK;
+  if (!arch->blocks && channels == 8 && p->in == 16) {
+    if (note) snprintf(note, 256, "block string: \"%s\" says 16 input channels, the stem gives 8; 8 is used (as MnasNet-small means it)", text);
+    return SPN_OK;
+  }
+  snprintf(problem, sizeof problem, "i%d, but the %s gives %d channels", p->in, arch->blocks ? "block before" : "stem", channels);
+  return bad_word(text, problem, err);
+}
+
+static spn_status add_word(const char *text, int timm, spn_arch *arch, char *note, spn_err *err) {
+  parts p;
+  SPN_TRY(read_word(text, timm, &p, err));
+  if (!arch->blocks && !arch->stem_channels) arch->stem_channels = timm ? 32 : p.in;
+  int channels = arch->blocks ? arch->block[arch->blocks - 1].out : arch->stem_channels;
+  SPN_TRY(check_input(text, &p, arch, channels, note, err));
+  if (arch->blocks + p.repeats > SPN_MAX_BLOCKS) return bad_word(text, "more than 128 blocks in all", err);
+  for (int i = 0; i < p.repeats; i++) {
+    spn_block b = {channels, p.out, p.kernel, i ? 1 : p.stride, p.expand, p.se, 0, 0};
+    b.residual = shortcut(&b) && p.noskip < 0;
+    arch->block[arch->blocks++] = b;
+    channels = p.out;
+  }
+  return SPN_OK;
+}
+
+spn_status spn_blockstring_parse(const char *text, spn_arch *arch, char *note, spn_err *err) {
+  static const char *const between = " \t\r\n,|";
+  int timm = -1;
+  if (note) *note = 0;
+  arch->blocks = 0;
+  for (const char *at = text + strspn(text, between); *at; at += strspn(at, between)) {
+    char one[MAX_WORD];
+    size_t length = strcspn(at, between);
+    if (length >= sizeof one) return spn_fail(err, SPN_EINPUT, "block string: word too long: \"%.40s...\"", at);
+    memcpy(one, at, length);
+    one[length] = 0;
+    if (timm < 0) timm = !(one[0] == 'r' && isdigit((unsigned char)one[1]));
+    SPN_TRY(add_word(one, timm, arch, note, err));
+    at += length;
+  }
+  return arch->blocks ? SPN_OK : spn_fail(err, SPN_EINPUT, "block string: expected blocks, got nothing");
+}
