@@ -108,23 +108,21 @@ int spn_arch_equal(const spn_arch *a, const spn_arch *b) {
   return i >= a->blocks && j >= b->blocks;
 }
 
-enum { MAX_CHANNELS = 65536, MAX_SIZE = 16384, MAX_EXPAND = 64 };
-
 static spn_status check_frame(const spn_arch *a, spn_err *err) {
-  if (a->input_size < 1 || a->input_size > MAX_SIZE)
-    return spn_fail(err, SPN_EINPUT, "input size: expected 1 to %d, got %d", MAX_SIZE, a->input_size);
-  if (a->input_channels < 1 || a->input_channels > MAX_CHANNELS)
-    return spn_fail(err, SPN_EINPUT, "input channels: expected 1 to %d, got %d", MAX_CHANNELS, a->input_channels);
-  if (a->classes < 1 || a->classes > 1000000)
-    return spn_fail(err, SPN_EINPUT, "classes: expected 1 to 1000000, got %d", a->classes);
-  if (a->stem_channels < 1 || a->stem_channels > MAX_CHANNELS)
-    return spn_fail(err, SPN_EINPUT, "stem channels: expected 1 to %d, got %d", MAX_CHANNELS, a->stem_channels);
+  if (a->input_size < 1 || a->input_size > SPN_MAX_SIZE)
+    return spn_fail(err, SPN_EINPUT, "input size: expected 1 to %d, got %d", SPN_MAX_SIZE, a->input_size);
+  if (a->input_channels < 1 || a->input_channels > SPN_MAX_CHANNELS)
+    return spn_fail(err, SPN_EINPUT, "input channels: expected 1 to %d, got %d", SPN_MAX_CHANNELS, a->input_channels);
+  if (a->classes < 1 || a->classes > SPN_MAX_CLASSES)
+    return spn_fail(err, SPN_EINPUT, "classes: expected 1 to %d, got %d", SPN_MAX_CLASSES, a->classes);
+  if (a->stem_channels < 1 || a->stem_channels > SPN_MAX_CHANNELS)
+    return spn_fail(err, SPN_EINPUT, "stem channels: expected 1 to %d, got %d", SPN_MAX_CHANNELS, a->stem_channels);
   if (a->stem_kernel != 1 && a->stem_kernel != 3 && a->stem_kernel != 5 && a->stem_kernel != 7)
     return spn_fail(err, SPN_EINPUT, "stem kernel: expected 1, 3, 5 or 7, got %d", a->stem_kernel);
   if (a->stem_stride != 1 && a->stem_stride != 2)
     return spn_fail(err, SPN_EINPUT, "stem stride: expected 1 or 2, got %d", a->stem_stride);
-  if (a->head_channels < 0 || a->head_channels > MAX_CHANNELS)
-    return spn_fail(err, SPN_EINPUT, "head channels: expected 0 to %d, got %d", MAX_CHANNELS, a->head_channels);
+  if (a->head_channels < 0 || a->head_channels > SPN_MAX_CHANNELS)
+    return spn_fail(err, SPN_EINPUT, "head channels: expected 0 to %d, got %d", SPN_MAX_CHANNELS, a->head_channels);
   if (a->activation < SPN_ACT_NONE || a->activation > SPN_ACT_HSWISH)
     return spn_fail(err, SPN_EINPUT, "activation: unknown code %d", (int)a->activation);
   if (a->padding != SPN_PAD_SAME && a->padding != SPN_PAD_SYMMETRIC)
@@ -140,14 +138,14 @@ static spn_status check_frame(const spn_arch *a, spn_err *err) {
 
 static spn_status check_block(const spn_block *b, int i, int in, spn_err *err) {
   if (b->in != in) return spn_fail(err, SPN_EINPUT, "blocks[%d].in: the layer before gives %d channels, got %d", i, in, b->in);
-  if (b->out < 1 || b->out > MAX_CHANNELS)
-    return spn_fail(err, SPN_EINPUT, "blocks[%d].out: expected 1 to %d, got %d", i, MAX_CHANNELS, b->out);
+  if (b->out < 1 || b->out > SPN_MAX_CHANNELS)
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].out: expected 1 to %d, got %d", i, SPN_MAX_CHANNELS, b->out);
   if (b->kernel != 3 && b->kernel != 5 && b->kernel != 7)
     return spn_fail(err, SPN_EINPUT, "blocks[%d].kernel: expected 3, 5 or 7, got %d", i, b->kernel);
   if (b->stride != 1 && b->stride != 2)
     return spn_fail(err, SPN_EINPUT, "blocks[%d].stride: expected 1 or 2, got %d", i, b->stride);
-  if (b->expand < 1 || b->expand > MAX_EXPAND)
-    return spn_fail(err, SPN_EINPUT, "blocks[%d].expand: expected 1 to %d, got %d", i, MAX_EXPAND, b->expand);
+  if (b->expand < 1 || b->expand > SPN_MAX_EXPAND)
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].expand: expected 1 to %d, got %d", i, SPN_MAX_EXPAND, b->expand);
   if (!(b->se >= 0 && b->se <= 1)) return spn_fail(err, SPN_EINPUT, "blocks[%d].se: expected 0 to 1, got %g", i, b->se);
   int shortcut = b->stride == 1 && b->in == b->out;
   if (b->residual && !shortcut)

@@ -8,7 +8,8 @@
 #include "core/status.h"
 #include "kernels.h"
 
-enum { SPN_MAX_BLOCKS = 128 };
+/* Bounds of what is accepted; the counts of any network within them fit 63 bits. */
+enum { SPN_MAX_BLOCKS = 128, SPN_MAX_CHANNELS = 8192, SPN_MAX_SIZE = 2048, SPN_MAX_EXPAND = 64, SPN_MAX_CLASSES = 1000000 };
 
 typedef enum { SPN_PAD_SAME, SPN_PAD_SYMMETRIC } spn_padding; /* TF SAME, or k/2 on every side */
 

@@ -17,13 +17,13 @@ static spn_status read_block(const spn_json *at, int in, spn_block *b, spn_err *
   static const char *const known[] = {"in", "out", "kernel", "stride", "expand", "se", "residual", "skipped", NULL};
   SPN_TRY(spn_json_only(at, known, err));
   spn_json kernel = spn_json_get(at, "kernel"), se = spn_json_get(at, "se"), channels = spn_json_get(at, "in");
-  SPN_TRY(spn_json_small(&channels, 1, 65536, &b->in, err));
+  SPN_TRY(spn_json_small(&channels, 1, SPN_MAX_CHANNELS, &b->in, err));
   if (b->in != in) return spn_json_fail(&channels, err, "expected %d, the channels of the layer before, got %d", in, b->in);
-  SPN_TRY(spn_json_member(at, "out", 1, 65536, &b->out, err));
+  SPN_TRY(spn_json_member(at, "out", 1, SPN_MAX_CHANNELS, &b->out, err));
   SPN_TRY(spn_json_small(&kernel, 3, 7, &b->kernel, err));
   if (b->kernel % 2 == 0) return spn_json_expected(&kernel, "3, 5 or 7", err);
   SPN_TRY(spn_json_member(at, "stride", 1, 2, &b->stride, err));
-  SPN_TRY(spn_json_member(at, "expand", 1, 64, &b->expand, err));
+  SPN_TRY(spn_json_member(at, "expand", 1, SPN_MAX_EXPAND, &b->expand, err));
   if (!spn_json_is_null(&se)) SPN_TRY(spn_json_real(&se, 0, 1, &b->se, err));
   b->residual = b->stride == 1 && b->in == b->out;
   SPN_TRY(read_optional_flag(at, "residual", &b->residual, err));

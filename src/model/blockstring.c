@@ -183,13 +183,13 @@ static spn_status check_parts(const char *text, parts *p, spn_err *err) {
   if (p->repeats < 1 || p->repeats > SPN_MAX_BLOCKS) return bad_word(text, "r (repeats): expected 1 to 128", err);
   if (p->kernel != 3 && p->kernel != 5 && p->kernel != 7) return bad_word(text, "k (kernel): expected 3, 5 or 7", err);
   if (p->stride != 1 && p->stride != 2) return bad_word(text, "s (stride): expected 1 or 2", err);
-  if (p->out < 1) return bad_word(text, p->timm ? "c (channels): expected at least 1" : "o (output channels): expected at least 1", err);
-  if (!p->timm && p->in < 1) return bad_word(text, "i (input channels): expected at least 1", err);
+  if (p->out < 1 || p->out > SPN_MAX_CHANNELS) return bad_word(text, p->timm ? "c (channels): expected 1 to 8192" : "o (output channels): expected 1 to 8192", err);
+  if (!p->timm && (p->in < 1 || p->in > SPN_MAX_CHANNELS)) return bad_word(text, "i (input channels): expected 1 to 8192", err);
   if (p->separable && p->expand > 1) return bad_word(text, "ds has no expansion", err);
   if (p->separable) p->expand = 1;
   if (p->timm && !p->separable && p->expand == 1)
     return bad_word(text, "ir with e1 has a 1:1 expansion convolution, which spnas does not build; ds is the block without", err);
-  if (p->expand < 1 || p->expand > 64) return bad_word(text, "e (expansion): expected 1 to 64", err);
+  if (p->expand < 1 || p->expand > SPN_MAX_EXPAND) return bad_word(text, "e (expansion): expected 1 to 64", err);
   return SPN_OK;
 }
 

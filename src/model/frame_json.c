@@ -40,8 +40,8 @@ static spn_status read_input(const spn_json *root, spn_arch *out, spn_err *err) 
   static const char *const known[] = {"size", "channels", NULL};
   spn_json at = spn_json_get(root, "input");
   SPN_TRY(spn_json_only(&at, known, err));
-  SPN_TRY(spn_json_member(&at, "size", 1, 16384, &out->input_size, err));
-  return spn_json_member(&at, "channels", 1, 4096, &out->input_channels, err);
+  SPN_TRY(spn_json_member(&at, "size", 1, SPN_MAX_SIZE, &out->input_size, err));
+  return spn_json_member(&at, "channels", 1, SPN_MAX_CHANNELS, &out->input_channels, err);
 }
 
 static spn_status read_bn(const spn_json *root, spn_arch *out, spn_err *err) {
@@ -57,7 +57,7 @@ static spn_status read_stem(const spn_json *root, spn_arch *out, spn_err *err) {
   static const char *const known[] = {"channels", "kernel", "stride", NULL};
   spn_json at = spn_json_get(root, "stem"), kernel;
   SPN_TRY(spn_json_only(&at, known, err));
-  SPN_TRY(spn_json_member(&at, "channels", 1, 4096, &out->stem_channels, err));
+  SPN_TRY(spn_json_member(&at, "channels", 1, SPN_MAX_CHANNELS, &out->stem_channels, err));
   kernel = spn_json_get(&at, "kernel");
   SPN_TRY(spn_json_small(&kernel, 1, 7, &out->stem_kernel, err));
   if (out->stem_kernel % 2 == 0) return spn_json_expected(&kernel, "1, 3, 5 or 7", err);
@@ -68,14 +68,14 @@ static spn_status read_head(const spn_json *root, spn_arch *out, spn_err *err) {
   static const char *const known[] = {"channels", NULL};
   spn_json at = spn_json_get(root, "head");
   SPN_TRY(spn_json_only(&at, known, err));
-  return spn_json_member(&at, "channels", 0, 65536, &out->head_channels, err);
+  return spn_json_member(&at, "channels", 0, SPN_MAX_CHANNELS, &out->head_channels, err);
 }
 
 spn_status spn_frame_read(const spn_json *root, spn_arch *out, spn_err *err) {
   int choice = 0;
   SPN_TRY(read_name(root, out, err));
   SPN_TRY(read_input(root, out, err));
-  SPN_TRY(spn_json_member(root, "classes", 1, 1000000, &out->classes, err));
+  SPN_TRY(spn_json_member(root, "classes", 1, SPN_MAX_CLASSES, &out->classes, err));
   spn_json at = spn_json_get(root, "activation");
   SPN_TRY(spn_json_choice(&at, spn_activation_names, &choice, err));
   out->activation = (spn_act)choice;

@@ -46,11 +46,11 @@ static spn_status read_stage(const spn_json *at, spn_layer *l, int *layers, spn_
   static const char *const known[] = {"layers", "channels", "stride", "kernel", "expand", "se", "skip", "residual", "tied", NULL};
   SPN_TRY(spn_json_only(at, known, err));
   SPN_TRY(spn_json_member(at, "layers", 1, SPN_MAX_LAYERS, layers, err));
-  SPN_TRY(spn_json_member(at, "channels", 1, 4096, &l->out, err));
+  SPN_TRY(spn_json_member(at, "channels", 1, SPN_MAX_CHANNELS, &l->out, err));
   SPN_TRY(spn_json_member(at, "stride", 1, 2, &l->stride, err));
   spn_json kernel = spn_json_get(at, "kernel"), expand = spn_json_get(at, "expand"), se = spn_json_get(at, "se");
   SPN_TRY(read_ints(&kernel, 3, 7, 1, l->kernel, &l->kernels, err));
-  SPN_TRY(read_ints(&expand, 1, 64, 0, l->expand, &l->expands, err));
+  SPN_TRY(read_ints(&expand, 1, SPN_MAX_EXPAND, 0, l->expand, &l->expands, err));
   if (l->expands > 1 && l->expand[0] == 1)
     return spn_json_fail(&expand, err, "1 has no expansion convolution and nests in no other ratio: give it alone");
   SPN_TRY(read_se(&se, l, err));
@@ -112,7 +112,7 @@ static spn_status read_proxy(const spn_json *root, size_t stages, const int *fir
   space->proxy_head = space->base.head_channels;
   if (spn_json_is_null(&at)) return SPN_OK;
   SPN_TRY(spn_json_only(&at, known, err));
-  SPN_TRY(spn_json_member(&at, "size", 1, 16384, &space->proxy_size, err));
+  SPN_TRY(spn_json_member(&at, "size", 1, SPN_MAX_SIZE, &space->proxy_size, err));
   SPN_TRY(spn_json_member(&at, "stem_stride", 1, 2, &space->proxy_stem_stride, err));
   spn_json strides = spn_json_get(&at, "strides"), width = spn_json_get(&at, "width"), head = spn_json_get(&at, "head");
   if (!spn_json_is_array(&strides) || spn_json_size(&strides) != stages)
@@ -125,7 +125,7 @@ static spn_status read_proxy(const spn_json *root, size_t stages, const int *fir
       return spn_json_expected(&one, "1, because the stage's first layer has a residual", err);
   }
   if (!spn_json_is_null(&width)) SPN_TRY(spn_json_real(&width, 0.01, 16, &space->proxy_width, err));
-  if (!spn_json_is_null(&head)) SPN_TRY(spn_json_small(&head, 0, 65536, &space->proxy_head, err));
+  if (!spn_json_is_null(&head)) SPN_TRY(spn_json_small(&head, 0, SPN_MAX_CHANNELS, &space->proxy_head, err));
   return SPN_OK;
 }
 

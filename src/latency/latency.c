@@ -1,0 +1,149 @@
+#include "latency/latency.h"
+
+#include <string.h>
+
+#include "latency/table.h"
+
+double spn_cost_layer(const spn_cost *cost, int layer, const spn_choice *choice) {
+  const spn_layer_cost *c = &cost->layer[layer];
+  if (!choice->layer[layer].keep) return c->skip;
+  return c->cost[choice->layer[layer].kernel][choice->layer[layer].expand][choice->layer[layer].se];
+}
+
+double spn_cost_of(const spn_cost *cost, const spn_choice *choice) {
+  double sum = cost->rest;
+  for (int i = 0; i < cost->layers; i++) sum += spn_cost_layer(cost, i, choice);
+  return sum;
+}
+
+/* ---- The differentiable form -------------------------------------------------------------------------------------- */
+
+/* Weights of n nested options under indicators d (n-1 of them), and their derivatives slope[option][indicator].
+ * w[i] = d[0] .. d[i-1] * (1 - d[i]); the last option has no factor 1 - d. */
+typedef struct { int n; double w[SPN_MAX_OPTIONS], slope[SPN_MAX_OPTIONS][SPN_MAX_OPTIONS]; } nested;
+
+static void nest(int n, const double *d, nested *out) {
+  out->n = n;
+  for (int i = 0; i < n; i++) {
+    double product = 1;
+    for (int m = 0; m < i; m++) product *= d[m];
+    out->w[i] = i < n - 1 ? product * (1 - d[i]) : product;
+    for (int j = 0; j < n - 1; j++) {
+      double others = j <= i ? 1 : 0;
+      for (int m = 0; m < i && m < n - 1; m++) others *= m == j ? 1 : d[m];
+      if (j == i) others = -others;
+      else if (i < n - 1) others *= 1 - d[i];
+      out->slope[i][j] = others;
+    }
+  }
+}
+
+/* gradient[j] += sum over options of partial[i] * slope[i][j]. */
+static void pull(const nested *options, const double *partial, double *gradient) {
+  for (int i = 0; i < options->n; i++)
+    for (int j = 0; j < options->n - 1; j++) gradient[j] += partial[i] * options->slope[i][j];
+}
+
+double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int layer, const spn_layer_gates *gates,
+                           spn_layer_gates *grad) {
+  const spn_layer *l = &space->layer[layer];
+  const spn_layer_cost *c = &cost->layer[layer];
+  nested kernel, expand, se;
+  double by_kernel[SPN_MAX_OPTIONS] = {0}, by_expand[SPN_MAX_OPTIONS] = {0}, by_se[SPN_MAX_OPTIONS] = {0}, sum = 0;
+  nest(l->kernels, gates->kernel, &kernel);
+  nest(l->tied ? 1 : l->expands, gates->expand, &expand);
+  nest(l->ses, gates->se, &se);
+  for (int k = 0; k < kernel.n; k++)
+    for (int e = 0; e < expand.n; e++)
+      for (int s = 0; s < se.n; s++) {
+        double value = c->cost[k][l->tied ? k : e][s];
+        sum += kernel.w[k] * expand.w[e] * se.w[s] * value;
+        by_kernel[k] += expand.w[e] * se.w[s] * value;
+        by_expand[e] += kernel.w[k] * se.w[s] * value;
+        by_se[s] += kernel.w[k] * expand.w[e] * value;
+      }
+  double keep = l->skippable ? gates->keep : 1;
+  if (grad) {
+    memset(grad, 0, sizeof *grad);
+    for (int i = 0; i < SPN_MAX_OPTIONS; i++) {
+      by_kernel[i] *= keep;
+      by_expand[i] *= keep;
+      by_se[i] *= keep;
+    }
+    grad->keep = l->skippable ? sum - c->skip : 0;
+    pull(&kernel, by_kernel, grad->kernel);
+    pull(&expand, by_expand, grad->expand);
+    pull(&se, by_se, grad->se);
+  }
+  return keep * sum + (1 - keep) * c->skip;
+}
+
+/* ---- Range -------------------------------------------------------------------------------------------------------- */
+
+static void layer_range(const spn_layer *l, const spn_layer_cost *c, double *min, double *max) {
+  *min = *max = l->skippable ? c->skip : c->cost[0][0][0];
+  for (int k = 0; k < l->kernels; k++)
+    for (int e = 0; e < l->expands; e++)
+      for (int s = 0; s < l->ses; s++) {
+        if (l->tied && e != k) continue;
+        double value = c->cost[k][e][s];
+        if (value < *min) *min = value;
+        if (value > *max) *max = value;
+      }
+}
+
+void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, double *max) {
+  *min = *max = cost->rest;
+  for (int i = 0; i < cost->layers; i++) {
+    double low, high;
+    layer_range(&space->layer[i], &cost->layer[i], &low, &high);
+    *min += low;
+    *max += high;
+  }
+}
+
+/* ---- Counted cost ------------------------------------------------------------------------------------------------- */
+
+/* The block a layer is with the given options, in the deployed network. */
+static spn_block option_block(const spn_layer *l, int k, int e, int s) {
+  return (spn_block){l->in, l->out, l->kernel[k], l->stride, l->expand[e], l->se[s], l->residual, 0};
+}
+
+/* Millions of multiply-accumulates of the deployed network. Sizes after a layer do not depend on its options. */
+static void count_macs(const spn_space *space, spn_cost *out) {
+  const spn_arch *base = &space->base;
+  int size = spn_pad_axis(base->padding, base->input_size, base->stem_kernel, base->stem_stride).out, next = size;
+  out->layers = space->layers;
+  for (int i = 0; i < space->layers; i++, size = next) {
+    const spn_layer *l = &space->layer[i];
+    for (int k = 0; k < l->kernels; k++)
+      for (int e = 0; e < l->expands; e++)
+        for (int s = 0; s < l->ses; s++) {
+          spn_block b = option_block(l, k, e, s);
+          out->layer[i].cost[k][e][s] = (double)spn_block_counts(base, &b, size, &next).macs / 1e6;
+        }
+    if (l->table_layer < 0) {
+      out->rest += out->layer[i].cost[0][0][0];
+      out->layer[i].cost[0][0][0] = 0;
+    }
+  }
+  out->rest += (double)spn_arch_fixed_counts(base, space->layer[space->layers - 1].out, size).macs / 1e6;
+}
+
+spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  memset(out, 0, sizeof *out);
+  int flops = !strcmp(name, "flops");
+  if (flops || !strcmp(name, "macs")) {
+    strcpy(out->name, name);
+    strcpy(out->unit, flops ? "MFLOPs" : "MMACs");
+    strcpy(out->source, flops ? "counted from the space; a multiply-accumulate counts as one FLOP, as in papers on mobile networks"
+                              : "counted from the space");
+    count_macs(space, out);
+    return SPN_OK;
+  }
+  spn_table table;
+  SPN_TRY(spn_table_load(name, &table, err));
+  spn_status status = spn_table_apply(&table, space, out, err);
+  spn_table_free(&table);
+  return status;
+}
