@@ -97,6 +97,8 @@ typedef struct {
   /* Bytes of scratch either depthwise call may use for this shape. */
   size_t (*dw_scratch)(const spn_dw_shape *shape);
 
+  /* acc[i] += alpha*x[i], i < n. */
+  void (*axpy)(size_t n, real alpha, const real *x, real *acc);
   /* acc[i] += x[i], i < n. */
   void (*add)(size_t n, const real *x, real *acc);
   /* Sum of a[i]*b[i] in double with a fixed order. */

@@ -1,0 +1,169 @@
+/* Running a graph, and what ops share while they run. */
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+#include <time.h>
+
+#include "graph/graph.h"
+
+/* ---- Views ---- */
+
+int spn_value_plain(const spn_value *v) { return !v->scale && !v->gate && v->act == SPN_ACT_NONE; }
+
+spn_view spn_value_view(const spn_value *v, int image) {
+  return (spn_view){.scale = v->scale, .shift = v->shift, .act = v->act, .gate_ld = (size_t)v->c,
+                    .gate = v->gate ? v->gate + (size_t)image * v->c : NULL};
+}
+
+spn_view_sums spn_value_sums(const spn_value *v, int part, int image) {
+  spn_view_sums s = {0};
+  if (v->sums) {
+    s.sum_dz = v->sums + (size_t)part * 2 * v->c;
+    s.sum_dzx = s.sum_dz + v->c;
+  }
+  if (v->dgate) s.dgate = v->dgate + (size_t)image * v->c;
+  return s;
+}
+
+/* Pixels from `first` that share an image's gate row; all of them where there is no gate. */
+static size_t run_of_image(const spn_value *v, size_t first, size_t pixels, int *image) {
+  size_t area = (size_t)v->h * v->w;
+  *image = (int)(first / area);
+  if (!v->gate) return pixels;
+  size_t left = ((size_t)*image + 1) * area - first;
+  return left < pixels ? left : pixels;
+}
+
+void spn_value_load(const spn_graph *g, const spn_value *v, size_t first, size_t pixels, int c, real *a, size_t lda) {
+  while (pixels) {
+    int image;
+    size_t n = run_of_image(v, first, pixels, &image);
+    spn_view view = spn_value_view(v, image);
+    g->kernels->view_load(n, c, &view, v->x + first * v->c, (size_t)v->c, a, lda);
+    first += n;
+    pixels -= n;
+    a += n * lda;
+  }
+}
+
+void spn_value_grad(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
+                    const real *da, size_t ldda, int accumulate) {
+  while (pixels) {
+    int image;
+    size_t n = run_of_image(v, first, pixels, &image);
+    spn_view view = spn_value_view(v, image);
+    spn_view_sums sums = spn_value_sums(v, part, image);
+    g->kernels->view_grad(n, c, &view, v->x + first * v->c, (size_t)v->c, da, ldda, accumulate,
+                          v->dz + first * v->c, (size_t)v->c, &sums);
+    first += n;
+    pixels -= n;
+    da += n * ldda;
+  }
+}
+
+/* ---- Parts ---- */
+
+void *spn_graph_part(const spn_graph *g, int part) { return g->part_scratch + g->need_part * (size_t)part; }
+
+void spn_graph_parts(spn_graph *g, spn_node *node, spn_part_fn fn) {
+#pragma omp parallel for num_threads(g->threads) schedule(static, 1)
+  for (int part = 0; part < g->parts; part++) {
+    int thread = omp_get_thread_num();
+    int n0 = (int)((long)g->batch * part / g->parts), n1 = (int)((long)g->batch * (part + 1) / g->parts);
+    fn(g, node, part, thread, g->scratch + g->need_scratch * (size_t)thread, n0, n1);
+  }
+}
+
+void spn_graph_reduce(const spn_graph *g, size_t n, const char *parts, size_t stride_bytes, real *out) {
+  enum { CHUNK = 4096 };
+  long chunks = (long)((n + CHUNK - 1) / CHUNK);
+#pragma omp parallel for num_threads(g->threads) schedule(static) if (chunks > 8)
+  for (long i = 0; i < chunks; i++) {
+    size_t from = (size_t)i * CHUNK, count = n - from < CHUNK ? n - from : CHUNK;
+    if (out != (const real *)parts) memcpy(out + from, (const real *)parts + from, count * sizeof(real));
+    for (int p = 1; p < g->parts; p++)
+      g->kernels->add(count, (const real *)(parts + stride_bytes * (size_t)p) + from, out + from);
+  }
+}
+
+/* ---- A step ---- */
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void refresh_switches(spn_graph *g) {
+  for (int i = 0; i < g->width_count; i++) {
+    spn_width *w = g->widths[i];
+    w->through = 0;
+    while (w->through + 1 < w->levels && g->gates[w->gates[w->through]].value != 0) w->through++;
+    w->computed = w->through;
+    for (int l = w->through; l + 1 < w->levels; l++)
+      if (g->training && g->gates[w->gates[l]].wanted) w->computed = l + 1;
+  }
+  for (int i = 0; i < g->branch_count; i++) {
+    spn_branch *b = g->branches[i];
+    const spn_gate *gate = b->gate < 0 ? NULL : &g->gates[b->gate];
+    b->backward = !gate || gate->value != 0;
+    b->forward = b->backward || (g->training && gate->wanted);
+  }
+}
+
+static void run(spn_graph *g, spn_node *node, int backward) {
+  if (node->branch && !(backward ? node->branch->backward : node->branch->forward)) return;
+  void (*fn)(spn_graph *, spn_node *) = backward ? node->op->backward : node->op->forward;
+  if (!fn) return;
+  double start = g->profile ? seconds() : 0;
+  fn(g, node);
+  if (g->profile) node->seconds[backward] += seconds() - start;
+}
+
+void spn_graph_forward(spn_graph *g, const real *images, const int32_t *labels, int count, int training) {
+  g->training = training;
+  g->images = images;
+  g->labels = labels;
+  g->count = count;
+  refresh_switches(g);
+  for (int i = 0; i < g->node_count; i++) run(g, g->nodes[i], 0);
+}
+
+void spn_graph_backward(spn_graph *g) {
+  memset(g->grads, 0, g->param_elements * sizeof(real)); /* parameters of skipped branches get no gradient */
+  for (int i = 0; i < g->gate_count; i++) g->gates[i].grad = 0;
+  for (int i = 0; i < g->value_count; i++) {
+    spn_value *v = g->values[i];
+    v->grad_written = 0;
+    v->norm = (spn_norm_grad){0};
+    if (v->sums) memset(v->sums, 0, (size_t)g->parts * 2 * v->c * sizeof *v->sums);
+    if (v->dgate) memset(v->dgate, 0, (size_t)g->batch * v->c * sizeof *v->dgate);
+  }
+  for (int i = g->node_count - 1; i >= 0; i--) run(g, g->nodes[i], 1);
+}
+
+static int all_finite(const real *x, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!isfinite(x[i])) return 0;
+  return 1;
+}
+
+const char *spn_graph_find_bad(spn_graph *g) {
+  for (int i = 0; i < g->param_count; i++) {
+    const spn_param *p = &g->params[i];
+    if (!all_finite(g->weights + p->offset, p->size)) return p->name;
+  }
+  /* Activations may share memory once they are dead, so the pass is run again, node by node. */
+  for (int i = 0; i < g->node_count; i++) {
+    spn_node *node = g->nodes[i];
+    run(g, node, 0);
+    const spn_value *v = node->out;
+    if (!v || v->base != v || v->width || (node->branch && !node->branch->forward)) continue;
+    if (!all_finite(v->x, (size_t)g->count * v->h * v->w * v->c)) return node->name;
+  }
+  for (int i = 0; g->grads && i < g->param_count; i++) {
+    const spn_param *p = &g->params[i];
+    if (!all_finite(g->grads + p->offset, p->size)) return p->name;
+  }
+  return NULL;
+}

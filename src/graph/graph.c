@@ -1,0 +1,173 @@
+/* Building a graph: nodes, values, parameters, gates. */
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+
+/* Room for one more element. The lists of a graph are a few hundred small records; when even those cannot be had there is
+ * nothing to save yet, and the program ends. Tensors and everything large are taken by spn_graph_compile, which reports. */
+static void *grow(void *array, int count, size_t size) {
+  if (count & (count - 1)) return array; /* capacity is the next power of two */
+  void *larger = realloc(array, (size_t)(count ? 2 * count : 1) * size);
+  if (!larger) abort();
+  return larger;
+}
+
+static void *zalloc(size_t bytes) {
+  void *p = calloc(1, bytes);
+  if (!p) abort();
+  return p;
+}
+
+spn_graph *spn_graph_new(int batch, int threads, int reproducible, const spn_kernels *kernels, uint64_t seed) {
+  spn_graph *g = zalloc(sizeof *g);
+  g->batch = batch;
+  g->threads = threads;
+  g->parts = reproducible ? SPN_REPRODUCIBLE_PARTS : threads;
+  if (g->parts > batch) g->parts = batch;
+  g->kernels = kernels;
+  g->seed = seed;
+  return g;
+}
+
+int spn_graph_gate(spn_graph *g, double value) {
+  g->gates = grow(g->gates, g->gate_count, sizeof *g->gates);
+  g->gates[g->gate_count] = (spn_gate){.value = value};
+  return g->gate_count++;
+}
+
+spn_width *spn_graph_width(spn_graph *g, int levels, const int *channels, const int *gates) {
+  g->widths = grow(g->widths, g->width_count, sizeof *g->widths);
+  spn_width *w = g->widths[g->width_count++] = zalloc(sizeof *w);
+  w->levels = levels;
+  for (int l = 0; l < levels; l++) {
+    w->channels[l] = channels[l];
+    if (l + 1 < levels) w->gates[l] = gates[l];
+  }
+  w->through = w->computed = levels - 1;
+  return w;
+}
+
+spn_branch *spn_graph_branch(spn_graph *g, int gate) {
+  g->branches = grow(g->branches, g->branch_count, sizeof *g->branches);
+  spn_branch *b = g->branches[g->branch_count++] = zalloc(sizeof *b);
+  *b = (spn_branch){.gate = gate, .forward = 1, .backward = 1};
+  return b;
+}
+
+int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape,
+                    double init_std, double init_value) {
+  g->params = grow(g->params, g->param_count, sizeof *g->params);
+  spn_param *p = &g->params[g->param_count];
+  memset(p, 0, sizeof *p);
+  snprintf(p->name, sizeof p->name, "%s", name);
+  p->kind = kind;
+  p->dims = dims;
+  p->size = 1;
+  for (int i = 0; i < dims; i++) {
+    p->shape[i] = shape[i];
+    p->size *= shape[i];
+  }
+  p->offset = g->param_elements;
+  g->param_elements += (p->size + 15) & ~(size_t)15; /* each starts on its own cache line */
+  p->init_std = init_std;
+  p->init_value = init_value;
+  return g->param_count++;
+}
+
+const spn_param *spn_graph_find_param(const spn_graph *g, const char *name) {
+  for (int i = 0; i < g->param_count; i++)
+    if (!strcmp(g->params[i].name, name)) return &g->params[i];
+  return NULL;
+}
+
+static void use(spn_value *v, int node) {
+  spn_value *base = v->base;
+  if (base->first_use < 0) base->first_use = node;
+  base->last_use = node;
+}
+
+spn_node *spn_graph_node(spn_graph *g, const spn_op *op, const char *name, spn_value *a, spn_value *b,
+                         const spn_branch *branch, size_t state_bytes) {
+  g->nodes = grow(g->nodes, g->node_count, sizeof *g->nodes);
+  spn_node *node = g->nodes[g->node_count] = zalloc(sizeof *node);
+  node->op = op;
+  snprintf(node->name, sizeof node->name, "%s", name);
+  node->index = g->node_count++;
+  node->in[0] = a;
+  node->in[1] = b;
+  node->branch = branch;
+  node->state = state_bytes ? zalloc(state_bytes) : NULL;
+  if (a) use(a, node->index);
+  if (b) use(b, node->index);
+  return node;
+}
+
+static spn_value *new_value(spn_graph *g) {
+  g->values = grow(g->values, g->value_count, sizeof *g->values);
+  spn_value *v = g->values[g->value_count++] = zalloc(sizeof *v);
+  v->first_use = v->last_use = -1;
+  return v;
+}
+
+spn_value *spn_graph_stored(spn_graph *g, spn_node *producer, int h, int w, int c) {
+  spn_value *v = new_value(g);
+  v->h = h;
+  v->w = w;
+  v->c = c;
+  v->base = v;
+  v->producer = producer->index;
+  v->needs_grad = producer->index > 0; /* everything but the input */
+  v->first_use = v->last_use = producer->index;
+  producer->out = v;
+  return v;
+}
+
+spn_value *spn_graph_view(spn_graph *g, spn_node *producer, spn_value *x) {
+  spn_value *v = new_value(g);
+  int first = v->first_use;
+  *v = *x;
+  v->first_use = first;
+  producer->out = v;
+  return v;
+}
+
+static void free_nodes(spn_graph *g) {
+  for (int i = 0; i < g->node_count; i++) {
+    spn_node *node = g->nodes[i];
+    if (node->op->release) node->op->release(node);
+    free(node->state);
+    free(node);
+  }
+  free(g->nodes);
+}
+
+void spn_graph_release_memory(spn_graph *g); /* plan.c */
+
+void spn_graph_free(spn_graph *g) {
+  if (!g) return;
+  free_nodes(g);
+  for (int i = 0; i < g->value_count; i++) free(g->values[i]);
+  for (int i = 0; i < g->width_count; i++) free(g->widths[i]);
+  for (int i = 0; i < g->branch_count; i++) free(g->branches[i]);
+  free(g->values);
+  free(g->widths);
+  free(g->branches);
+  free(g->params);
+  free(g->gates);
+  free(g->buffers);
+  spn_graph_release_memory(g);
+  free(g);
+}
+
+void spn_graph_init_weights(spn_graph *g, uint64_t seed) {
+  for (int i = 0; i < g->param_count; i++) {
+    const spn_param *p = &g->params[i];
+    for (size_t k = 0; k < p->size; k++)
+      g->weights[p->offset + k] = (real)(p->init_std > 0
+          ? p->init_std * spn_rng_normal(seed, SPN_RNG_INIT, (uint64_t)i << 32 | k) : p->init_value);
+  }
+}

@@ -1,0 +1,31 @@
+#include "graph/ops.h"
+
+#include <stdio.h>
+
+int spn_op_param(spn_graph *g, const char *name, const char *suffix, spn_param_kind kind, int dims,
+                 const size_t *shape, double init_std, double init_value) {
+  char full[64];
+  snprintf(full, sizeof full, "%.50s.%s", name, suffix);
+  return spn_graph_param(g, full, kind, dims, shape, init_std, init_value);
+}
+
+void spn_width_add_grads(spn_graph *g, const spn_width *w, const double *dcoef) {
+  for (int j = 0; j + 1 < w->levels; j++)
+    for (int l = j + 1; l < w->levels; l++) {
+      double others = 1;
+      for (int i = 0; i < l; i++)
+        if (i != j) others *= g->gates[w->gates[i]].value;
+      g->gates[w->gates[j]].grad += dcoef[l] * others;
+    }
+}
+
+void spn_width_scale(const spn_graph *g, const spn_width *w, size_t rows, int c, real *a, size_t lda) {
+  if (!w) return;
+  double coef[SPN_MAX_LEVELS];
+  spn_width_coefs(g, w, coef);
+  for (int l = 1; l < w->levels && w->channels[l] <= c; l++) {
+    if (coef[l] == 1 || coef[l] == 0) continue;
+    for (size_t p = 0; p < rows; p++)
+      for (int i = w->channels[l - 1]; i < w->channels[l]; i++) a[p * lda + (size_t)i] *= (real)coef[l];
+  }
+}

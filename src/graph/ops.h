@@ -1,0 +1,37 @@
+/* Declares every op of ops.def; small helpers that several ops use. */
+#ifndef SPN_GRAPH_OPS_H
+#define SPN_GRAPH_OPS_H
+
+#include <string.h>
+
+#include "graph/graph.h"
+
+#define SPN_OP(name) extern const spn_op spn_op_##name;
+#include "graph/ops.def"
+#undef SPN_OP
+
+/* Bytes of n reals, rounded to cache lines: for cutting scratch into pieces. */
+static inline size_t spn_bytes(size_t n) { return (n * sizeof(real) + 63) & ~(size_t)63; }
+
+/* A parameter's weights, or its gradient. */
+static inline real *spn_param_weights(const spn_graph *g, int param) { return g->weights + g->params[param].offset; }
+static inline real *spn_param_grads(const spn_graph *g, int param) { return g->grads + g->params[param].offset; }
+
+/* Registers parameter "<name>.<suffix>". */
+int spn_op_param(spn_graph *g, const char *name, const char *suffix, spn_param_kind kind, int dims,
+                 const size_t *shape, double init_std, double init_value);
+
+/* Product of the gates that lead to each level: coef[0] = 1. */
+static inline void spn_width_coefs(const spn_graph *g, const spn_width *w, double *coef) {
+  coef[0] = 1;
+  for (int l = 1; l < w->levels; l++) coef[l] = coef[l - 1] * g->gates[w->gates[l - 1]].value;
+}
+
+/* Adds dLoss/dcoef[level] of a width to its gates' gradients: coef is a product, so each gate gets the others' product. */
+void spn_width_add_grads(spn_graph *g, const spn_width *w, const double *dcoef);
+
+/* Multiplies the channels of a tile by their level's coefficient where one is neither 0 nor 1 (gradient tests only;
+ * gates of a search are 0 or 1, and channels behind a 0 are not computed). */
+void spn_width_scale(const spn_graph *g, const spn_width *w, size_t rows, int c, real *a, size_t lda);
+
+#endif

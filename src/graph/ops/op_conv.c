@@ -1,0 +1,272 @@
+/* Dense convolution, 1x1 convolution and dense layer.
+ *
+ * Each part walks its images in tiles small enough for a core's cache: the input's view is applied while a tile is
+ * loaded, oneDNN multiplies the tile with a primitive made for one thread, and the output's sums are taken while it is
+ * still in cache. Backward loads the output's gradient through batch norm, and writes the input's through its view.
+ * A unit is a pixel for 1x1 stride 1, otherwise an image. */
+#include <stdio.h>
+
+#include "graph/ops.h"
+
+enum { FORWARD, BACK_DATA, BACK_WEIGHTS, KINDS };
+
+typedef struct {
+  spn_conv_spec spec;
+  int weight, bias;                       /* parameter numbers; bias -1: none */
+  int in_area, out_area, units_per_image; /* pixels of a unit; units of an image */
+  int tile;                               /* units of a tile */
+  int max_level;
+  spn_conv *conv[KINDS][SPN_MAX_LEVELS];
+  real *packed[2]; /* weights in the private formats of FORWARD and BACK_DATA */
+  size_t packed_elements[KINDS];
+  size_t src_bytes, dst_bytes; /* of a tile */
+} conv_state;
+
+static const spn_width *width_of(const conv_state *s) {
+  return s->spec.in_width ? s->spec.in_width : s->spec.out_width;
+}
+
+static int in_channels(const spn_node *node, const conv_state *s, int level) {
+  return s->spec.in_width ? s->spec.in_width->channels[level] : node->in[0]->c;
+}
+
+static int out_channels(const spn_node *node, const conv_state *s, int level) {
+  return s->spec.out_width ? s->spec.out_width->channels[level] : node->out->c;
+}
+
+/* Which level a kind runs at: readers see the channels that gates let through; channels computed only for a gate's
+ * gradient need the forward pass (expand) or the weight gradient (project), nothing else. */
+static int level_of(const conv_state *s, int kind) {
+  const spn_width *w = width_of(s);
+  if (!w) return 0;
+  int more = (s->spec.out_width && kind == FORWARD) || (s->spec.in_width && kind == BACK_WEIGHTS);
+  return more ? w->computed : w->through;
+}
+
+/* Pixels so that a tile of input and output, or four times the weights, fill about half of a 1 MB cache. */
+static int choose_tile(const spn_graph *g, const conv_state *s, int ci, int co) {
+  size_t unit = ((size_t)s->in_area * ci + (size_t)s->out_area * co) * sizeof(real);
+  size_t weights = (size_t)ci * co * s->spec.k * s->spec.k * sizeof(real);
+  size_t budget = 4 * weights > (512u << 10) ? 4 * weights : 512u << 10;
+  long most = ((long)g->batch + g->parts - 1) / g->parts * s->units_per_image;
+  long tile = (long)(budget / unit);
+  if (tile > most) tile = most;
+  if (tile < 1) tile = 1;
+  long tiles = (most + tile - 1) / tile;
+  return (int)((most + tiles - 1) / tiles); /* equal tiles */
+}
+
+static spn_status create(spn_graph *g, spn_node *node, conv_state *s, int kind, int level, spn_err *err) {
+  const spn_value *x = node->in[0], *y = node->out;
+  spn_conv_shape shape = {.n = s->tile, .h = x->h, .w = x->w, .ci = in_channels(node, s, level),
+                          .co = out_channels(node, s, level), .k = s->spec.k, .stride = s->spec.stride,
+                          .pad_top = s->spec.pad_before, .pad_left = s->spec.pad_before,
+                          .pad_bottom = s->spec.pad_after, .pad_right = s->spec.pad_after};
+  (void)y;
+  if (s->in_area == 1 && s->units_per_image == x->h * x->w) shape.n = 1, shape.h = 1, shape.w = s->tile;
+  static const spn_conv_kind kinds[KINDS] = {SPN_CONV_FORWARD, SPN_CONV_BACKWARD_DATA, SPN_CONV_BACKWARD_WEIGHTS};
+  spn_err inner;
+  if (spn_conv_create(kinds[kind], &shape, g->threads, &s->conv[kind][level], &inner))
+    return spn_fail(err, inner.code, "%s: %s", node->name, inner.text);
+  size_t packed = spn_conv_packed(s->conv[kind][level]);
+  if (packed > s->packed_elements[kind]) s->packed_elements[kind] = packed;
+  size_t scratch = spn_conv_scratch(s->conv[kind][level]);
+  return spn_graph_need_scratch(g, 2 * s->src_bytes + s->dst_bytes + spn_bytes(packed) + scratch), SPN_OK;
+}
+
+static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
+  conv_state *s = node->state;
+  const spn_value *x = node->in[0], *y = node->out;
+  int pixelwise = s->spec.k == 1 && s->spec.stride == 1;
+  s->in_area = pixelwise ? 1 : x->h * x->w;
+  s->out_area = pixelwise ? 1 : y->h * y->w;
+  s->units_per_image = pixelwise ? x->h * x->w : 1;
+  s->tile = choose_tile(g, s, x->c, y->c);
+  s->src_bytes = spn_bytes((size_t)s->tile * s->in_area * x->c);
+  s->dst_bytes = spn_bytes((size_t)s->tile * s->out_area * y->c);
+  s->max_level = width_of(s) ? width_of(s)->levels : 1;
+  for (int level = 0; level < s->max_level; level++) {
+    SPN_TRY(create(g, node, s, FORWARD, level, err));
+    if (g->inference_only) continue;
+    if (x->needs_grad) SPN_TRY(create(g, node, s, BACK_DATA, level, err));
+    SPN_TRY(create(g, node, s, BACK_WEIGHTS, level, err));
+  }
+  for (int kind = FORWARD; kind <= BACK_DATA; kind++)
+    if (s->packed_elements[kind]) spn_graph_keep(g, &s->packed[kind], spn_bytes(s->packed_elements[kind]));
+  spn_graph_need_part(g, spn_bytes(s->packed_elements[BACK_WEIGHTS]) + spn_bytes((size_t)y->c));
+  if (width_of(s)) spn_graph_need_scratch(g, spn_bytes(g->params[s->weight].size));
+  return SPN_OK;
+}
+
+/* Packs the weights of a level into kind's format; a prefix of the input channels is gathered first. */
+static void pack(spn_graph *g, spn_node *node, conv_state *s, int kind) {
+  int level = level_of(s, kind), all = node->in[0]->c, ci = in_channels(node, s, level);
+  real *w = spn_param_weights(g, s->weight);
+  if (ci < all) {
+    real *gathered = (real *)g->scratch;
+    int co = out_channels(node, s, level);
+    for (int o = 0; o < co; o++) memcpy(gathered + (size_t)o * ci, w + (size_t)o * all, (size_t)ci * sizeof(real));
+    w = gathered;
+  }
+  spn_conv_pack(s->conv[kind][level], w, s->packed[kind]);
+}
+
+/* The input tile through its view: in place where the view is the identity, otherwise in scratch, zeros at the end. */
+static real *load_source(spn_graph *g, const spn_node *node, const conv_state *s, long unit, long units, int c,
+                         int scaled, real *scratch) {
+  const spn_value *x = node->in[0];
+  size_t first = (size_t)unit * s->in_area, pixels = (size_t)units * s->in_area, all = (size_t)s->tile * s->in_area;
+  if (spn_value_plain(x) && c == x->c && units == s->tile) return x->x + first * (size_t)x->c;
+  spn_value_load(g, x, first, pixels, c, scratch, (size_t)c);
+  if (scaled) spn_width_scale(g, s->spec.in_width, pixels, c, scratch, (size_t)c);
+  memset(scratch + pixels * (size_t)c, 0, (all - pixels) * (size_t)c * sizeof(real));
+  return scratch;
+}
+
+static void add_bias(const real *bias, size_t pixels, int c, real *y) {
+  for (size_t p = 0; p < pixels; p++)
+    for (int i = 0; i < c; i++) y[p * (size_t)c + i] += bias[i];
+}
+
+static void forward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
+  conv_state *s = node->state;
+  spn_value *y = node->out;
+  int level = level_of(s, FORWARD), ci = in_channels(node, s, level), co = out_channels(node, s, level);
+  real *src = (real *)scratch, *dst = (real *)(scratch + 2 * s->src_bytes);
+  void *rest = scratch + 2 * s->src_bytes + s->dst_bytes;
+  double *stats = g->training && y->stats ? y->stats + (size_t)part * 2 * y->c : NULL;
+  if (stats) memset(stats, 0, 2 * (size_t)y->c * sizeof *stats);
+  long end = (long)n1 * s->units_per_image;
+  for (long unit = (long)n0 * s->units_per_image; unit < end; unit += s->tile) {
+    long units = end - unit < s->tile ? end - unit : s->tile;
+    size_t pixels = (size_t)units * s->out_area;
+    real *in = load_source(g, node, s, unit, units, ci, 1, src);
+    real *home = y->x + (size_t)unit * s->out_area * y->c;
+    int direct = units == s->tile && co == y->c;
+    real *out = direct ? home : dst;
+    spn_conv_run(s->conv[FORWARD][level], thread, in, s->packed[FORWARD], out, rest);
+    if (s->bias >= 0) add_bias(spn_param_weights(g, s->bias), pixels, co, out);
+    if (stats) g->kernels->stats(pixels, co, out, (size_t)co, stats, stats + y->c);
+    if (!direct)
+      for (size_t p = 0; p < pixels; p++)
+        memcpy(home + p * (size_t)y->c, out + p * (size_t)co, (size_t)co * sizeof(real));
+  }
+}
+
+static void forward(spn_graph *g, spn_node *node) {
+  pack(g, node, node->state, FORWARD);
+  spn_graph_parts(g, node, forward_part);
+}
+
+static void backward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
+  conv_state *s = node->state;
+  spn_value *x = node->in[0], *y = node->out;
+  int wl = level_of(s, BACK_WEIGHTS), dl = level_of(s, BACK_DATA);
+  int ci = in_channels(node, s, wl), ci_data = in_channels(node, s, dl), co = out_channels(node, s, wl);
+  real *src = (real *)scratch, *dsrc = (real *)(scratch + s->src_bytes), *dst = (real *)(scratch + 2 * s->src_bytes);
+  real *dw = (real *)(scratch + 2 * s->src_bytes + s->dst_bytes);
+  size_t packed = spn_conv_packed(s->conv[BACK_WEIGHTS][wl]);
+  void *rest = (char *)dw + spn_bytes(packed);
+  real *sum = spn_graph_part(g, part), *dbias = (real *)((char *)sum + spn_bytes(s->packed_elements[BACK_WEIGHTS]));
+  memset(sum, 0, packed * sizeof(real));
+  memset(dbias, 0, (size_t)y->c * sizeof(real));
+  long end = (long)n1 * s->units_per_image;
+  for (long unit = (long)n0 * s->units_per_image; unit < end; unit += s->tile) {
+    long units = end - unit < s->tile ? end - unit : s->tile;
+    size_t first = (size_t)unit * s->out_area, pixels = (size_t)units * s->out_area;
+    real *dy = y->dz + first * (size_t)y->c;
+    if (y->norm.a || units < s->tile || co < y->c) {
+      g->kernels->norm_grad_load(pixels, co, &y->norm, dy, (size_t)y->c, y->x + first * (size_t)y->c, (size_t)y->c,
+                                 dst, (size_t)co);
+      memset(dst + pixels * (size_t)co, 0, ((size_t)s->tile * s->out_area - pixels) * (size_t)co * sizeof(real));
+      dy = dst;
+    }
+    real *in = load_source(g, node, s, unit, units, ci, 0, src);
+    spn_conv_run(s->conv[BACK_WEIGHTS][wl], thread, in, dw, dy, rest);
+    g->kernels->add(packed, dw, sum);
+    for (size_t p = 0; s->bias >= 0 && p < pixels; p++) g->kernels->add((size_t)co, dy + p * (size_t)co, dbias);
+    if (!x->needs_grad) continue;
+    spn_conv_run(s->conv[BACK_DATA][dl], thread, dsrc, s->packed[BACK_DATA], dy, rest);
+    spn_width_scale(g, s->spec.in_width, (size_t)units * s->in_area, ci_data, dsrc, (size_t)ci_data);
+    spn_value_grad(g, x, part, (size_t)unit * s->in_area, (size_t)units * s->in_area, ci_data, dsrc,
+                   (size_t)ci_data, x->base->grad_written);
+  }
+}
+
+/* dW was taken with the channel mask at 1. Then dLoss/dmask of a level is <W, dW> over its columns, because the mask
+ * multiplies the input linearly; and the true dW is the mask times what was taken. */
+static void mask_gradient(spn_graph *g, const spn_node *node, const conv_state *s, int level) {
+  const spn_width *w = s->spec.in_width;
+  int all = node->in[0]->c, co = node->out->c;
+  real *weight = spn_param_weights(g, s->weight), *grad = spn_param_grads(g, s->weight);
+  double coef[SPN_MAX_LEVELS], dcoef[SPN_MAX_LEVELS] = {0};
+  spn_width_coefs(g, w, coef);
+  for (int l = 1; l <= level; l++)
+    for (int o = 0; o < co; o++) {
+      size_t from = (size_t)o * all + (size_t)w->channels[l - 1];
+      int n = w->channels[l] - w->channels[l - 1];
+      dcoef[l] += g->kernels->dot((size_t)n, weight + from, grad + from);
+      if (coef[l] != 1)
+        for (int i = 0; i < n; i++) grad[from + (size_t)i] *= (real)coef[l];
+    }
+  spn_width_add_grads(g, w, dcoef);
+}
+
+static void unpack(spn_graph *g, const spn_node *node, conv_state *s, int level, real *packed) {
+  int all = node->in[0]->c, ci = in_channels(node, s, level), co = out_channels(node, s, level);
+  real *grad = spn_param_grads(g, s->weight);
+  if (ci == all) {
+    spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, grad);
+    return;
+  }
+  real *dense = (real *)g->scratch;
+  spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, dense);
+  for (int o = 0; o < co; o++) memcpy(grad + (size_t)o * all, dense + (size_t)o * ci, (size_t)ci * sizeof(real));
+}
+
+static void backward(spn_graph *g, spn_node *node) {
+  conv_state *s = node->state;
+  spn_value *x = node->in[0];
+  if (x->needs_grad) pack(g, node, s, BACK_DATA);
+  spn_graph_parts(g, node, backward_part);
+  if (x->needs_grad) x->base->grad_written = 1;
+  int level = level_of(s, BACK_WEIGHTS);
+  real *sum = spn_graph_part(g, 0);
+  size_t packed = spn_conv_packed(s->conv[BACK_WEIGHTS][level]);
+  spn_graph_reduce(g, packed, (const char *)sum, g->need_part, sum);
+  unpack(g, node, s, level, sum);
+  if (s->spec.in_width) mask_gradient(g, node, s, level);
+  if (s->bias >= 0) {
+    char *bias = (char *)sum + spn_bytes(s->packed_elements[BACK_WEIGHTS]);
+    spn_graph_reduce(g, (size_t)node->out->c, bias, g->need_part, spn_param_grads(g, s->bias));
+  }
+}
+
+static void release(spn_node *node) {
+  conv_state *s = node->state;
+  for (int kind = 0; kind < KINDS; kind++)
+    for (int level = 0; level < SPN_MAX_LEVELS; level++) spn_conv_destroy(s->conv[kind][level]);
+}
+
+static void cost(const spn_graph *g, const spn_node *node, double *flops, double *bytes) {
+  const conv_state *s = node->state;
+  const spn_value *x = node->in[0], *y = node->out;
+  *flops = 2.0 * g->batch * y->h * y->w * x->c * y->c * s->spec.k * s->spec.k;
+  *bytes = sizeof(real) * (double)g->batch * ((double)x->h * x->w * x->c + (double)y->h * y->w * y->c);
+}
+
+const spn_op spn_op_conv = {.name = "conv", .prepare = prepare, .forward = forward, .backward = backward,
+                            .release = release, .cost = cost};
+
+spn_value *spn_add_conv(spn_graph *g, const char *name, spn_value *x, const spn_conv_spec *spec) {
+  spn_node *node = spn_graph_node(g, &spn_op_conv, name, x, NULL, spec->branch, sizeof(conv_state));
+  conv_state *s = node->state;
+  s->spec = *spec;
+  size_t k = (size_t)spec->k, co = (size_t)spec->co;
+  s->weight = spn_op_param(g, name, "weight", SPN_PARAM_WEIGHT, 4, (size_t[]){co, (size_t)x->c, k, k}, spec->init_std, 0);
+  s->bias = spec->bias ? spn_op_param(g, name, "bias", SPN_PARAM_BIAS, 1, &co, 0, 0) : -1;
+  int padded = spec->pad_before + spec->pad_after - spec->k;
+  spn_value *y = spn_graph_stored(g, node, (x->h + padded) / spec->stride + 1, (x->w + padded) / spec->stride + 1, spec->co);
+  y->width = spec->out_width;
+  return y;
+}

@@ -1,0 +1,135 @@
+/* Depthwise convolution with the superkernel mask folded into its weights.
+ *
+ * The effective kernel w_k = w_inner + d_1*(w_ring1 + d_2*w_ring2) is formed once a step (Single-Path NAS, arXiv
+ * 1904.02877, eq. 2; larger rings nest in the same way). Its gradient gives the weights' (times the mask) and the
+ * gates' (dot product with the ring). */
+#include <stdlib.h>
+
+#include "graph/ops.h"
+
+
+typedef struct {
+  spn_dw_spec spec;
+  int weight;
+  spn_dw_shape shape;
+  real *effective; /* (k,k,c) */
+} dw_state;
+
+/* Ring of a tap: 0 inside the inner kernel, otherwise i+1 for the ring that gate i opens. */
+static int ring_of(const spn_dw_spec *spec, int ky, int kx) {
+  int dy = ky - spec->k / 2, dx = kx - spec->k / 2;
+  int reach = 2 * (abs(dy) > abs(dx) ? abs(dy) : abs(dx)) + 1;
+  if (reach <= spec->inner_k) return 0;
+  for (int i = 0; i < spec->rings; i++)
+    if (reach <= spec->ring_k[i]) return i + 1;
+  return spec->rings;
+}
+
+static void ring_coefs(const spn_graph *g, const spn_dw_spec *spec, double *coef) {
+  coef[0] = 1;
+  for (int i = 0; i < spec->rings; i++) coef[i + 1] = coef[i] * g->gates[spec->gates[i]].value;
+}
+
+static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
+  dw_state *s = node->state;
+  spn_graph_need_scratch(g, g->kernels->dw_scratch(&s->shape));
+  spn_graph_keep(g, &s->effective, spn_bytes(g->params[s->weight].size));
+  spn_graph_need_part(g, spn_bytes(g->params[s->weight].size));
+  return SPN_OK;
+}
+
+static void form_kernel(spn_graph *g, dw_state *s) {
+  const real *w = spn_param_weights(g, s->weight);
+  double coef[4];
+  ring_coefs(g, &s->spec, coef);
+  size_t c = (size_t)s->shape.c;
+  for (int t = 0; t < s->spec.k * s->spec.k; t++) {
+    real m = (real)coef[ring_of(&s->spec, t / s->spec.k, t % s->spec.k)];
+    for (size_t i = 0; i < c; i++) s->effective[(size_t)t * c + i] = m * w[(size_t)t * c + i];
+  }
+}
+
+static void forward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
+  dw_state *s = node->state;
+  const spn_value *x = node->in[0];
+  spn_value *y = node->out;
+  double *stats = g->training && y->stats ? y->stats + (size_t)part * 2 * y->c : NULL;
+  if (stats) memset(stats, 0, 2 * (size_t)y->c * sizeof *stats);
+  spn_view view = spn_value_view(x, n0);
+  g->kernels->dw_forward(&s->shape, n1 - n0, spn_width_computed(s->spec.width, x->c), &view,
+                         x->x + (size_t)n0 * x->h * x->w * x->c, s->effective,
+                         y->x + (size_t)n0 * y->h * y->w * y->c, stats, stats ? stats + y->c : NULL, scratch);
+}
+
+static void forward(spn_graph *g, spn_node *node) {
+  form_kernel(g, node->state);
+  spn_graph_parts(g, node, forward_part);
+}
+
+static void backward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
+  dw_state *s = node->state;
+  spn_value *x = node->in[0], *y = node->out;
+  size_t in = (size_t)n0 * x->h * x->w * x->c, out = (size_t)n0 * y->h * y->w * y->c;
+  real *dw = spn_graph_part(g, part);
+  memset(dw, 0, g->params[s->weight].size * sizeof(real));
+  spn_view view = spn_value_view(x, n0);
+  spn_view_sums sums = spn_value_sums(x, part, n0);
+  g->kernels->dw_backward(&s->shape, n1 - n0, spn_width_through(s->spec.width, x->c), &view, x->x + in, s->effective,
+                          &y->norm, y->dz + out, y->x + out, x->base->grad_written,
+                          x->needs_grad ? x->dz + in : NULL, &sums, dw, scratch);
+}
+
+/* From the gradient of the effective kernel to those of the weights and the gates. */
+static void split_gradient(spn_graph *g, dw_state *s) {
+  const real *w = spn_param_weights(g, s->weight);
+  real *grad = spn_param_grads(g, s->weight);
+  double coef[4], dcoef[4] = {0};
+  ring_coefs(g, &s->spec, coef);
+  size_t c = (size_t)s->shape.c;
+  for (int t = 0; t < s->spec.k * s->spec.k; t++) {
+    int ring = ring_of(&s->spec, t / s->spec.k, t % s->spec.k);
+    if (!ring) continue;
+    dcoef[ring] += g->kernels->dot(c, w + (size_t)t * c, grad + (size_t)t * c);
+    for (size_t i = 0; i < c && coef[ring] != 1; i++) grad[(size_t)t * c + i] *= (real)coef[ring];
+  }
+  for (int j = 0; j < s->spec.rings; j++)
+    for (int r = j + 1; r <= s->spec.rings; r++) {
+      double others = 1;
+      for (int i = 0; i < r; i++)
+        if (i != j) others *= g->gates[s->spec.gates[i]].value;
+      g->gates[s->spec.gates[j]].grad += dcoef[r] * others;
+    }
+}
+
+static void backward(spn_graph *g, spn_node *node) {
+  dw_state *s = node->state;
+  spn_graph_parts(g, node, backward_part);
+  if (node->in[0]->needs_grad) node->in[0]->base->grad_written = 1;
+  spn_graph_reduce(g, g->params[s->weight].size, spn_graph_part(g, 0), g->need_part, spn_param_grads(g, s->weight));
+  split_gradient(g, s);
+}
+
+static void cost(const spn_graph *g, const spn_node *node, double *flops, double *bytes) {
+  const dw_state *s = node->state;
+  double out = (double)g->batch * s->shape.ho * s->shape.wo * s->shape.c;
+  *flops = 2 * out * s->shape.k * s->shape.k;
+  *bytes = sizeof(real) * (out + (double)g->batch * s->shape.h * s->shape.w * s->shape.c);
+}
+
+const spn_op spn_op_depthwise = {.name = "depthwise", .prepare = prepare, .forward = forward, .backward = backward,
+                                 .cost = cost};
+
+spn_value *spn_add_depthwise(spn_graph *g, const char *name, spn_value *x, const spn_dw_spec *spec) {
+  spn_node *node = spn_graph_node(g, &spn_op_depthwise, name, x, NULL, spec->branch, sizeof(dw_state));
+  dw_state *s = node->state;
+  s->spec = *spec;
+  size_t k = (size_t)spec->k;
+  s->weight = spn_op_param(g, name, "weight", SPN_PARAM_WEIGHT, 3, (size_t[]){k, k, (size_t)x->c}, spec->init_std, 0);
+  int padded = spec->pad_before + spec->pad_after - spec->k;
+  int ho = (x->h + padded) / spec->stride + 1, wo = (x->w + padded) / spec->stride + 1;
+  s->shape = (spn_dw_shape){.h = x->h, .w = x->w, .c = x->c, .ho = ho, .wo = wo, .k = spec->k,
+                            .stride = spec->stride, .pad_top = spec->pad_before, .pad_left = spec->pad_before};
+  spn_value *y = spn_graph_stored(g, node, ho, wo, x->c);
+  y->width = spec->width;
+  return y;
+}

@@ -1,0 +1,79 @@
+/* The single-path supernet (Single-Path NAS, arXiv 1904.02877; SE: arXiv 1907.00959): one network with every largest
+ * option, whose nested masks ("gates") give every network of a space. Each gate is driven by an indicator
+ * d = 1(x >= 0), x = (statistic - threshold) / temperature, with the derivative of the sigmoid (straight-through). */
+#ifndef SPN_MODEL_SUPERNET_H
+#define SPN_MODEL_SUPERNET_H
+
+#include "graph/graph.h"
+#include "latency/latency.h"
+#include "model/network.h"
+#include "model/space.h"
+
+typedef enum { SPN_KIND_SKIP, SPN_KIND_KERNEL, SPN_KIND_EXPAND, SPN_KIND_SE, SPN_KINDS } spn_indicator_kind;
+typedef enum { SPN_STATISTIC_RMS, SPN_STATISTIC_NORM } spn_statistic;
+typedef enum { SPN_COST_LOG, SPN_COST_RATIO, SPN_COST_DISTANCE, SPN_COST_HINGE } spn_cost_form;
+
+/* Part of a parameter seen as (outer, inner): a range of rows, of columns, and for depthwise kernels of rings. */
+typedef struct {
+  int param; /* -1: none */
+  size_t outer0, outer1, inner0, inner1, inner_size;
+  int k, ring0, ring1; /* depthwise: only taps whose reach (3, 5, 7) lies in [ring0, ring1]; k 0: all rows */
+} spn_region;
+
+typedef struct {
+  int layer;
+  spn_indicator_kind kind;
+  int step;            /* opens option step+1 (kernel, expand, SE); 0 for skip */
+  char name[40];       /* "layer 5 kernel 5" */
+  int gate, gate2;     /* gate2: expansion gate of a tied layer, else -1 */
+  spn_region part, extends; /* statistic = RMS(part) / RMS(extends), or / reference where extends has no parameter */
+  double reference;
+  /* state */
+  double threshold;
+  double average;      /* running average of x: what is decoded */
+  /* of the last step */
+  double statistic, x, derivative; /* derivative = sigmoid'(x) */
+  int on, kept;        /* decision; 0: dropped in this step by indicator dropout */
+  double dce, dcost;   /* gradients of the cross entropy and of the cost R with respect to the gate */
+  double dthreshold;   /* of the whole loss */
+} spn_indicator;
+
+typedef struct {
+  spn_graph *graph;
+  spn_space space;
+  spn_arch arch;       /* every maximal option, at proxy size and width */
+  spn_cost cost;
+  spn_statistic statistic;
+  double temperature;
+  int soft;            /* gates are sigmoid(x) instead of 0 or 1: for the gradient check */
+  spn_indicator *indicator;
+  int indicators;
+  double expected_cost; /* R of the gates of the last step */
+} spn_supernet;
+
+/* classes and channels: of the data. */
+spn_status spn_supernet_create(const spn_space *space, const spn_cost *cost, int classes, int channels,
+                               const spn_network_options *options, spn_statistic statistic, double temperature,
+                               spn_supernet **out, spn_err *err);
+void spn_supernet_free(spn_supernet *s);
+
+/* Before a search step: statistics, x, decisions, gates. keep_probability 1: no indicator dropout. average_decay
+ * < 0 leaves the running averages alone. */
+void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double average_decay);
+/* After spn_graph_backward: adds lambda * cost term; fills dce, dcost, dthreshold and adds what flows to the weights
+ * through the statistics. Returns the cost term's value (without lambda). */
+double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_form form, double target);
+double spn_cost_term(spn_cost_form form, double r, double target, double *derivative);
+
+/* Fixes the gates to a network's decisions; no indicator gets a gradient. */
+void spn_supernet_set(spn_supernet *s, const spn_choice *choice);
+/* The network of decisions on[i] (one for each indicator): impossible combinations cannot be expressed. */
+void spn_supernet_choice(const spn_supernet *s, const unsigned char *on, spn_choice *out);
+
+/* The decoded network: indicators' running averages, >= 0 is on; then the nearest network (sum of |average| over flipped
+ * indicators) whose cost lies in [low, high]: exact, by dynamic programming over layers and cost. flips: how many
+ * decisions differ from the plain decoding. Returns 0 when no network lies in the range (out is then the plain decoding
+ * where it is within high, otherwise the nearest network below high). */
+int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choice *out, int *flips);
+
+#endif
