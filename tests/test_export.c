@@ -1,0 +1,390 @@
+/* Exports small random networks, reads the files back as protocol buffers and checks the graph. With a folder as argument
+ * the models stay there beside `<name>.input.f32` and `<name>.logits.f32`, for tests/check_onnx.py. */
+#include <ctype.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "core/rng.h"
+#include "export/export.h"
+#include "io/file.h"
+#include "test_export_forward.h"
+
+enum { BATCH = 2, SEED = 7 };
+
+/* ---- Networks ---- */
+
+static spn_block mb(int in, int out, int kernel, int stride, int expand, double se) {
+  return (spn_block){in, out, kernel, stride, expand, se, stride == 1 && in == out, 0};
+}
+
+static spn_arch network(const char *name, int size, int channels, spn_act act, spn_padding padding) {
+  spn_arch a = {.input_size = size, .input_channels = channels, .classes = 7, .stem_channels = 6, .stem_kernel = 3,
+                .stem_stride = 2, .head_channels = 20, .blocks = 6, .activation = act, .padding = padding,
+                .bn_momentum = 0.99, .bn_eps = 1e-3, .dropout = 0.2};
+  snprintf(a.name, sizeof a.name, "%s", name);
+  a.block[0] = mb(6, 4, 3, 1, 1, 0);
+  a.block[1] = mb(4, 8, 5, 2, 3, 0.25);
+  a.block[2] = mb(8, 8, 7, 1, 6, 0.5);
+  a.block[3] = mb(8, 8, 5, 1, 3, 0);
+  a.block[3].skipped = 1;
+  a.block[4] = mb(8, 8, 3, 1, 2, 0);
+  a.block[4].residual = 0;
+  a.block[5] = mb(8, 10, 7, 2, 1, 0.25);
+  return a;
+}
+
+static const char *const case_names[] = {"relu_same_even", "relu6_symmetric_odd", "hswish_same_odd_gray",
+                                         "hswish_symmetric_even", "none_stem5_nohead", "tiny", "stem_only"};
+enum { CASES = 7 };
+
+static spn_arch network_at(int i) {
+  const char *name = case_names[i];
+  spn_arch a;
+  switch (i) {
+    case 0: return network(name, 32, 3, SPN_ACT_RELU, SPN_PAD_SAME);
+    case 1: return network(name, 33, 3, SPN_ACT_RELU6, SPN_PAD_SYMMETRIC);
+    case 2: return network(name, 29, 1, SPN_ACT_HSWISH, SPN_PAD_SAME);
+    case 3: return network(name, 30, 3, SPN_ACT_HSWISH, SPN_PAD_SYMMETRIC);
+    case 4:
+      a = network(name, 20, 3, SPN_ACT_NONE, SPN_PAD_SAME);
+      a.stem_kernel = 5;
+      a.stem_stride = 1;
+      a.head_channels = 0;
+      return a;
+    case 5: return network(name, 3, 3, SPN_ACT_RELU6, SPN_PAD_SAME);
+    default:
+      a = network(name, 8, 3, SPN_ACT_RELU, SPN_PAD_SYMMETRIC);
+      a.blocks = 0;
+      return a;
+  }
+}
+
+/* ---- Random weights ---- */
+
+static uint64_t tensor_number;
+
+static void add(spn_tensors *w, const char *prefix, const char *part, int dims, const size_t *shape, double offset,
+                double scale) {
+  spn_err err = {0};
+  char name[96];
+  size_t n = 1;
+  for (int d = 0; d < dims; d++) n *= shape[d];
+  float *data = malloc(n * sizeof *data);
+  tensor_number++;
+  for (size_t i = 0; i < n; i++)
+    data[i] = (float)(offset + scale * (2 * spn_rng_uniform(SEED, SPN_RNG_TEST, tensor_number << 32 | i) - 1));
+  snprintf(name, sizeof name, "%s.%s", prefix, part);
+  CHECK_OK(spn_tensors_add(w, name, SPN_F32, dims, shape, data, &err), err);
+  free(data);
+}
+
+static void add_conv(spn_tensors *w, const char *prefix, const char *bn, int out, int in, int k) {
+  const size_t dense_shape[] = {(size_t)out, (size_t)in, (size_t)k, (size_t)k};
+  const size_t depth_shape[] = {(size_t)k, (size_t)k, (size_t)out}, vector[] = {(size_t)out};
+  double scale = 1.2 / sqrt((in ? in : 1) * k * k);
+  add(w, prefix, "weight", in ? 4 : 3, in ? dense_shape : depth_shape, 0, scale); /* in 0: depthwise */
+  if (!bn) {
+    add(w, prefix, "bias", 1, vector, 0, 0.5);
+    return;
+  }
+  add(w, bn, "gamma", 1, vector, 1, 0.5);
+  add(w, bn, "beta", 1, vector, 0.3, 0.6);
+  add(w, bn, "mean", 1, vector, 0, 0.5);
+  add(w, bn, "var", 1, vector, 1, 0.6);
+}
+
+static spn_tensors *random_weights(const spn_arch *a) {
+  spn_tensors *w = spn_tensors_new();
+  char part[64], bn[72];
+  add_conv(w, "stem.conv", "stem.bn", a->stem_channels, a->input_channels, a->stem_kernel);
+  int last = a->stem_channels;
+  for (int i = 0; i < a->blocks; i++) {
+    const spn_block *b = &a->block[i];
+    const char *parts[] = {"expand", "dw", "project", "se.reduce", "se.expand"};
+    const int wide = b->in * b->expand, squeeze = spn_block_squeeze(b);
+    const int outs[] = {wide, wide, b->out, squeeze, wide}, ins[] = {b->in, 0, wide, wide, squeeze};
+    for (int p = b->expand == 1; p < (squeeze ? 5 : 3) && !b->skipped; p++) {
+      snprintf(part, sizeof part, "block.%d.%s", i, parts[p]);
+      snprintf(bn, sizeof bn, "%s.bn", part);
+      add_conv(w, part, p < 3 ? bn : NULL, outs[p], ins[p], p == 1 ? b->kernel : 1);
+    }
+    last = b->out;
+  }
+  if (a->head_channels) {
+    add_conv(w, "head.conv", "head.bn", a->head_channels, last, 1);
+    last = a->head_channels;
+  }
+  const size_t matrix[] = {(size_t)a->classes, (size_t)last}, vector[] = {(size_t)a->classes};
+  add(w, "classifier", "weight", 2, matrix, 0, 1);
+  add(w, "classifier", "bias", 1, vector, 0, 1);
+  return w;
+}
+
+/* ---- Reading the file back ---- */
+
+typedef struct {
+  const unsigned char *p, *end;
+} bytes;
+typedef struct {
+  int number, wire;
+  uint64_t value;
+  bytes content;
+} field;
+
+static uint64_t read_varint(bytes *b) {
+  uint64_t value = 0;
+  for (int shift = 0; shift < 64; shift += 7) {
+    if (b->p >= b->end) break;
+    value |= (uint64_t)(*b->p & 127) << shift;
+    if (!(*b->p++ & 128)) return value;
+  }
+  CHECK(0, "a varint does not end");
+  b->p = b->end;
+  return 0;
+}
+
+static int next_field(bytes *b, field *f) {
+  if (b->p >= b->end) return 0;
+  uint64_t tag = read_varint(b), left, size;
+  *f = (field){.number = (int)(tag >> 3), .wire = (int)(tag & 7)};
+  if (f->wire == 0) {
+    f->value = read_varint(b);
+    return 1;
+  }
+  size = f->wire == 2 ? read_varint(b) : f->wire == 5 ? 4 : 8;
+  left = (uint64_t)(b->end - b->p);
+  CHECK(f->wire == 2 || f->wire == 5 || f->wire == 1, "wire type %d", f->wire);
+  CHECK(size <= left, "field %d: %llu bytes, %llu left", f->number, (unsigned long long)size, (unsigned long long)left);
+  if (size > left) size = left;
+  f->content = (bytes){b->p, b->p + size};
+  b->p += size;
+  return 1;
+}
+
+static field find_field(bytes b, int number) {
+  field f;
+  while (next_field(&b, &f))
+    if (f.number == number) return f;
+  return (field){0};
+}
+
+static char *text_of(bytes b) { return strndup((const char *)b.p, (size_t)(b.end - b.p)); }
+
+typedef struct {
+  char *name[1024];
+  int count;
+} names;
+
+static int has(const names *set, const char *name) {
+  for (int i = 0; i < set->count; i++)
+    if (!strcmp(set->name[i], name)) return 1;
+  return 0;
+}
+static void put(names *set, char *name) { /* takes name over */
+  int identifier = isalpha((unsigned char)*name) || *name == '_';
+  for (const char *p = name; *p; p++) identifier &= isalnum((unsigned char)*p) || *p == '_';
+  CHECK(identifier, "%s is no C identifier", name);
+  CHECK(!has(set, name), "%s stands twice", name);
+  if (set->count < 1024) set->name[set->count++] = name;
+}
+static void clear(names *set) {
+  while (set->count) free(set->name[--set->count]);
+}
+
+static void check_constant(bytes tensor, names *defined) {
+  uint64_t elements = 1;
+  field f;
+  put(defined, text_of(find_field(tensor, 8).content));
+  bytes raw = find_field(tensor, 9).content;
+  while (next_field(&tensor, &f))
+    if (f.number == 1) elements *= f.value;
+  CHECK((uint64_t)(raw.end - raw.p) == 4 * elements, "%s: raw data of another size", defined->name[defined->count - 1]);
+}
+
+/* Inputs stand before their readers; every output is declared. Returns the number of nodes of an operator. */
+static int check_graph(bytes graph, const char *op) {
+  names defined = {.count = 0}, declared = {.count = 0};
+  field f, g;
+  int found = 0;
+  for (bytes b = graph; next_field(&b, &f);) {
+    if (f.number == 5) check_constant(f.content, &defined);
+    if (f.number == 11) put(&defined, text_of(find_field(f.content, 1).content));
+    if (f.number == 12 || f.number == 13) put(&declared, text_of(find_field(f.content, 1).content));
+  }
+  for (bytes b = graph; next_field(&b, &f);) {
+    if (f.number != 1) continue;
+    for (bytes n = f.content; next_field(&n, &g);) {
+      char *text = g.number <= 4 ? text_of(g.content) : NULL;
+      if (g.number == 1) CHECK(has(&defined, text), "%s is read before it is made", text);
+      if (g.number == 2) CHECK(has(&declared, text), "%s has no value_info", text);
+      if (g.number == 4) found += !strcmp(text, op);
+      if (g.number == 2) put(&defined, strdup(text));
+      free(text);
+    }
+  }
+  CHECK(has(&defined, "logits"), "no logits");
+  clear(&defined);
+  clear(&declared);
+  return found;
+}
+
+static void check_file(const char *path, const spn_export_options *options, const spn_arch *a) {
+  spn_err err = {0};
+  char *data;
+  size_t size;
+  CHECK_OK(spn_file_read(path, (size_t)1 << 28, &data, &size, &err), err);
+  if (!data) return;
+  const bytes model = {(unsigned char *)data, (unsigned char *)data + size};
+  CHECK(find_field(model, 1).value == (options->opset == 13 ? 7u : 8u), "IR version");
+  CHECK(find_field(find_field(model, 8).content, 2).value == (uint64_t)options->opset, "opset");
+  const bytes graph = find_field(model, 7).content;
+  const int bn = check_graph(graph, "BatchNormalization"), add_nodes = check_graph(graph, "Add");
+  int residuals = 0;
+  for (int i = 0; i < a->blocks; i++) residuals += a->block[i].residual && !a->block[i].skipped;
+  CHECK(options->fold_bn ? !bn : bn > 0, "%d BatchNormalization nodes", bn);
+  CHECK(add_nodes == residuals, "%d Add nodes, %d residuals", add_nodes, residuals);
+  names keys = {.count = 0};
+  field f;
+  for (bytes b = model; next_field(&b, &f);) {
+    if (f.number != 14) continue;
+    char *key = text_of(find_field(f.content, 1).content);
+    for (char *p = key; *p; p++) *p = *p == '.' ? '_' : *p;
+    put(&keys, key);
+  }
+  CHECK(has(&keys, "input_mean") && has(&keys, "class_names") && has(&keys, "seed"), "metadata");
+  clear(&keys);
+  free(data);
+}
+
+/* ---- Cases ---- */
+
+static void write_floats(const char *base, const char *suffix, const float *v, size_t n) {
+  spn_err err = {0};
+  char path[600];
+  snprintf(path, sizeof path, "%s.%s", base, suffix);
+  CHECK_OK(spn_file_write(path, v, n * sizeof *v, &err), err);
+}
+
+/* Random pixels, as the exported network wants them (image) and normalised for the oracle. */
+static void write_expected(const char *base, const spn_arch *a, const spn_tensors *w, const spn_export_options *o) {
+  const size_t plane_size = (size_t)a->input_size * (size_t)a->input_size, n = plane_size * (size_t)a->input_channels;
+  float *image = malloc(BATCH * n * sizeof *image), *logits = malloc(BATCH * (size_t)a->classes * sizeof *logits);
+  double *normal = malloc(n * sizeof *normal);
+  for (size_t b = 0; b < BATCH; b++) {
+    for (size_t i = 0; i < n; i++) {
+      double pixel = (double)spn_rng_below(SEED, SPN_RNG_TEST, b << 32 | i, 256);
+      normal[i] = (pixel / 255 - o->mean[i / plane_size]) / o->std[i / plane_size];
+      image[b * n + i] = (float)(o->input == SPN_INPUT_PIXELS ? pixel : normal[i]);
+    }
+    double *y = forward(a, w, normal);
+    for (int c = 0; c < a->classes; c++) logits[b * (size_t)a->classes + (size_t)c] = (float)y[c];
+    free(y);
+  }
+  write_floats(base, "input.f32", image, BATCH * n);
+  write_floats(base, "logits.f32", logits, BATCH * (size_t)a->classes);
+  free(normal);
+  free(logits);
+  free(image);
+}
+
+static void export_case(const char *folder, const spn_arch *a, const spn_tensors *w, int variant, int keep) {
+  static const char *const classes[] = {"cat", "\"dog\"", "b\xc3\xa4r", "not\xff utf8", "a,b", "", "x\n"};
+  const spn_export_fact facts[] = {{"seed", "7"}, {"search_method", "gradient"}, {"seed", "8"}, {"classes", "seven"}};
+  spn_export_options o = spn_export_defaults();
+  spn_err err = {0};
+  char base[512], path[520];
+  o.opset = variant & 1 ? 17 : 13;
+  o.fold_bn = !(variant & 2);
+  o.input = variant & 4 ? SPN_INPUT_PIXELS : SPN_INPUT_NORMALISED;
+  o.class_names = classes;
+  o.facts = facts;
+  o.fact_count = 4;
+  o.resize = 256;
+  o.resize_filter = "bilinear";
+  o.crop_fraction = 0.875;
+  o.version = "test";
+  snprintf(base, sizeof base, "%s/%s_%d_%s_%s", folder, a->name, o.opset, o.fold_bn ? "folded" : "bn",
+           o.input == SPN_INPUT_PIXELS ? "pixels" : "normalised");
+  snprintf(path, sizeof path, "%s.onnx", base);
+  CHECK_OK(spn_export("onnx", a, w, &o, path, &err), err);
+  check_file(path, &o, a);
+  if (keep)
+    write_expected(base, a, w, &o);
+  else
+    unlink(path);
+}
+
+/* ---- Errors ---- */
+
+static void check_refused(const char *format, const spn_arch *a, const spn_tensors *w, const spn_export_options *o,
+                          const char *path, spn_status code, const char *expected) {
+  spn_err err = {0};
+  spn_status status = spn_export(format, a, w, o, path, &err);
+  CHECK(status == code, "%s: status %d (%s)", expected, status, err.text);
+  CHECK(strstr(err.text, expected) != NULL, "expected \"%s\" in \"%s\"", expected, err.text);
+  CHECK(access(path, F_OK), "%s exists after a failure", path);
+}
+
+/* A copy of w whose tensor `name` is left out, or changed by edit. */
+static spn_tensors *damaged(const spn_tensors *w, const char *name, int edit) {
+  spn_tensors *copy = spn_tensors_new();
+  for (size_t i = 0; i < spn_tensors_count(w); i++) {
+    spn_tensor t = *spn_tensors_at(w, i);
+    int hit = !strcmp(t.name, name);
+    if (hit && edit == 0) continue;
+    if (hit && edit == 1) t.shape[0]--;
+    spn_tensors_add(copy, t.name, hit && edit == 2 ? SPN_U8 : SPN_F32, t.dims, t.shape, t.data, NULL);
+    if (hit && edit == 3) *(float *)spn_tensors_find(copy, name)->data = NAN;
+    if (hit && edit == 4) *(float *)spn_tensors_find(copy, name)->data = -1;
+  }
+  return copy;
+}
+
+static void check_errors(const char *folder) {
+  static const struct { const char *name; int edit; const char *expected; } cases[] = {
+      {"block.1.dw.weight", 0, "block.1.dw.weight: expected F32 (5,5,12), got nothing"},
+      {"block.1.dw.weight", 1, "block.1.dw.weight: expected F32 (5,5,12), got F32 (4,5,12)"},
+      {"head.bn.gamma", 2, "head.bn.gamma: expected F32 (20), got U8 (20)"},
+      {"classifier.bias", 3, "classifier.bias: expected finite values, got nan at element 0"},
+      {"stem.bn.var", 4, "stem.bn.var: expected no negative variance"},
+      {"block.2.se.reduce.bias", 0, "block.2.se.reduce.bias: expected F32 (4), got nothing"},
+      {"block.0.project.weight", 0, "block.0.project.weight: expected F32 (4,6,1,1)"}};
+  spn_arch a = network_at(0);
+  spn_tensors *w = random_weights(&a);
+  spn_export_options o = spn_export_defaults();
+  char path[512];
+  snprintf(path, sizeof path, "%s/refused.onnx", folder);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    spn_tensors *bad = damaged(w, cases[i].name, cases[i].edit);
+    check_refused("onnx", &a, bad, NULL, path, SPN_EINPUT, cases[i].expected);
+    spn_tensors_free(bad);
+  }
+  check_refused("onxx", &a, w, NULL, path, SPN_EINPUT, "did you mean \"onnx\"?");
+  o.opset = 14;
+  check_refused("onnx", &a, w, &o, path, SPN_EINPUT, "expected opset 13 or 17, got 14");
+  o = spn_export_defaults();
+  o.std[1] = 0;
+  check_refused("onnx", &a, w, &o, path, SPN_EINPUT, "positive std");
+  check_refused("onnx", &a, w, NULL, "no/such/folder/x.onnx", SPN_EIO, "no/such/folder/x.onnx: cannot write");
+  a.block[1].kernel = 4;
+  check_refused("onnx", &a, w, NULL, path, SPN_EINPUT, "kernel");
+  spn_tensors_free(w);
+}
+
+int main(int argc, char **argv) {
+  char own[] = "/tmp/spn_export_XXXXXX";
+  spn_err err = {0};
+  const char *folder = argc > 1 ? argv[1] : mkdtemp(own);
+  CHECK(folder != NULL, "no folder to write to");
+  if (!folder) return check_report("export");
+  CHECK_OK(spn_folder_create(folder, &err), err);
+  for (int i = 0; i < CASES; i++) {
+    spn_arch a = network_at(i);
+    spn_tensors *w = random_weights(&a);
+    for (int variant = 0; variant < 8; variant++) export_case(folder, &a, w, variant, argc > 1);
+    spn_tensors_free(w);
+  }
+  check_errors(folder);
+  if (argc <= 1) CHECK(!rmdir(own), "something is left in %s", own);
+  return check_report("export");
+}
