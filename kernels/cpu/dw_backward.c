@@ -1,0 +1,183 @@
+#include "cpu/depthwise.h"
+#include "cpu/dw_strip.h"
+
+/* Backward-data at stride s splits into s*s stride-1 convolutions of g: input row i is read by the kernel rows kh that
+ * are congruent to i + pad_top modulo s. For class (ph,pw) the taps are kh = ph + m*s; walking g upwards means walking
+ * m downwards, so the class's weights are stored flipped. */
+typedef struct {
+  int tap_rows, taps;
+  const vf *w; /* (tap_rows*taps), flipped */
+} parity_class;
+
+typedef struct {
+  const spn_dw_shape *s;
+  dw_part in, out; /* the part seen as input and as output */
+  dw_window x_window, g_window;
+  int r0, r1; /* output rows */
+  int i0, i1; /* input rows */
+  const spn_view *view;
+  const float *x, *w;
+  const float *x_planes, *g_planes;
+  int accumulate;
+  float *dz_in, *dw;
+  const spn_view_sums *sums;
+} band;
+
+typedef struct {
+  vf dz, dzx, gate;
+  int pixels;
+} running;
+
+/* view_grad of n pixels of one vector; ld is the distance between them in x and dz. */
+INLINE void grad_row(act_form form, const view_lanes *view, const float *da, int n, const float *x, float *dz,
+                     size_t ld, int accumulate, int lanes, running *run) {
+  const view_lanes v = *view;
+  vf dz_sum = run->dz, dzx_sum = run->dzx, gate_sum = run->gate;
+  for (int j = 0; j < n; j++, x += ld, dz += ld) {
+    vf in = v_load(da + j * SPN_VL), value = v_get(x, lanes), z = view_z(&v, value);
+    vf t = view_slope(form, &v, z, in * v.gate);
+    gate_sum = v_fma(in, view_act(form, &v, z), gate_sum);
+    dz_sum += t;
+    dzx_sum = v_fma(t, value, dzx_sum);
+    if (accumulate) t += v_get(dz, lanes);
+    v_put(dz, t, lanes);
+  }
+  *run = (running){dz_sum, dzx_sum, gate_sum, run->pixels + n};
+}
+
+static void flush(const band *b, int image, int channel, int lanes, running *run) {
+  const spn_view_sums *sums = b->sums;
+  v_flush(sums->sum_dz ? sums->sum_dz + channel : NULL, run->dz, lanes);
+  v_flush(sums->sum_dzx ? sums->sum_dzx + channel : NULL, run->dzx, lanes);
+  if (sums->dgate) {
+    float *dgate = sums->dgate + image * b->view->gate_ld + channel;
+    v_put(dgate, v_get(dgate, lanes) + run->gate, lanes);
+  }
+  *run = (running){0};
+}
+
+/* Finishes up to DW_CHUNK pixels, `step` columns apart, of input row ih. */
+static void finish_row(const band *b, const view_lanes *lanes_view, const float *da, int n, int image, int ih, int iw,
+                       int channel, int lanes, running *run) {
+  const spn_dw_shape *s = b->s;
+  size_t at = (((size_t)image * s->h + ih) * s->w + iw) * s->c + channel, ld = (size_t)s->stride * s->c;
+  const float *x = b->x + at;
+  float *dz = b->dz_in + at;
+  int clamp = view_form(b->view) == ACT_CLAMP;
+  if (lanes < SPN_VL) grad_row(view_form(b->view), lanes_view, da, n, x, dz, ld, b->accumulate, lanes, run);
+  else if (clamp) grad_row(ACT_CLAMP, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
+  else grad_row(ACT_HSWISH, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
+  if (run->pixels >= SPN_SHORT_RUN) flush(b, image, channel, lanes, run);
+}
+
+/* Input columns of parity pw in [chunk, chunk + DW_CHUNK*stride) of row ih. */
+static void input_row(const band *b, const parity_class *class, const float *plane, int pw, int ih, int chunk,
+                      const view_lanes *view, int image, int channel, int lanes, running *run) {
+  const spn_dw_shape *s = b->s;
+  int end = chunk + DW_CHUNK * s->stride;
+  if (end > s->w) end = s->w;
+  int iw = chunk;
+  while ((iw + s->pad_left) % s->stride != pw) iw++;
+  if (iw >= end) return;
+  int n = (end - iw + s->stride - 1) / s->stride;
+  int row = (ih + s->pad_top) / s->stride - (class->tap_rows - 1) - b->g_window.row0;
+  int col = (iw + s->pad_left) / s->stride - (class->taps - 1) - b->g_window.col0;
+  size_t pitch = (size_t)b->g_window.cols * SPN_VL;
+  float da[(DW_CHUNK + DW_STRIP) * SPN_VL] __attribute__((aligned(64)));
+  SPN_SYM(dw_conv_row)(class->taps, 1, class->tap_rows, plane + row * pitch + (size_t)col * SPN_VL, pitch, class->w, n,
+                       da);
+  finish_row(b, view, da, n, image, ih, iw, channel, lanes, run);
+}
+
+static void input_grad_plane(const band *b, const parity_class classes[2][2], const float *plane, int image,
+                             int channel, int lanes, running *run) {
+  const spn_dw_shape *s = b->s;
+  const float *gate = b->view->gate ? b->view->gate + image * b->view->gate_ld : NULL;
+  const view_lanes view = view_at(b->view, gate, channel, lanes);
+  for (int chunk = 0; chunk < s->w; chunk += DW_CHUNK * s->stride)
+    for (int ih = b->i0; ih < b->i1; ih++)
+      for (int pw = 0; pw < s->stride; pw++)
+        input_row(b, &classes[(ih + s->pad_top) % s->stride][pw], plane, pw, ih, chunk, &view, image, channel, lanes,
+                  run);
+}
+
+/* Fills classes and their weights w (k*k). */
+static void make_classes(const band *b, int channel, int lanes, parity_class classes[2][2], vf *w) {
+  const spn_dw_shape *s = b->s;
+  for (int ph = 0; ph < s->stride; ph++)
+    for (int pw = 0; pw < s->stride; pw++) {
+      parity_class *class = &classes[ph][pw];
+      *class = (parity_class){(s->k - ph + s->stride - 1) / s->stride, (s->k - pw + s->stride - 1) / s->stride, w};
+      for (int m = class->tap_rows - 1; m >= 0; m--)
+        for (int t = class->taps - 1; t >= 0; t--) {
+          size_t tap = (size_t)(ph + m * s->stride) * s->k + pw + t * s->stride;
+          *w++ = v_get(b->w + tap * s->c + channel, lanes);
+        }
+    }
+}
+
+static void input_grad(const band *b, int v) {
+  int channel = b->in.c0 + v * SPN_VL, lanes = part_lanes(&b->in, v);
+  vf w[DW_MAX_TAPS];
+  parity_class classes[2][2];
+  running run = {0};
+  make_classes(b, channel, lanes, classes, w);
+  for (int i = 0; i < b->in.images; i++) {
+    const float *plane = b->g_planes + ((size_t)v * b->in.images + i) * window_floats(&b->g_window);
+    int image = b->in.image0 + i;
+    input_grad_plane(b, classes, plane, image, channel, lanes, &run);
+    if (b->sums->dgate || i + 1 == b->in.images) flush(b, image, channel, lanes, &run);
+  }
+}
+
+static void weight_grad(const band *b, int v) {
+  const spn_dw_shape *s = b->s;
+  int channel = b->in.c0 + v * SPN_VL, lanes = part_lanes(&b->in, v);
+  size_t x_plane = window_floats(&b->x_window), g_plane = window_floats(&b->g_window);
+  size_t first = v * (size_t)b->in.images;
+  dw_sum sum = {.images = b->in.images, .rows = b->r1 - b->r0, .cols = s->wo, .step = s->stride, .x_plane = x_plane,
+                .g_plane = g_plane};
+  sum.x_pitch = (size_t)b->x_window.cols * SPN_VL;
+  sum.g_pitch = (size_t)b->g_window.cols * SPN_VL;
+  sum.x = b->x_planes + first * x_plane;
+  sum.g = b->g_planes + first * g_plane + (b->r0 - b->g_window.row0) * sum.g_pitch - b->g_window.col0 * SPN_VL;
+  vf acc[DW_MAX_TAPS];
+  SPN_SYM(dw_weight_sum)(s->k, &sum, acc);
+  for (int tap = 0; tap < s->k * s->k; tap++) {
+    float *dw = b->dw + (size_t)tap * s->c + channel;
+    v_put(dw, v_get(dw, lanes) + acc[tap], lanes);
+  }
+}
+
+void SPN_SYM(dw_backward)(const spn_dw_shape *s, int images, int c_used, const spn_view *view, const float *x,
+                          const float *w, const spn_norm_grad *grad, const float *dz_out, const float *y,
+                          int accumulate, float *dz_in, const spn_view_sums *sums, float *dw, void *scratch) {
+  const spn_view_sums no_sums = {0};
+  const dw_plan plan = SPN_SYM(dw_make_plan)(s, 1, images, c_used);
+  band b = {.s = s, .in = {.h = s->h, .w = s->w, .c = s->c, .c_used = c_used}, .view = view, .x = x, .w = w,
+            .x_planes = scratch, .accumulate = accumulate, .dz_in = dz_in, .dw = dw, .sums = sums ? sums : &no_sums};
+  int vectors = (c_used + SPN_VL - 1) / SPN_VL;
+  for (int image = 0; image < images; image += plan.images)
+    for (int v = 0; v < vectors; v += plan.group)
+      for (int r = 0; r < s->ho; r += plan.rows) {
+        b.in.image0 = image;
+        b.in.images = images - image < plan.images ? images - image : plan.images;
+        b.in.c0 = v * SPN_VL;
+        b.in.vectors = vectors - v < plan.group ? vectors - v : plan.group;
+        b.out = b.in;
+        b.out.h = s->ho;
+        b.out.w = s->wo;
+        b.r0 = r;
+        b.r1 = s->ho - r < plan.rows ? s->ho : r + plan.rows;
+        SPN_SYM(dw_in_rows)(s, b.r0, b.r1, &b.i0, &b.i1);
+        b.x_window = SPN_SYM(dw_x_window)(s, b.r0, b.r1);
+        b.g_window = SPN_SYM(dw_g_window)(s, b.r0, b.r1);
+        size_t x_floats = dw ? (size_t)b.in.vectors * b.in.images * window_floats(&b.x_window) : 0;
+        float *g_planes = (float *)scratch + x_floats;
+        b.g_planes = g_planes;
+        if (dw) SPN_SYM(dw_load_view)(&b.in, &b.x_window, view, x, scratch);
+        SPN_SYM(dw_load_grad)(&b.out, &b.g_window, grad, dz_out, y, g_planes);
+        for (int i = 0; dw && i < b.in.vectors; i++) weight_grad(&b, i);
+        for (int i = 0; dz_in && i < b.in.vectors; i++) input_grad(&b, i);
+      }
+}

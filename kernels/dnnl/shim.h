@@ -1,0 +1,41 @@
+/* oneDNN 2.6 and 3.x behind one set of names. Only kernels/dnnl includes it. */
+#ifndef SPN_KERNELS_DNNL_SHIM_H
+#define SPN_KERNELS_DNNL_SHIM_H
+
+#include <oneapi/dnnl/dnnl.h>
+#include <oneapi/dnnl/dnnl_version.h>
+
+#include "kernels.h"
+
+/* A memory descriptor: a struct by value up to 2.x, an owned pointer since 3.0. Zeroed, md_free is a no-op. */
+typedef dnnl_memory_desc_t md_own;
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t md_ref;
+#define MD(md) (md)
+#else
+typedef const dnnl_memory_desc_t *md_ref;
+#define MD(md) (&(md))
+#endif
+
+dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_format_tag_t tag); /* 4 dimensions, f32 */
+dnnl_status_t md_copy(md_own *md, md_ref from);
+void md_free(md_own *md);
+
+/* Geometry in oneDNN's terms; src and dst are fixed, weights' format is left open. */
+typedef struct {
+  md_own src, weights, dst;
+  dnnl_dims_t strides, pad_before, pad_after;
+} conv_desc;
+
+/* The primitive descriptor of one direction. hint: a forward descriptor for the backward kinds, otherwise NULL. */
+dnnl_status_t conv_primitive_desc(spn_conv_kind kind, const conv_desc *desc, dnnl_engine_t engine,
+                                  const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
+                                  dnnl_primitive_desc_t *out);
+
+/* The process's one CPU engine; NULL when oneDNN refuses. */
+dnnl_engine_t backend_engine(void);
+/* Whether oneDNN runs on OpenMP (or nothing), so that one OpenMP thread means one thread. */
+int backend_is_openmp(void);
+
+#endif

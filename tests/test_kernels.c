@@ -1,0 +1,355 @@
+/* Every kernel table against the plain loops, on the same inputs, into guarded buffers. Inputs are small binary
+ * fractions, so that z = scale*x + shift is exact and lands on the corners of the activations. */
+#include "check.h"
+#include "kernels.h"
+
+enum { GUARD = 64 };
+
+/* ---- Random guarded arrays ---- */
+
+static unsigned long long state = 1;
+
+static unsigned next_bits(void) {
+  state = state * 6364136223846793005ull + 1442695040888963407ull;
+  return (unsigned)(state >> 33);
+}
+
+static int pick(int n) { return (int)(next_bits() % (unsigned)n); }
+static float fraction(void) { return (float)(pick(65) - 32) / 8; } /* -4 .. 4 */
+
+/* n floats between two guards of NaN, every element NaN. */
+static float *guarded(size_t n) {
+  float *p = aligned_alloc(64, ((n + 2 * GUARD) * sizeof *p + 63) / 64 * 64);
+  for (size_t i = 0; i < n + 2 * GUARD; i++) p[i] = NAN;
+  return p + GUARD;
+}
+
+static void release(float *p) { free(p - GUARD); }
+
+/* rows x ld, of which the first c columns get fractions and the others stay NaN. */
+static float *random_rows(size_t rows, int c, size_t ld) {
+  float *p = guarded(rows * ld);
+  for (size_t r = 0; r < rows; r++)
+    for (int i = 0; i < c; i++) p[r * ld + i] = fraction();
+  return p;
+}
+
+static float *copy_of(const float *from, size_t n) {
+  float *p = guarded(n);
+  memcpy(p, from, n * sizeof *p);
+  return p;
+}
+
+/* NaN where the other is NaN (untouched), else near, relative to the largest value; the guards are NaN. */
+static void same(const char *what, const char *table, const float *got, const float *want, size_t n, double tolerance) {
+  double largest = 1;
+  size_t bad = 0, first = 0;
+  for (size_t i = 0; i < n; i++)
+    if (!isnan(want[i])) largest = fmax(largest, fabs(want[i]));
+  for (size_t i = 0; i < n; i++) {
+    int ok = isnan(want[i]) ? isnan(got[i]) : fabs((double)got[i] - want[i]) <= tolerance * largest;
+    if (!ok && !bad++) first = i;
+  }
+  CHECK(!bad, "%s %s: %zu of %zu differ, first at %zu: %g, expected %g", table, what, bad, n, first, got[first],
+        want[first]);
+  int guards = 1;
+  for (int i = 1; i <= GUARD; i++) guards = guards && isnan(got[-i]) && isnan(got[n + i - 1]);
+  CHECK(guards, "%s %s: written outside", table, what);
+}
+
+static void same_sums(const char *what, const char *table, const double *got, const double *want, int n) {
+  double largest = 1;
+  int bad = 0;
+  for (int i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
+  for (int i = 0; i < n; i++) bad += !(fabs(got[i] - want[i]) <= 2e-6 * largest);
+  CHECK(!bad, "%s %s: %d of %d sums differ", table, what, bad, n);
+}
+
+/* ---- Views ---- */
+
+typedef struct {
+  spn_view view;
+  float *scale, *shift, *gate;
+} random_view;
+
+static random_view make_view(int images, int c, int act, int normalised, int gated) {
+  static const float scales[] = {-1, -0.5f, 0.5f, 1, 2};
+  random_view v = {.scale = random_rows(1, c, c), .shift = random_rows(1, c, c), .gate = random_rows(images, c, c)};
+  for (int i = 0; i < c; i++) v.scale[i] = scales[pick(5)];
+  v.view.act = act;
+  if (normalised) v.view.scale = v.scale, v.view.shift = v.shift;
+  if (gated) v.view.gate = v.gate, v.view.gate_ld = c;
+  return v;
+}
+
+static void free_view(random_view *v) {
+  release(v->scale);
+  release(v->shift);
+  release(v->gate);
+}
+
+/* ---- Elementwise ---- */
+
+typedef struct {
+  size_t pixels;
+  int c;
+  size_t ld;
+} run_shape;
+
+static const run_shape runs[] = {{1, 1, 1},    {3, 8, 8},    {300, 8, 11},  {5, 17, 17},  {129, 24, 24},
+                                 {128, 40, 48}, {7, 64, 64}, {33, 100, 101}, {9, 145, 145}, {0, 8, 8}};
+
+static void test_view_load(const spn_kernels *k, const run_shape *r, const spn_view *view) {
+  const spn_kernels *ref = spn_kernels_ref();
+  float *x = random_rows(r->pixels, r->c, r->ld), *got = guarded(r->pixels * (r->ld + 3));
+  float *want = copy_of(got, r->pixels * (r->ld + 3)), *place = copy_of(x, r->pixels * r->ld);
+  k->view_load(r->pixels, r->c, view, x, r->ld, got, r->ld + 3);
+  ref->view_load(r->pixels, r->c, view, x, r->ld, want, r->ld + 3);
+  same("view_load", k->name, got, want, r->pixels * (r->ld + 3), 1e-6);
+  k->view_load(r->pixels, r->c, view, place, r->ld, place, r->ld);
+  ref->view_load(r->pixels, r->c, view, x, r->ld, x, r->ld);
+  same("view_load in place", k->name, place, x, r->pixels * r->ld, 1e-6);
+  release(x), release(got), release(want), release(place);
+}
+
+static void test_view_grad(const spn_kernels *k, const run_shape *r, const spn_view *view, int accumulate, int sums) {
+  const spn_kernels *ref = spn_kernels_ref();
+  size_t n = r->pixels * r->ld;
+  float *x = random_rows(r->pixels, r->c, r->ld), *da = random_rows(r->pixels, r->c, r->ld + 1);
+  float *got = accumulate ? random_rows(r->pixels, r->c, r->ld) : guarded(n), *want = copy_of(got, n);
+  float *gate_got = random_rows(1, r->c, r->c), *gate_want = copy_of(gate_got, r->c);
+  double got_sums[2][160] = {{1}}, want_sums[2][160] = {{1}};
+  spn_view_sums to_got = {0}, to_want = {0};
+  if (sums > 0) to_got.sum_dz = got_sums[0], to_want.sum_dz = want_sums[0];
+  if (sums > 1) to_got.sum_dzx = got_sums[1], to_want.sum_dzx = want_sums[1];
+  if (sums > 2) to_got.dgate = gate_got, to_want.dgate = gate_want;
+  k->view_grad(r->pixels, r->c, view, x, r->ld, da, r->ld + 1, accumulate, got, r->ld, &to_got);
+  ref->view_grad(r->pixels, r->c, view, x, r->ld, da, r->ld + 1, accumulate, want, r->ld, &to_want);
+  same("view_grad", k->name, got, want, n, 1e-6);
+  same("view_grad dgate", k->name, gate_got, gate_want, r->c, 1e-5);
+  same_sums("view_grad sum_dz", k->name, got_sums[0], want_sums[0], r->c);
+  same_sums("view_grad sum_dzx", k->name, got_sums[1], want_sums[1], r->c);
+  release(x), release(da), release(got), release(want), release(gate_got), release(gate_want);
+}
+
+static void test_norm_grad(const spn_kernels *k, const run_shape *r, int normalised) {
+  const spn_kernels *ref = spn_kernels_ref();
+  size_t n = r->pixels * (r->ld + 1);
+  float *dz = random_rows(r->pixels, r->c, r->ld), *x = random_rows(r->pixels, r->c, r->ld + 2);
+  float *coefficients = random_rows(3, r->c, r->c), *got = guarded(n), *want = guarded(n);
+  spn_norm_grad grad = {0};
+  if (normalised) grad = (spn_norm_grad){coefficients, coefficients + r->c, coefficients + 2 * r->c};
+  const float *raw = normalised ? x : NULL;
+  k->norm_grad_load(r->pixels, r->c, &grad, dz, r->ld, raw, r->ld + 2, got, r->ld + 1);
+  ref->norm_grad_load(r->pixels, r->c, &grad, dz, r->ld, raw, r->ld + 2, want, r->ld + 1);
+  same("norm_grad_load", k->name, got, want, n, 1e-6);
+  release(dz), release(x), release(coefficients), release(got), release(want);
+}
+
+static void test_sums(const spn_kernels *k, const run_shape *r, const spn_view *view) {
+  const spn_kernels *ref = spn_kernels_ref();
+  float *x = random_rows(r->pixels, r->c, r->ld);
+  double got[3][160] = {{2}}, want[3][160] = {{2}};
+  k->stats(r->pixels, r->c, x, r->ld, got[0], got[1]);
+  ref->stats(r->pixels, r->c, x, r->ld, want[0], want[1]);
+  k->view_sum(r->pixels, r->c, view, x, r->ld, got[2]);
+  ref->view_sum(r->pixels, r->c, view, x, r->ld, want[2]);
+  for (int i = 0; i < 3; i++) same_sums("stats, view_sum", k->name, got[i], want[i], 160);
+  release(x);
+}
+
+static void test_join(const spn_kernels *k, const run_shape *r, const spn_view *view_a, const spn_view *view_b) {
+  const spn_kernels *ref = spn_kernels_ref();
+  size_t n = r->pixels * r->c;
+  float *a = random_rows(r->pixels, r->c, r->c), *b = random_rows(r->pixels, r->c, r->c);
+  float *got = guarded(n), *want = guarded(n);
+  k->join(r->pixels, r->c, view_a, a, view_b, b, 0.75f, got);
+  ref->join(r->pixels, r->c, view_a, a, view_b, b, 0.75f, want);
+  same("join", k->name, got, want, n, 1e-6);
+  release(a), release(b), release(got), release(want);
+}
+
+static void test_flat(const spn_kernels *k) {
+  for (size_t n = 0; n < 3000; n = n * 2 + 1) {
+    float *a = random_rows(1, (int)n, n), *b = random_rows(1, (int)n, n), *got = copy_of(a, n), *want = copy_of(a, n);
+    k->add(n, b, got);
+    spn_kernels_ref()->add(n, b, want);
+    same("add", k->name, got, want, n, 0);
+    CHECK_NEAR(k->dot(n, a, b), spn_kernels_ref()->dot(n, a, b), 1e-6, "%s dot of %zu", k->name, n);
+    release(a), release(b), release(got), release(want);
+  }
+}
+
+static void test_elementwise(const spn_kernels *k) {
+  for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
+    for (int act = SPN_ACT_NONE; act <= SPN_ACT_HSWISH; act++)
+      for (int form = 0; form < 4; form++) {
+        random_view v = make_view(1, runs[i].c, act, form & 1, form & 2), plain = make_view(1, runs[i].c, act, 1, 0);
+        random_view other = make_view(1, runs[i].c, pick(4), form & 1, 0);
+        test_view_load(k, &runs[i], &v.view);
+        for (int sums = 0; sums < 4; sums++) test_view_grad(k, &runs[i], &v.view, pick(2), sums);
+        test_sums(k, &runs[i], &v.view);
+        test_join(k, &runs[i], &plain.view, &other.view);
+        test_norm_grad(k, &runs[i], form & 1);
+        free_view(&v), free_view(&plain), free_view(&other);
+      }
+  test_flat(k);
+}
+
+/* ---- Depthwise ---- */
+
+typedef struct {
+  int images, h, w, c, c_used;
+} plane_shape;
+
+static const plane_shape planes[] = {{1, 1, 1, 1, 1},    {3, 2, 2, 8, 8},    {2, 7, 7, 17, 17}, {5, 4, 4, 40, 33},
+                                     {2, 8, 8, 24, 24},  {1, 33, 5, 24, 20}, {1, 5, 33, 8, 8},  {9, 3, 2, 65, 64},
+                                     {2, 16, 16, 16, 9}, {1, 9, 70, 17, 17}, {1, 6, 140, 8, 8}};
+
+typedef enum { PAD_SAME, PAD_SYMMETRIC, PAD_NONE } padding;
+
+static spn_dw_shape dw_shape(const plane_shape *p, int k, int stride, padding pad) {
+  spn_dw_shape s = {.h = p->h, .w = p->w, .c = p->c, .k = k, .stride = stride};
+  if (pad == PAD_SAME) { /* the odd zero goes after */
+    s.ho = (p->h + stride - 1) / stride;
+    s.wo = (p->w + stride - 1) / stride;
+    int rows = (s.ho - 1) * stride + k - p->h, cols = (s.wo - 1) * stride + k - p->w;
+    s.pad_top = rows > 0 ? rows / 2 : 0;
+    s.pad_left = cols > 0 ? cols / 2 : 0;
+    return s;
+  }
+  s.pad_top = s.pad_left = pad == PAD_SYMMETRIC ? k / 2 : 0;
+  s.ho = (p->h + 2 * s.pad_top - k) / stride + 1;
+  s.wo = (p->w + 2 * s.pad_left - k) / stride + 1;
+  return s;
+}
+
+/* Scratch of exactly the promised size, full of NaN. */
+static float *dw_scratch(const spn_kernels *k, const spn_dw_shape *s) { return guarded(k->dw_scratch(s) / 4); }
+
+static void check_scratch(const spn_kernels *k, const spn_dw_shape *s, float *scratch) {
+  size_t n = k->dw_scratch(s) / 4;
+  int guards = 1;
+  for (int i = 1; i <= GUARD; i++) guards = guards && isnan(scratch[-i]) && isnan(scratch[n + i - 1]);
+  CHECK(guards, "%s: written outside the scratch", k->name);
+  release(scratch);
+}
+
+static void test_dw_forward(const spn_kernels *k, const spn_dw_shape *s, const plane_shape *p, const spn_view *view,
+                            int sums) {
+  const spn_kernels *ref = spn_kernels_ref();
+  size_t out = (size_t)p->images * s->ho * s->wo;
+  float *x = random_rows((size_t)p->images * s->h * s->w, p->c_used, p->c), *w = random_rows(s->k * s->k, p->c_used, p->c);
+  float *got = guarded(out * p->c), *want = guarded(out * p->c), *scratch = dw_scratch(k, s);
+  double got_sums[2][80] = {{1}}, want_sums[2][80] = {{1}};
+  k->dw_forward(s, p->images, p->c_used, view, x, w, got, sums ? got_sums[0] : NULL, sums ? got_sums[1] : NULL, scratch);
+  ref->dw_forward(s, p->images, p->c_used, view, x, w, want, sums ? want_sums[0] : NULL, sums ? want_sums[1] : NULL,
+                  NULL);
+  same("dw_forward", k->name, got, want, out * p->c, 1e-6);
+  same_sums("dw_forward sum", k->name, got_sums[0], want_sums[0], 80);
+  same_sums("dw_forward sq", k->name, got_sums[1], want_sums[1], 80);
+  check_scratch(k, s, scratch);
+  release(x), release(w), release(got), release(want);
+}
+
+enum { WANT_DW = 1, WANT_DZ = 2, ACCUMULATE = 4, SUMS = 8, NORMALISED = 16 };
+
+typedef struct {
+  float *dz, *dw, *dgate;
+  double sums[2][80];
+} dw_result;
+
+static dw_result dw_result_of(const plane_shape *p, const spn_dw_shape *s, int flags) {
+  size_t pixels = (size_t)p->images * s->h * s->w;
+  dw_result r = {.dz = flags & ACCUMULATE ? random_rows(pixels, p->c_used, p->c) : guarded(pixels * p->c),
+                 .dw = random_rows(s->k * s->k, p->c_used, p->c), .dgate = random_rows(p->images, p->c_used, p->c)};
+  return r;
+}
+
+static void run_dw_backward(const spn_kernels *k, const spn_dw_shape *s, const plane_shape *p, const spn_view *view,
+                            const float *x, const float *w, const float *norm, const float *dz, const float *y,
+                            int flags, dw_result *r) {
+  float *scratch = dw_scratch(k, s);
+  spn_norm_grad grad = {0};
+  if (flags & NORMALISED) grad = (spn_norm_grad){norm, norm + p->c, norm + 2 * p->c};
+  spn_view_sums sums = {0};
+  if (flags & SUMS) sums = (spn_view_sums){r->sums[0], r->sums[1], view->gate ? r->dgate : NULL};
+  k->dw_backward(s, p->images, p->c_used, view, x, w, &grad, dz, flags & NORMALISED ? y : NULL, !!(flags & ACCUMULATE),
+                 flags & WANT_DZ ? r->dz : NULL, &sums, flags & WANT_DW ? r->dw : NULL, scratch);
+  check_scratch(k, s, scratch);
+}
+
+static void test_dw_backward(const spn_kernels *k, const spn_dw_shape *s, const plane_shape *p, const spn_view *view,
+                             int flags) {
+  size_t in = (size_t)p->images * s->h * s->w, out = (size_t)p->images * s->ho * s->wo;
+  float *x = random_rows(in, p->c_used, p->c), *w = random_rows(s->k * s->k, p->c_used, p->c);
+  float *dz = random_rows(out, p->c_used, p->c), *y = random_rows(out, p->c_used, p->c);
+  float *norm = random_rows(3, p->c_used, p->c);
+  dw_result got = dw_result_of(p, s, flags), want = got;
+  want.dz = copy_of(got.dz, in * p->c);
+  want.dw = copy_of(got.dw, (size_t)s->k * s->k * p->c);
+  want.dgate = copy_of(got.dgate, (size_t)p->images * p->c);
+  run_dw_backward(k, s, p, view, x, w, norm, dz, y, flags, &got);
+  run_dw_backward(spn_kernels_ref(), s, p, view, x, w, norm, dz, y, flags, &want);
+  same("dw_backward dz", k->name, got.dz, want.dz, in * p->c, 2e-6);
+  same("dw_backward dw", k->name, got.dw, want.dw, (size_t)s->k * s->k * p->c, 5e-6);
+  same("dw_backward dgate", k->name, got.dgate, want.dgate, (size_t)p->images * p->c, 5e-6);
+  same_sums("dw_backward sum_dz", k->name, got.sums[0], want.sums[0], 80);
+  same_sums("dw_backward sum_dzx", k->name, got.sums[1], want.sums[1], 80);
+  release(x), release(w), release(dz), release(y), release(norm);
+  release(got.dz), release(got.dw), release(got.dgate), release(want.dz), release(want.dw), release(want.dgate);
+}
+
+static void test_depthwise_shape(const spn_kernels *k, const plane_shape *p, int side, int stride, padding pad) {
+  spn_dw_shape s = dw_shape(p, side, stride, pad);
+  if (p->h + 2 * s.pad_top < side && pad != PAD_SAME) return; /* no output */
+  if (p->w + 2 * s.pad_left < side && pad != PAD_SAME) return;
+  for (int act = SPN_ACT_NONE; act <= SPN_ACT_HSWISH; act++) {
+    random_view v = make_view(p->images, p->c, act, pick(4) > 0, pick(2));
+    test_dw_forward(k, &s, p, &v.view, pick(2));
+    test_dw_backward(k, &s, p, &v.view, WANT_DW | WANT_DZ | SUMS | pick(2) * ACCUMULATE | pick(2) * NORMALISED);
+    test_dw_backward(k, &s, p, &v.view, 1 + pick(31));
+    free_view(&v);
+  }
+}
+
+/* Larger than the scratch budget, so that rows are cut into bands. */
+static void test_bands(const spn_kernels *k) {
+  static const plane_shape large[] = {{1, 60, 90, 70, 70}, {1, 131, 67, 17, 17}, {2, 80, 80, 16, 16}};
+  for (size_t i = 0; i < sizeof large / sizeof *large; i++)
+    for (int stride = 1; stride <= 2; stride++) {
+      int side = 3 + 2 * pick(3);
+      spn_dw_shape s = dw_shape(&large[i], side, stride, pick(2));
+      random_view v = make_view(large[i].images, large[i].c, pick(4), 1, pick(2));
+      test_dw_forward(k, &s, &large[i], &v.view, 1);
+      test_dw_backward(k, &s, &large[i], &v.view, WANT_DW | WANT_DZ | SUMS | NORMALISED);
+      free_view(&v);
+    }
+}
+
+static void test_depthwise(const spn_kernels *k) {
+  for (size_t i = 0; i < sizeof planes / sizeof *planes; i++)
+    for (int side = 3; side <= 7; side += 2)
+      for (int stride = 1; stride <= 2; stride++)
+        for (padding pad = PAD_SAME; pad <= PAD_NONE; pad++) test_depthwise_shape(k, &planes[i], side, stride, pad);
+  test_bands(k);
+}
+
+static void test_selection(void) {
+  CHECK(spn_kernels_at(0) == spn_kernels_ref(), "the first table is ref");
+  CHECK(spn_kernels_get("plain") && !strcmp(spn_kernels_get("plain")->name, "plain"), "plain is always there");
+  CHECK(spn_kernels_get(NULL) == spn_kernels_get("auto"), "NULL means auto");
+  CHECK(!spn_kernels_get("sse9"), "an unknown name is refused");
+}
+
+int main(void) {
+  spn_backend_init();
+  test_selection();
+  const spn_kernels *k;
+  for (int i = 1; (k = spn_kernels_at(i)); i++) {
+    printf("%s\n", k->name);
+    test_elementwise(k);
+    test_depthwise(k);
+  }
+  return check_report("kernels");
+}
