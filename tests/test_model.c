@@ -1,0 +1,327 @@
+/* Networks, spaces and block strings: reference counts, round trips, matching, errors with places. */
+#include "check.h"
+#include "core/rng.h"
+#include "model/blockstring.h"
+#include "model/space.h"
+
+static const char *const spaces[] = {"singlepath", "singlepath-se", "singlepath-k7", "singlepath-se-k7", "demo", "nas-bench-macro"};
+enum { SPACES = sizeof spaces / sizeof *spaces };
+
+static spn_arch network(const char *name) {
+  static spn_arch arch;
+  spn_err err = {0};
+  CHECK_OK(spn_arch_load(name, &arch, &err), err);
+  return arch;
+}
+
+/* ---- Counts (spec section 8) -------------------------------------------------------------------------------------- */
+
+static void check_counts(const spn_arch *arch, const char *params, const char *macs, const char *what) {
+  char text[32];
+  spn_err err = {0};
+  spn_counts counts = spn_arch_counts(arch);
+  CHECK_OK(spn_arch_check(arch, &err), err);
+  snprintf(text, sizeof text, "%.3f", (double)counts.params / 1e6);
+  CHECK(!params || !strcmp(text, params), "%s: %s M parameters, expected %s", what, text, params);
+  snprintf(text, sizeof text, "%.1f", (double)counts.macs / 1e6);
+  CHECK(!strcmp(text, macs), "%s: %s M multiply-accumulates, expected %s", what, text, macs);
+}
+
+static void test_counts(void) {
+  static const struct { const char *name, *params, *macs; } rows[] = {
+      {"mnasnet-a1", "3.887", "311.6"},      {"mnasnet-b1", "4.383", "314.4"}, {"mnasnet-small", "2.030", "68.3"},
+      {"single-path-nas", "4.422", "333.5"}, {"mobilenetv2", "3.505", "300.8"}};
+  static const struct { double width; const char *params, *macs; } widths[] = {
+      {1.4, "6.106", "586.3"}, {0.75, "2.912", "223.4"}, {0.5, "2.082", "103.2"}, {0.35, "1.747", "61.7"}};
+  static const struct { int size; const char *macs; } sizes[] = {{192, "229.3"}, {160, "159.7"}, {128, "102.8"}, {96, "58.5"}};
+  spn_arch arch;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    arch = network(rows[i].name);
+    check_counts(&arch, rows[i].params, rows[i].macs, rows[i].name);
+  }
+  for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+    arch = network("mnasnet-a1");
+    spn_arch_scale(&arch, widths[i].width);
+    check_counts(&arch, widths[i].params, widths[i].macs, "MnasNet-A1 of another width");
+  }
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    arch = network("mnasnet-a1");
+    arch.input_size = sizes[i].size;
+    check_counts(&arch, "3.887", sizes[i].macs, "MnasNet-A1 at another size");
+  }
+}
+
+static void test_padding(void) {
+  static const struct { spn_padding padding; int n, k, s, before, after, out; } rows[] = {
+      {SPN_PAD_SAME, 224, 3, 2, 0, 1, 112}, {SPN_PAD_SAME, 224, 5, 2, 1, 2, 112}, {SPN_PAD_SAME, 224, 7, 2, 2, 3, 112},
+      {SPN_PAD_SAME, 7, 3, 2, 1, 1, 4},     {SPN_PAD_SAME, 7, 5, 1, 2, 2, 7},     {SPN_PAD_SAME, 1, 7, 2, 3, 3, 1},
+      {SPN_PAD_SYMMETRIC, 32, 3, 2, 1, 1, 16}, {SPN_PAD_SYMMETRIC, 7, 5, 2, 2, 2, 4}, {SPN_PAD_SAME, 8, 1, 2, 0, 0, 4}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    spn_pad pad = spn_pad_axis(rows[i].padding, rows[i].n, rows[i].k, rows[i].s);
+    CHECK(pad.before == rows[i].before && pad.after == rows[i].after && pad.out == rows[i].out, "row %d: %d %d %d", (int)i,
+          pad.before, pad.after, pad.out);
+  }
+}
+
+static void test_width(void) {
+  static const struct { int channels; double width; int scaled; } rows[] = {
+      {32, 1, 32}, {16, 0.25, 8}, {40, 0.25, 16}, {24, 1.4, 32}, {112, 0.75, 88}, {16, 0.35, 8}, {80, 0.35, 32}, {96, 0.25, 24}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    CHECK(spn_scale_channels(rows[i].channels, rows[i].width) == rows[i].scaled, "%d x %g = %d", rows[i].channels, rows[i].width,
+          spn_scale_channels(rows[i].channels, rows[i].width));
+}
+
+/* ---- Spaces ------------------------------------------------------------------------------------------------------- */
+
+static int load(const char *name, spn_space *space) {
+  spn_err err = {0};
+  CHECK_OK(spn_space_load(name, space, &err), err);
+  return !err.code;
+}
+
+static void test_space(void) {
+  spn_space space;
+  spn_choice choice;
+  spn_arch arch;
+  if (!load("singlepath", &space)) return;
+  CHECK(space.layers == 22 && space.layer[0].table_layer == -1 && space.layer[21].table_layer == -1, "fixed first and last layer");
+  for (int i = 1; i <= 20; i++)
+    CHECK(space.layer[i].table_layer == i && space.layer[i].skippable == ((i - 1) % 4 != 0), "layer %d", i);
+  CHECK_NEAR(spn_space_log10_size(&space), 15 * log10(5) + 5 * log10(4), 1e-12, "number of networks");
+  spn_choice_max(&space, &choice);
+  spn_space_arch(&space, &choice, 0, &arch);
+  check_counts(&arch, "4.834", "525.3", "all maximal");
+  spn_space_arch(&space, &choice, 1, &arch);
+  CHECK(arch.input_size == 32 && arch.stem_stride == 1 && arch.block[1].stride == 1 && arch.block[5].stride == 2, "proxy strides");
+  spn_choice_min(&space, &choice);
+  spn_space_arch(&space, &choice, 0, &arch);
+  check_counts(&arch, "2.457", "117.2", "smallest");
+  if (!load("demo", &space)) return;
+  spn_choice_max(&space, &choice);
+  spn_space_arch(&space, &choice, 1, &arch);
+  CHECK(arch.stem_channels == 8 && arch.head_channels == 320 && arch.input_size == 28 && arch.classes == 10, "demo proxy");
+  CHECK(arch.block[1].in == 8 && arch.block[1].out == 8 && arch.block[2].residual && !arch.block[1].residual,
+        "equal channels by rounding make no residual");
+}
+
+/* Every option of every layer turns up, about as often as it should; the same index gives the same network. */
+static void test_random(void) {
+  enum { DRAWS = 4000 };
+  spn_space space;
+  spn_choice a, b;
+  int skips = 0, tied = 0;
+  if (!load("nas-bench-macro", &space)) return;
+  for (uint64_t i = 0; i < DRAWS; i++) {
+    spn_choice_random(&space, 5, i, &a);
+    spn_choice_random(&space, 5, i, &b);
+    CHECK(spn_choice_equal(&a, &b), "draw %d is not repeatable", (int)i);
+    CHECK(a.layer[0].keep && a.layer[2].keep && a.layer[5].keep, "first layers cannot be skipped");
+    skips += !a.layer[1].keep;
+    tied += a.layer[1].kernel == a.layer[1].expand;
+  }
+  CHECK(tied == DRAWS, "tied options move together");
+  CHECK(fabs(skips / (double)DRAWS - 1.0 / 3) < 0.03, "a third of the networks skips layer 1, got %g", skips / (double)DRAWS);
+}
+
+/* ---- Round trips -------------------------------------------------------------------------------------------------- */
+
+/* The string read back gives the network, printed again the same string, and matched the same network of the space. */
+static void round_trip(const spn_space *space, const spn_arch *arch, char *text, char *(*print)(const spn_arch *)) {
+  spn_err err = {0};
+  spn_choice choice;
+  spn_arch again = *arch, matched;
+  CHECK(text != NULL, "no memory");
+  if (!text) return;
+  CHECK_OK(spn_blockstring_parse(text, &again, NULL, &err), err);
+  CHECK(spn_arch_equal(arch, &again), "%s: %s", space->name, text);
+  char *second = print(&again);
+  CHECK(second && !strcmp(text, second), "%s printed again: %s", text, second);
+  free(second);
+  CHECK_OK(spn_space_match(space, &again, &choice, &err), err);
+  spn_space_arch(space, &choice, 0, &matched);
+  CHECK(spn_arch_equal(arch, &matched), "%s: matched another network", text);
+  int open = 1; /* kept layers come first in each stage */
+  for (int i = 0; i < space->layers; i++) {
+    if (!space->layer[i].skippable) open = 1;
+    CHECK(open || !choice.layer[i].keep, "%s: layer %d kept behind a skipped one", text, i);
+    if (!choice.layer[i].keep) open = 0;
+  }
+  free(text);
+}
+
+static void json_round_trip(const spn_arch *arch, const char *file) {
+  spn_err err = {0};
+  spn_arch again;
+  char *text = spn_arch_to_json(arch);
+  FILE *out = fopen(file, "w");
+  CHECK(text && out, "cannot write %s", file);
+  if (out) {
+    fputs(text, out);
+    fclose(out);
+  }
+  free(text);
+  CHECK_OK(spn_arch_load(file, &again, &err), err);
+  CHECK(spn_arch_equal(arch, &again) && again.blocks == arch->blocks && !strcmp(again.name, arch->name), "JSON round trip");
+  for (int i = 0; i < arch->blocks; i++) CHECK(arch->block[i].skipped == again.block[i].skipped, "block %d", i);
+}
+
+static void test_round_trips(void) {
+  spn_space space;
+  char file[] = "./test_model_XXXXXX.json";
+  int handle = mkstemps(file, 5);
+  CHECK(handle >= 0, "cannot make a file here");
+  if (handle < 0) return;
+  for (int s = 0; s < SPACES; s++) {
+    if (!load(spaces[s], &space)) continue;
+    for (uint64_t n = 0; n < 250; n++) {
+      spn_err err = {0};
+      spn_choice choice, again;
+      spn_arch arch;
+      spn_choice_random(&space, 11, n, &choice);
+      spn_space_arch(&space, &choice, 0, &arch);
+      CHECK_OK(spn_arch_check(&arch, &err), err);
+      CHECK_OK(spn_space_match(&space, &arch, &again, &err), err);
+      CHECK(spn_choice_equal(&choice, &again), "%s: a marked network matches its own choice", space.name);
+      round_trip(&space, &arch, spn_blockstring_mnasnet(&arch), spn_blockstring_mnasnet);
+      round_trip(&space, &arch, spn_blockstring_timm(&arch), spn_blockstring_timm);
+      if (n < 20) json_round_trip(&arch, file);
+    }
+  }
+  remove(file);
+}
+
+/* The published strings, printed in their own grammar (but for noskip where no shortcut could be). */
+static void test_strings(void) {
+  static const struct { const char *name, *text; int timm; } rows[] = {
+      {"mnasnet-b1", "r1_k3_s11_e1_i32_o16 r3_k3_s22_e3_i16_o24 r3_k5_s22_e3_i24_o40 r3_k5_s22_e6_i40_o80 r2_k3_s11_e6_i80_o96 "
+                     "r4_k5_s22_e6_i96_o192 r1_k3_s11_e6_i192_o320", 0},
+      {"mnasnet-a1", "r1_k3_s11_e1_i32_o16 r2_k3_s22_e6_i16_o24 r3_k5_s22_e3_i24_o40_se0.25 r4_k3_s22_e6_i40_o80 "
+                     "r2_k3_s11_e6_i80_o112_se0.25 r3_k5_s22_e6_i112_o160_se0.25 r1_k3_s11_e6_i160_o320", 0},
+      {"single-path-nas", "ds_r1_k3_s1_c16 | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40 | ir_r1_k5_s2_e6_c80, "
+                          "ir_r3_k3_s1_e3_c80 | ir_r1_k5_s1_e6_c96, ir_r3_k5_s1_e3_c96 | ir_r4_k5_s2_e6_c192 | ir_r1_k3_s1_e6_c320", 1}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    spn_arch arch = network(rows[i].name);
+    char *text = rows[i].timm ? spn_blockstring_timm(&arch) : spn_blockstring_mnasnet(&arch);
+    CHECK(text && !strcmp(text, rows[i].text), "%s: %s", rows[i].name, text);
+    free(text);
+  }
+  char note[256] = "x";
+  spn_err err = {0};
+  spn_arch arch;
+  CHECK_OK(spn_arch_load_noted("mnasnet-small", &arch, note, &err), err);
+  CHECK(strstr(note, "i16") && arch.block[0].in == 8, "note: %s", note);
+  CHECK_OK(spn_arch_load_noted("mnasnet-a1", &arch, note, &err), err);
+  CHECK(!*note, "note without a cause: %s", note);
+}
+
+/* noskip inside and around repeats survives. */
+static void test_noskip(void) {
+  static const char *const text[] = {"r2_k3_s11_e6_i16_o16_noskip r3_k3_s11_e6_i16_o16 r1_k3_s11_e6_i16_o16_noskip r3_k3_s22_e6_i16_o24_noskip",
+                                     "r1_k5_s22_e3_i16_o24 r2_k5_s11_e3_i24_o24_se0.125_noskip"};
+  for (int i = 0; i < 2; i++) {
+    spn_arch arch = network("mnasnet-a1");
+    spn_err err = {0};
+    arch.stem_channels = 16;
+    CHECK_OK(spn_blockstring_parse(text[i], &arch, NULL, &err), err);
+    char *again = spn_blockstring_mnasnet(&arch);
+    CHECK(again && !strcmp(again, text[i]), "%s became %s", text[i], again);
+    free(again);
+  }
+}
+
+/* ---- Errors ------------------------------------------------------------------------------------------------------- */
+
+static void test_string_errors(void) {
+  static const struct { const char *text, *words; } rows[] = {
+      {"", "got nothing"},
+      {"r1_k4_s11_e1_i32_o16", "\"r1_k4_s11_e1_i32_o16\": k (kernel)"},
+      {"r1_k3_s11_e1_i32_o16 r1_k3_s2_e6_i16_o24", "\"r1_k3_s2_e6_i16_o24\": the stride of both axes"},
+      {"r1_k3_s11_e1_i32_o16 r1_k3_s22_e6_i24_o24", "the block before gives 16"},
+      {"r1_k3_s11_e1_i16_o16", "the stem gives 32"},
+      {"r1_k3_s11_e1_i32_o16_x3", "\"x3\" is not supported"},
+      {"r1_k3_k5_s11_e1_i32_o16", "given twice"},
+      {"r200_k3_s11_e1_i32_o16", "1 to 128"},
+      {"r100_k3_s11_e1_i32_o32 r100_k3_s11_e1_i32_o32", "more than 128 blocks"},
+      {"r1_k3_s11_e1_i32_o16_se1.5", "ratio between 0 and 1"},
+      {"ir_r1_k3_s1_e1_c16", "1:1 expansion"},
+      {"er_r1_k3_s1_e1_c16", "block type \"er\""},
+      {"ir_r1_k3_s1_e6_c16 | cn_r1_k1_s1_c16", "\"cn_r1_k1_s1_c16\""},
+      {"ir_r1_k3_s1_c16", "e (expansion)"},
+      {"ir_r1_k3_s22_e6_c16", "s (stride)"},
+      {"r1__k3", "\"\" is not supported"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    spn_arch arch = network("mnasnet-a1");
+    spn_err err = {0};
+    CHECK(spn_blockstring_parse(rows[i].text, &arch, NULL, &err) == SPN_EINPUT && strstr(err.text, rows[i].words), "%s: %s",
+          rows[i].text, err.text);
+  }
+}
+
+/* Replaces the first occurrence of `from` in the singlepath file and expects the words in the error. */
+static void space_fails(const char *base, const char *from, const char *to, const char *words) {
+  char text[8192];
+  spn_err err = {0};
+  spn_space space;
+  const char *at = strstr(base, from);
+  CHECK(at != NULL, "%s is not in the file", from);
+  if (!at) return;
+  snprintf(text, sizeof text, "%.*s%s%s", (int)(at - base), base, to, at + strlen(from));
+  spn_status status = spn_space_parse("s.json", text, strlen(text), &space, &err);
+  CHECK(status == SPN_EINPUT && strstr(err.text, words) && strstr(err.text, "s.json:"), "%s -> %s: %s", from, to, err.text);
+}
+
+static void test_space_errors(void) {
+  char base[8192];
+  FILE *file = fopen(SPN_SOURCE_DIR "/data/spaces/singlepath.json", "r");
+  size_t size = file ? fread(base, 1, sizeof base - 1, file) : 0;
+  CHECK(size > 0, "cannot read the space");
+  if (!file) return;
+  fclose(file);
+  base[size] = 0;
+  space_fails(base, "\"kernel\": [3, 5]", "\"kernel\": [3, 6]", "stages[1].kernel[1]");
+  space_fails(base, "\"kernel\": [3, 5]", "\"kernel\": [5, 3]", "ascends");
+  space_fails(base, "\"expand\": [3, 6]", "\"expand\": [1, 6]", "give it alone");
+  space_fails(base, "\"expand\": [3, 6]", "\"expand\": []", "stages[1].expand");
+  space_fails(base, "\"skip\": true", "\"skp\": true", "did you mean \"skip\"");
+  space_fails(base, "\"skip\": true", "\"skip\": true, \"residual\": false", "stages[1].skip");
+  space_fails(base, "\"skip\": true", "\"tied\": true, \"kernel\": [3]", "twice");
+  space_fails(base, "\"layers\": 4", "\"layers\": 63", "64 layers");
+  space_fails(base, "\"relu\"", "\"relu7\"", "activation");
+  space_fails(base, "\"strides\": [1, 1,", "\"strides\": [1,", "7 strides");
+  space_fails(base, "\"classes\": 1000,", "", "classes");
+  space_fails(base, "\"stride\": 2", "\"stride\": 3", "stem.stride");
+}
+
+static void test_match_errors(void) {
+  static const struct { const char *text, *words; } rows[] = {
+      {"r1_k3_s11_e1_i32_o16 r4_k3_s22_e3_i16_o24 r1_k7_s11_e3_i24_o24", "block 5 (k7"},
+      {"r1_k3_s11_e1_i32_o16 r2_k3_s22_e4_i16_o24", "block 1 (k3 e4"},
+      {"r1_k3_s11_e1_i32_o16 r2_k3_s22_e3_i16_o24", "ends after 3 blocks"}};
+  spn_space space;
+  spn_choice choice;
+  if (!load("singlepath", &space)) return;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    spn_arch arch = network("mnasnet-a1");
+    spn_err err = {0};
+    CHECK_OK(spn_blockstring_parse(rows[i].text, &arch, NULL, &err), err);
+    CHECK(spn_space_match(&space, &arch, &choice, &err) == SPN_EINPUT && strstr(err.text, rows[i].words), "%s: %s", rows[i].words,
+          err.text);
+  }
+  spn_err err = {0};
+  CHECK(spn_space_load("nothing", &space, &err) == SPN_EINPUT && strstr(err.text, "nas-bench-macro, singlepath"), "%s", err.text);
+}
+
+int main(void) {
+  test_counts();
+  test_padding();
+  test_width();
+  test_space();
+  test_random();
+  test_round_trips();
+  test_strings();
+  test_noskip();
+  test_string_errors();
+  test_space_errors();
+  test_match_errors();
+  return check_report("test_model");
+}
