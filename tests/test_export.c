@@ -117,6 +117,10 @@ static spn_tensors *random_weights(const spn_arch *a) {
   const size_t matrix[] = {(size_t)a->classes, (size_t)last}, vector[] = {(size_t)a->classes};
   add(w, "classifier", "weight", 2, matrix, 0, 1);
   add(w, "classifier", "bias", 1, vector, 0, 1);
+  for (size_t i = 0; i < spn_tensors_count(w) && a->activation == SPN_ACT_RELU6; i++) { /* so that 6 is reached */
+    const spn_tensor *t = spn_tensors_at(w, i);
+    for (size_t j = 0; strstr(t->name, ".gamma") && j < t->shape[0]; j++) ((float *)t->data)[j] *= 4;
+  }
   return w;
 }
 

@@ -287,7 +287,8 @@ const char *spn_nearest(const char *text, const char *const *names) {
   double least = 1e9;
   for (; *names; names++) {
     double d = distance(text, *names);
-    size_t longer = strlen(text) > strlen(*names) ? strlen(text) : strlen(*names);
+    size_t n = strlen(text), m = strlen(*names), longer = n > m ? n : m;
+    d += 0.01 * (double)(longer - (n > m ? m : n)); /* of two equally near, the one of equal length */
     if (d < least && d <= 1 + (double)longer / 4 && d < (double)longer * 0.6) {
       least = d;
       best = *names;
@@ -334,14 +335,14 @@ spn_status spn_json_int(const spn_json *at, long long min, long long max, long l
   const double exact = 9007199254740992.0; /* 2^53: beyond it a double may not be the integer that was written */
   char expected[96];
   double v = spn_json_is_number(at) ? item_of(at)->valuedouble : NAN;
-  if (v == floor(v) && fabs(v) <= exact && (long long)v >= min && (long long)v <= max) {
+  if (v == floor(v) && fabs(v) < exact && (long long)v >= min && (long long)v <= max) {
     *out = (long long)v;
     return SPN_OK;
   }
   if (min == max)
     snprintf(expected, sizeof expected, "%lld", min);
   else if (min <= -(1LL << 53) && max >= 1LL << 53)
-    snprintf(expected, sizeof expected, "an integer (at most 2^53 in size)");
+    snprintf(expected, sizeof expected, "an integer (below 2^53 in size)");
   else if (max >= INT_MAX)
     snprintf(expected, sizeof expected, "an integer of at least %lld", min);
   else if (min <= INT_MIN)

@@ -12,9 +12,12 @@ typedef struct {
   spn_err *err;
 } scan;
 
+/* Bytes of a byte-order mark, which is skipped. */
+static size_t bom(const char *text, size_t size) { return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; }
+
 spn_text_place spn_place_of(const char *text, size_t offset) {
   spn_text_place place = {1, 1};
-  for (size_t i = 0; i < offset; i++) {
+  for (size_t i = bom(text, offset); i < offset; i++) {
     if (text[i] == '\n') {
       place.line++;
       place.column = 1;
@@ -178,8 +181,6 @@ static spn_status scan_value(scan *s) {
   s->depth--;
   return status;
 }
-
-static size_t bom(const char *text, size_t size) { return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; }
 
 spn_status spn_json_scan(const char *name, const char *text, size_t size, spn_err *err) {
   scan s = {.name = name, .start = text, .p = text + bom(text, size), .end = text + size, .err = err};
