@@ -55,12 +55,15 @@ parse_arguments() {
   done
 }
 
-install_and_build() {
-  # shellcheck disable=SC2086 # lists of names
-  install_packages $BUILD_PACKAGES
-  # shellcheck disable=SC2086
-  if [ "$DATA" = "$FASHION_MNIST" ]; then install_packages $DATA_PACKAGES; fi
-  say "building into build/"
+install() {
+  packages=$BUILD_PACKAGES
+  [ "$DATA" != "$FASHION_MNIST" ] || packages="$packages $DATA_PACKAGES"
+  # shellcheck disable=SC2086 # a list of names
+  install_packages $packages
+}
+
+build_release() {
+  say "building into build/ (about a minute; log in build/build.log)"
   mkdir -p "$ROOT/build"
   build "$ROOT/build" -DCMAKE_BUILD_TYPE=Release >"$ROOT/build/build.log" 2>&1 || {
     tail -n 40 "$ROOT/build/build.log" >&2
@@ -96,9 +99,10 @@ step() {
 
 main() {
   parse_arguments "$@"
-  install_and_build
+  install
+  [ -n "$BUILD_ONLY" ] || check_data
+  build_release
   [ -z "$BUILD_ONLY" ] || { say "built: $ROOT/build/spnas"; exit 0; }
-  check_data
   [ -z "$FRESH" ] || rm -rf "$OUT"
   mkdir -p "$OUT" || die "cannot write to $OUT"
 
