@@ -108,7 +108,7 @@ static int index_of(const int *list, int count, int value) {
   return -1;
 }
 
-/* SE ratios are compared by the channels they give: 0.25 may have been rewritten by a tool as 0.2500001. */
+/* Ratios that came through another tool may have lost digits: 0.25 as 0.2500001. */
 static int index_of_se(const spn_layer *l, double se) {
   for (int i = 0; i < l->ses; i++)
     if (fabs(l->se[i] - se) < 1e-6) return i;
