@@ -46,29 +46,50 @@ static void *image_realloc(void *block, size_t size) {
 #include <stb/stb_image.h>
 #pragma GCC diagnostic pop
 
+static const char too_large[] = "image of more than 16384 pixels a side or 2^28 bytes";
 static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', 0x0d, 0x0a, 0x1a, 0x0a};
 
-/* stb_image fills what is missing from a JPEG with grey and reports success, so the end marker is looked for first. A
- * walk over the header's segments keeps an embedded thumbnail's end marker from being taken for it. */
+static unsigned byte_at(const unsigned char *bytes, size_t size, size_t at) { return at < size ? bytes[at] : 0; }
+
+/* The Huffman tables of a DHT segment whose length field is at `at`: releases of stb_image before 2.28 write beyond their
+ * arrays when a table lists more than 256 codes. Reads as the decoder does: zeros beyond the end. */
+static const char *check_huffman(const unsigned char *bytes, size_t size, size_t at) {
+  long left = (long)(byte_at(bytes, size, at) << 8 | byte_at(bytes, size, at + 1)) - 2;
+  for (at += 2; left > 0;) {
+    unsigned codes = 0;
+    for (size_t i = 1; i <= 16; i++) codes += byte_at(bytes, size, at + i);
+    if (codes > 256) return "corrupt JPEG (Huffman table)";
+    at += 17 + codes;
+    left -= 17 + (long)codes;
+  }
+  return NULL;
+}
+
+/* What stb_image takes on trust. It also fills what is missing from a JPEG with grey and reports success, so the end marker
+ * is looked for here. The segments before the first scan are walked, which keeps an embedded thumbnail's markers apart; from
+ * there on (or from where the structure is odd) every table that the decoder could possibly see is checked. */
 static const char *check_jpeg(const unsigned char *bytes, size_t size) {
+  const char *wrong = NULL;
   size_t at = 2;
   while (at + 4 <= size && bytes[at] == 0xff && bytes[at + 1] != 0xda && bytes[at + 1] != 0xd9) {
     unsigned marker = bytes[at + 1];
     if (marker == 0xff) {
       at += 1;
-    } else if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
-      at += 2;
-    } else {
-      at += 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]);
+      continue;
     }
+    if (marker == 0xc4) wrong = check_huffman(bytes, size, at + 2);
+    if (wrong) return wrong;
+    at += 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]);
   }
-  while (at + 2 <= size) {
+  int ended = 0;
+  while (at + 2 <= size && !wrong) {
     const unsigned char *found = memchr(bytes + at, 0xff, size - at - 1);
     if (!found) break;
-    if (found[1] == 0xd9) return NULL;
     at = (size_t)(found - bytes) + 1;
+    if (found[1] == 0xd9) ended = 1;
+    if (found[1] == 0xc4) wrong = check_huffman(bytes, size, at + 1);
   }
-  return "truncated JPEG (no end-of-image marker)";
+  return wrong ? wrong : ended ? NULL : "truncated JPEG (no end-of-image marker)";
 }
 
 static uint32_t read_be32(const unsigned char *p) {
@@ -89,6 +110,9 @@ static const char *check_png(const unsigned char *bytes, size_t size) {
     uLong crc = crc32(crc32(0, NULL, 0), kind, (uInt)length + 4);
     if (crc != read_be32(kind + 4 + length)) return "corrupt PNG (wrong checksum)";
     if (!memcmp(kind, "IEND", 4)) return NULL;
+    if (!memcmp(kind, "IHDR", 4) && length >= 8 &&
+        (read_be32(kind + 4) > STBI_MAX_DIMENSIONS || read_be32(kind + 8) > STBI_MAX_DIMENSIONS))
+      return too_large;
     at += 12 + length;
   }
   return "truncated PNG";
@@ -107,7 +131,7 @@ static spn_status decoder_failed(const char **reason) {
     *reason = "corrupt image (inflates to more than 1 GiB)";
     return SPN_EINPUT;
   }
-  if (text && !strcmp(text, "Out of memory")) return SPN_ENOMEM;
+  if (text && !strcmp(text, "Out of memory")) return SPN_ENOMEM; /* the decoder has no codes, only texts */
   *reason = text ? text : "corrupt image";
   return SPN_EINPUT;
 }
@@ -118,8 +142,9 @@ spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_sid
   *reason = size > SPN_IMAGE_MAX_FILE ? "file larger than 64 MiB" : check_container(bytes, size);
   if (*reason) return SPN_EINPUT;
   block_refused = 0;
-  if (!stbi_info_from_memory(bytes, (int)size, &w, &h, &channels)) return decoder_failed(reason);
-  *reason = "image of more than 16384 pixels a side or 2^28 bytes";
+  *reason = "corrupt header, or a side of more than 16384 pixels";
+  if (!stbi_info_from_memory(bytes, (int)size, &w, &h, &channels)) return SPN_EINPUT;
+  *reason = too_large;
   if (w < 1 || h < 1 || w > STBI_MAX_DIMENSIONS || h > STBI_MAX_DIMENSIONS) return SPN_EINPUT;
   if ((size_t)w * (size_t)h * 3 > SPN_IMAGE_MAX_PIXELS) return SPN_EINPUT;
   *reason = NULL;
