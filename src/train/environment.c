@@ -1,0 +1,55 @@
+#define _GNU_SOURCE
+#include "train/environment.h"
+
+#include <cjson/cJSON.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#ifndef SPN_GIT_HASH
+#define SPN_GIT_HASH "unknown"
+#endif
+#ifndef SPN_VERSION
+#define SPN_VERSION "0.1.0"
+#endif
+
+const char *spn_version(void) { return SPN_VERSION " (" SPN_GIT_HASH ")"; }
+
+int spn_thread_count(const spn_settings *s) {
+  return s->run_threads ? (int)s->run_threads : omp_get_num_procs();
+}
+
+spn_status spn_kernels_choose(const spn_settings *s, const spn_kernels **out, spn_err *err) {
+  *out = spn_kernels_get(s->run_isa);
+  if (*out) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "run.isa: expected auto, avx512, avx2, plain or ref that this CPU can run, got \"%.100s\"",
+                  s->run_isa);
+}
+
+char *spn_environment_json(const spn_settings *s, const char *command) {
+  char text[160];
+  struct utsname uts = {0};
+  uname(&uts);
+  cJSON *o = cJSON_CreateObject();
+  cJSON_AddStringToObject(o, "spnas", spn_version());
+  cJSON_AddStringToObject(o, "command", command);
+  cJSON_AddStringToObject(o, "cpu", spn_cpu_name());
+  const spn_kernels *k = spn_kernels_get(s->run_isa);
+  cJSON_AddStringToObject(o, "kernels", k ? k->name : "none");
+  cJSON_AddStringToObject(o, "onednn", spn_backend_version());
+  cJSON_AddNumberToObject(o, "threads", spn_thread_count(s));
+  cJSON_AddBoolToObject(o, "reproducible", s->run_reproducible);
+  snprintf(text, sizeof text, "%lld", s->run_seed);
+  cJSON_AddStringToObject(o, "seed", text);
+  snprintf(text, sizeof text, "%.60s %.60s", uts.sysname, uts.release);
+  cJSON_AddStringToObject(o, "system", text);
+  cJSON_AddStringToObject(o, "compiler", __VERSION__);
+  time_t t = time(NULL);
+  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&t));
+  cJSON_AddStringToObject(o, "started", text);
+  char *json = cJSON_Print(o);
+  cJSON_Delete(o);
+  return json;
+}

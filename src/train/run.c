@@ -1,0 +1,300 @@
+#define _GNU_SOURCE
+#include "train/run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "train/environment.h"
+
+struct spn_run {
+  char folder[768];
+  char paths[4][1024];
+  int next_path;
+  FILE *metrics;
+  int quiet, terminal, line_open, said_projection;
+  long long keep;
+  double start, last_line, first_step_time;
+};
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+const char *spn_run_path(spn_run *run, const char *name) {
+  char *path = run->paths[run->next_path = (run->next_path + 1) % 4];
+  size_t n = strlen(run->folder);
+  memcpy(path, run->folder, n);
+  snprintf(path + n, sizeof run->paths[0] - n, "/%.250s", name);
+  return path;
+}
+
+static int exists(const char *path) {
+  struct stat st;
+  return !stat(path, &st);
+}
+
+/* ---- Settings of a resumed run ---- */
+
+static spn_status differs(const char *path, spn_err *err) {
+  return spn_fail(err, SPN_EINPUT, "--resume: %s is not what this run was started with; use the run's own "
+                  "config.resolved.json, or another --out", path);
+}
+
+static spn_status same_settings(const spn_settings *a, const spn_settings *b, spn_err *err) {
+  static const char *const free_to_change[] = {"run.threads", "run.checkpoint_steps", "run.keep", "run.log_steps",
+                                               "run.max_steps", "data.threads", "data.prefetch"};
+#define FREE(path) \
+  for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++) same |= !strcmp(path, free_to_change[i])
+#define COMPARE(section, key, equal)                                     \
+  {                                                                      \
+    int same = (equal);                                                  \
+    FREE(#section "." #key);                                             \
+    if (!same) return differs(#section "." #key, err);                   \
+  }
+#define STRING(section, key, value, help) COMPARE(section, key, !strcmp(a->section##_##key, b->section##_##key))
+#define CHOICE(section, key, value, names, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#define INT(section, key, value, min, max, unit, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#define REAL(section, key, value, min, max, unit, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#define BOOL(section, key, value, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#include "train/settings.def"
+#undef STRING
+#undef CHOICE
+#undef INT
+#undef REAL
+#undef BOOL
+  return SPN_OK;
+}
+
+static spn_status write_text(const char *path, char *text, spn_err *err) {
+  if (!text) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
+  spn_status status = spn_file_write(path, text, strlen(text), err);
+  free(text);
+  return status;
+}
+
+static spn_status start_folder(spn_run *run, const spn_settings *s, const char *command, int resume, spn_err *err) {
+  const char *config = spn_run_path(run, "config.resolved.json");
+  SPN_TRY(spn_folder_create(run->folder, err));
+  SPN_TRY(spn_folder_create(spn_run_path(run, "checkpoints"), err));
+  if (exists(config)) {
+    if (!resume) return spn_fail(err, SPN_EINPUT, "%s holds a run already; continue it with --resume, or choose another --out",
+                                 run->folder);
+    spn_settings old;
+    spn_settings_default(&old);
+    SPN_TRY(spn_settings_load(&old, config, err));
+    SPN_TRY(same_settings(&old, s, err));
+  }
+  SPN_TRY(write_text(config, spn_settings_to_json(s), err));
+  return write_text(spn_run_path(run, "env.json"), spn_environment_json(s, command), err);
+}
+
+spn_status spn_run_open(const char *folder, const spn_settings *s, const char *command, int resume, int quiet,
+                        spn_run **out, spn_err *err) {
+  if (strlen(folder) >= sizeof ((spn_run *)0)->folder) return spn_fail(err, SPN_EINPUT, "--out: the path is too long");
+  spn_run *run = calloc(1, sizeof *run);
+  if (!run) return spn_fail(err, SPN_ENOMEM, "run: out of memory");
+  snprintf(run->folder, sizeof run->folder, "%s", folder);
+  run->quiet = quiet;
+  run->terminal = isatty(STDERR_FILENO);
+  run->keep = s->run_keep;
+  run->start = now();
+  spn_status status = start_folder(run, s, command, resume, err);
+  if (!status) {
+    const char *path = spn_run_path(run, "metrics.jsonl");
+    run->metrics = fopen(path, "a");
+    if (!run->metrics) status = spn_fail(err, SPN_EIO, "%s: %s", path, strerror(errno));
+  }
+  if (status) {
+    spn_run_close(run);
+    return status;
+  }
+  *out = run;
+  return SPN_OK;
+}
+
+void spn_run_close(spn_run *run) {
+  if (!run) return;
+  if (run->line_open) fputc('\n', stderr);
+  if (run->metrics) fclose(run->metrics);
+  free(run);
+}
+
+double spn_run_seconds(const spn_run *run) { return now() - run->start; }
+
+/* ---- Metrics ---- */
+
+spn_status spn_run_metric(spn_run *run, uint64_t step, spn_err *err, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  fprintf(run->metrics, "{\"step\": %llu, ", (unsigned long long)step);
+  vfprintf(run->metrics, format, args);
+  va_end(args);
+  if (fputs("}\n", run->metrics) < 0 || fflush(run->metrics))
+    return spn_fail(err, SPN_EIO, "%s/metrics.jsonl: %s; earlier checkpoints are intact", run->folder, strerror(errno));
+  return SPN_OK;
+}
+
+/* Keeps the complete lines up to and including `step`. */
+static spn_status cut_metrics(spn_run *run, uint64_t step, spn_err *err) {
+  const char *path = spn_run_path(run, "metrics.jsonl");
+  char *text;
+  size_t size, kept = 0;
+  fclose(run->metrics);
+  run->metrics = NULL;
+  SPN_TRY(spn_file_read(path, (size_t)1 << 32, &text, &size, err));
+  for (size_t at = 0; at < size;) {
+    char *end = memchr(text + at, '\n', size - at);
+    unsigned long long line_step;
+    if (!end || sscanf(text + at, "{\"step\": %llu", &line_step) != 1) break;
+    at = (size_t)(end - text) + 1;
+    if (line_step <= step) kept = at;
+  }
+  spn_status status = kept < size ? spn_file_write(path, text, kept, err) : SPN_OK;
+  free(text);
+  if (status) return status;
+  run->metrics = fopen(path, "a");
+  return run->metrics ? SPN_OK : spn_fail(err, SPN_EIO, "%s: %s", path, strerror(errno));
+}
+
+/* ---- Checkpoints ---- */
+
+static int by_step(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* Steps of the checkpoints in the folder, ascending (malloc'd; NULL with *count 0 when there is none). */
+static uint64_t *list_checkpoints(spn_run *run, size_t *count) {
+  uint64_t *steps = NULL;
+  *count = 0;
+  DIR *dir = opendir(spn_run_path(run, "checkpoints"));
+  for (struct dirent *e; dir && (e = readdir(dir));) {
+    unsigned long long step;
+    int used = 0;
+    if (sscanf(e->d_name, "step-%llu.safetensors%n", &step, &used) != 1 || !used || e->d_name[used]) continue;
+    uint64_t *more = realloc(steps, (*count + 1) * sizeof *steps);
+    if (!more) break;
+    steps = more;
+    steps[(*count)++] = step;
+  }
+  if (dir) closedir(dir);
+  if (*count) qsort(steps, *count, sizeof *steps, by_step);
+  return steps;
+}
+
+static const char *checkpoint_path(spn_run *run, uint64_t step) {
+  char name[64];
+  snprintf(name, sizeof name, "checkpoints/step-%09llu.safetensors", (unsigned long long)step);
+  return spn_run_path(run, name);
+}
+
+spn_status spn_run_checkpoint(spn_run *run, uint64_t step, spn_tensors *set, spn_err *err) {
+  char text[32];
+  snprintf(text, sizeof text, "%llu", (unsigned long long)step);
+  SPN_TRY(spn_tensors_set_meta(set, "spnas.step", text, err));
+  SPN_TRY(spn_tensors_save(set, checkpoint_path(run, step), err));
+  size_t count;
+  uint64_t *steps = list_checkpoints(run, &count);
+  for (size_t i = 0; i + (size_t)run->keep < count; i++) unlink(checkpoint_path(run, steps[i]));
+  free(steps);
+  return SPN_OK;
+}
+
+spn_status spn_run_restore(spn_run *run, uint64_t *step, spn_tensors **out, spn_err *err) {
+  size_t count;
+  uint64_t *steps = list_checkpoints(run, &count);
+  *out = NULL;
+  *step = 0;
+  while (count && !*out) {
+    spn_err why;
+    *step = steps[--count];
+    if (spn_tensors_load(checkpoint_path(run, *step), out, &why)) {
+      spn_run_say(run, "passed over: %s", why.text);
+      *step = 0;
+    }
+  }
+  free(steps);
+  return cut_metrics(run, *step, err);
+}
+
+/* ---- Signals ---- */
+
+static volatile sig_atomic_t stop_signal, checkpoint_signal;
+
+static void on_stop(int number) {
+  if (stop_signal) _exit(128 + number);
+  stop_signal = number;
+}
+
+static void on_checkpoint(int number) { checkpoint_signal = number; }
+
+void spn_signals_install(void) {
+  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  action.sa_handler = on_checkpoint;
+  sigaction(SIGUSR1, &action, NULL);
+  action.sa_handler = SIG_IGN; /* a full disk quota answers with an error, not with a dead process */
+  sigaction(SIGXFSZ, &action, NULL);
+  sigaction(SIGPIPE, &action, NULL);
+}
+
+int spn_stop_requested(void) { return stop_signal; }
+
+int spn_checkpoint_requested(void) {
+  int asked = checkpoint_signal;
+  checkpoint_signal = 0;
+  return asked;
+}
+
+/* ---- Progress ---- */
+
+static void duration(double seconds, char *text, size_t size) {
+  long s = (long)(seconds + 0.5);
+  if (s < 3600) snprintf(text, size, "%ld:%02ld", s / 60, s % 60);
+  else snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+}
+
+void spn_run_progress(spn_run *run, const spn_progress *p, int last) {
+  double t = now(), interval = run->terminal ? 0.2 : 10;
+  uint64_t done = p->step - p->first_step;
+  if (!run->first_step_time && done) run->first_step_time = t;
+  if (run->quiet || done < 2 || (!last && t - run->last_line < (run->said_projection ? interval : 0))) return;
+  double pace = (t - run->first_step_time) / (double)(done - 1); /* the first step is not typical */
+  char eta[32], cost[64] = "", total[32];
+  duration(pace * (double)(p->steps - p->step), eta, sizeof eta);
+  duration(pace * (double)(p->steps - p->first_step), total, sizeof total);
+  if (!run->said_projection && !last) {
+    if (t - run->first_step_time < 1 && done < 20) return;
+    spn_run_say(run, "about %s for %llu steps at %.0f images/s", total, (unsigned long long)(p->steps - p->first_step), p->batch / pace);
+    run->said_projection = 1;
+  }
+  if (p->target > 0) snprintf(cost, sizeof cost, "  cost %.2f %s (target %.2f)", p->cost, p->unit, p->target);
+  fprintf(stderr, "%sepoch %.2f/%.4g  step %llu/%llu  %.0f images/s  CE %.3f  top-1 %.1f %%%s  ETA %s%s",
+          run->terminal ? "\r\033[K" : "", p->epoch, p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps,
+          p->batch / pace, p->ce, 100 * p->accuracy, cost, eta, run->terminal && !last ? "" : "\n");
+  run->line_open = run->terminal && !last;
+  run->last_line = t;
+}
+
+void spn_run_say(spn_run *run, const char *format, ...) {
+  if (run->quiet) return;
+  va_list args;
+  va_start(args, format);
+  if (run->line_open) fputs("\r\033[K", stderr);
+  run->line_open = 0;
+  vfprintf(stderr, format, args);
+  fputc('\n', stderr);
+  va_end(args);
+}

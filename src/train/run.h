@@ -1,0 +1,54 @@
+/* A run folder: what a search or a training leaves behind, and how it stops and goes on.
+ *   config.resolved.json  every setting          env.json       machine and versions
+ *   metrics.jsonl         one object a line      checkpoints/   step-000123.safetensors, the last K
+ *   arch.json, *.safetensors, exports            as they are made */
+#ifndef SPN_TRAIN_RUN_H
+#define SPN_TRAIN_RUN_H
+
+#include <stdint.h>
+
+#include "core/status.h"
+#include "io/tensors.h"
+#include "train/settings.h"
+
+typedef struct spn_run spn_run;
+
+/* Opens (resume: continues) a run folder. A folder that holds a run is refused without resume; resuming with settings
+ * other than run.threads, run.checkpoint_steps, run.keep, run.log_steps and run.max_steps changed is refused, naming the setting. */
+spn_status spn_run_open(const char *folder, const spn_settings *s, const char *command, int resume, int quiet,
+                        spn_run **out, spn_err *err);
+void spn_run_close(spn_run *run);
+/* Path of a file in the folder; valid until the fourth next call. */
+const char *spn_run_path(spn_run *run, const char *name);
+
+/* A line of metrics.jsonl: printf-style members, without braces. Flushed. Fails when the disk is full. */
+spn_status spn_run_metric(spn_run *run, uint64_t step, spn_err *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Writes checkpoints/step-N and removes all but the last run.keep. The step is stored in the set's metadata. On failure
+ * earlier checkpoints are untouched. */
+spn_status spn_run_checkpoint(spn_run *run, uint64_t step, spn_tensors *set, spn_err *err);
+/* The newest checkpoint that loads and passes its checksum (damaged ones are named on stderr and passed over);
+ * *out = NULL when there is none. Metrics after its step are cut off, so the file reads as if there had been no stop. */
+spn_status spn_run_restore(spn_run *run, uint64_t *step, spn_tensors **out, spn_err *err);
+
+/* ---- Signals: the first SIGINT or SIGTERM asks for a stop after the step, the second leaves at once. ---- */
+void spn_signals_install(void);
+int spn_stop_requested(void); /* signal number, or 0 */
+int spn_checkpoint_requested(void); /* SIGUSR1 came since the last call */
+
+/* ---- Progress: one rewritten line on a terminal, a plain line every few seconds elsewhere, nothing when quiet. ---- */
+typedef struct {
+  uint64_t step, steps; /* done and all */
+  uint64_t first_step;  /* where this process started */
+  double epoch, epochs, ce, accuracy;
+  double cost, target;  /* expected cost; target 0: no cost is shown */
+  const char *unit;
+  int batch;
+} spn_progress;
+void spn_run_progress(spn_run *run, const spn_progress *p, int last);
+/* A message for people, on its own line, kept apart from the progress line. */
+void spn_run_say(spn_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+double spn_run_seconds(const spn_run *run); /* since the run was opened */
+
+#endif
