@@ -291,6 +291,7 @@ static void test_by_shape(void) {
 }
 
 int main(void) {
+  setenv("SPNAS_DATA", SPN_SOURCE_DIR "/data", 1); /* the tests may run anywhere */
   test_reference_sums();
   test_published();
   test_soft();

@@ -1,6 +1,7 @@
 /* Networks, spaces and block strings: reference counts, round trips, matching, errors with places. */
 #include "check.h"
 #include "core/rng.h"
+#include "io/datapath.h"
 #include "model/blockstring.h"
 #include "model/space.h"
 
@@ -311,7 +312,25 @@ static void test_match_errors(void) {
   CHECK(spn_space_load("nothing", &space, &err) == SPN_EINPUT && strstr(err.text, "nas-bench-macro, singlepath"), "%s", err.text);
 }
 
+/* Names are looked for in $SPNAS_DATA first; paths are taken as they are. */
+static void test_data_path(void) {
+  char path[4096], small[8];
+  spn_err err = {0};
+  CHECK_OK(spn_data_path("spaces", "demo", path, sizeof path, &err), err);
+  CHECK(!strcmp(path, SPN_SOURCE_DIR "/data/spaces/demo.json"), "%s", path);
+  CHECK_OK(spn_data_path("spaces", "my/space", path, sizeof path, &err), err);
+  CHECK(!strcmp(path, "my/space"), "%s", path);
+  CHECK_OK(spn_data_path("spaces", "mine.json", path, sizeof path, &err), err);
+  CHECK(!strcmp(path, "mine.json"), "%s", path);
+  CHECK(spn_data_path("spaces", "mine.json", small, sizeof small, &err) == SPN_EINPUT, "too long for its buffer");
+  CHECK(spn_data_path("networks", "", path, sizeof path, &err) == SPN_EINPUT, "empty name");
+  CHECK(spn_data_path("networks", "vgg", path, sizeof path, &err) == SPN_EINPUT && strstr(err.text, "mnasnet-a1, mnasnet-b1"), "%s",
+        err.text);
+}
+
 int main(void) {
+  setenv("SPNAS_DATA", SPN_SOURCE_DIR "/data", 1); /* the tests may run anywhere */
+  test_data_path();
   test_counts();
   test_padding();
   test_width();

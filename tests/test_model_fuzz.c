@@ -67,6 +67,7 @@ static void replay(int (*target)(const uint8_t *, size_t), const uint8_t *seed_t
 }
 
 int main(void) {
+  setenv("SPNAS_DATA", SPN_SOURCE_DIR "/data", 1); /* the tests may run anywhere */
   static uint8_t text[MAX_TEXT];
   static const char *const spaces[] = {"singlepath-se", "singlepath-k7", "nas-bench-macro", "demo"};
   static const char *const strings[] = {

@@ -43,7 +43,8 @@ static int fold(const spn_arch *arch, word *words) {
 static void write_mnasnet(FILE *out, const word *w, int first) {
   char se[32];
   const spn_block *b = &w->first;
-  fprintf(out, "%sr%d_k%d_s%d%d_e%d_i%d_o%d", first ? "" : " ", w->count, b->kernel, b->stride, b->stride, b->expand, b->in, b->out);
+  fprintf(out, "%sr%d_k%d_s%d%d_e%d_i%d_o%d", first ? "" : " ", w->count, b->kernel, b->stride, b->stride, b->expand, b->in,
+          b->out);
   if (b->se > 0) fprintf(out, "_se%s", spn_shortest(b->se, se));
   if (w->noskip) fprintf(out, "_noskip");
 }
@@ -183,7 +184,8 @@ static spn_status check_parts(const char *text, parts *p, spn_err *err) {
   if (p->repeats < 1 || p->repeats > SPN_MAX_BLOCKS) return bad_word(text, "r (repeats): expected 1 to 128", err);
   if (p->kernel != 3 && p->kernel != 5 && p->kernel != 7) return bad_word(text, "k (kernel): expected 3, 5 or 7", err);
   if (p->stride != 1 && p->stride != 2) return bad_word(text, "s (stride): expected 1 or 2", err);
-  if (p->out < 1 || p->out > SPN_MAX_CHANNELS) return bad_word(text, p->timm ? "c (channels): expected 1 to 8192" : "o (output channels): expected 1 to 8192", err);
+  if (p->out < 1 || p->out > SPN_MAX_CHANNELS)
+    return bad_word(text, p->timm ? "c (channels): expected 1 to 8192" : "o (output channels): expected 1 to 8192", err);
   if (!p->timm && (p->in < 1 || p->in > SPN_MAX_CHANNELS)) return bad_word(text, "i (input channels): expected 1 to 8192", err);
   if (p->separable && p->expand > 1) return bad_word(text, "ds has no expansion", err);
   if (p->separable) p->expand = 1;
@@ -212,7 +214,8 @@ static spn_status check_input(const char *text, const parts *p, spn_arch *arch, 
   char problem[96];
   if (p->timm || p->in == channels) return SPN_OK;
   if (!arch->blocks && channels == 8 && p->in == 16) {
-    if (note) snprintf(note, 256, "block string: \"%s\" says 16 input channels, the stem gives 8; 8 is used (as MnasNet-small means it)", text);
+    if (note)
+      snprintf(note, 256, "block string: \"%s\" says 16 input channels, the stem gives 8; 8 is used, as MnasNet-small means it", text);
     return SPN_OK;
   }
   snprintf(problem, sizeof problem, "i%d, but the %s gives %d channels", p->in, arch->blocks ? "block before" : "stem", channels);

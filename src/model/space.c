@@ -141,10 +141,11 @@ static spn_status fail_no_match(const spn_space *space, const spn_arch *arch, in
                     space->name, arch->blocks, layer, l->in, l->out, l->stride);
   const spn_block *b = &arch->block[block];
   if (layer >= space->layers)
-    return spn_fail(err, SPN_EINPUT, "space %s: the network has more blocks than the space has layers; block %d (%d -> %d) is left over",
-                    space->name, block, b->in, b->out);
+    return spn_fail(err, SPN_EINPUT, "space %s: block %d (%d -> %d) is left over; the space has no more layers", space->name, block,
+                    b->in, b->out);
   return spn_fail(err, SPN_EINPUT,
-                  "space %s: block %d (k%d e%d se%g, %d -> %d, stride %d, %s) is not an option of layer %d (%d -> %d, stride %d, %s)",
+                  "space %s: block %d (k%d e%d se%g, %d -> %d, stride %d, %s) "
+                  "is not an option of layer %d (%d -> %d, stride %d, %s)",
                   space->name, block, b->kernel, b->expand, b->se, b->in, b->out, b->stride,
                   b->residual ? "residual" : "no residual", layer, l->in, l->out, l->stride,
                   l->residual ? "residual" : "no residual");
@@ -165,14 +166,15 @@ spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_cho
   memset(out, 0, sizeof *out);
   out->layers = n;
   for (; layer < n; layer++) {
-    int takes = block < m && layer_takes(&space->layer[layer], &arch->block[block], pick);
+    const spn_layer *l = &space->layer[layer];
+    int takes = block < m && layer_takes(l, &arch->block[block], pick);
     if (takes && (!fits[0][0] || fits[layer + 1][block + 1])) {
       out->layer[layer].keep = pick[0];
       out->layer[layer].kernel = pick[1];
       out->layer[layer].expand = pick[2];
       out->layer[layer].se = pick[3];
       block++;
-    } else if (!space->layer[layer].skippable || (!fits[0][0] && block < m && same_shape(&space->layer[layer], &arch->block[block]))) {
+    } else if (!l->skippable || (!fits[0][0] && block < m && same_shape(l, &arch->block[block]))) {
       return fail_no_match(space, arch, layer, block, err);
     }
   }

@@ -146,7 +146,8 @@ static spn_status read_space(const spn_json *root, spn_space *out, spn_err *err)
   for (int proxy = 0; proxy < 2; proxy++) {
     spn_space_arch(out, &largest, proxy, &arch);
     spn_err inner;
-    if (spn_arch_check(&arch, &inner)) return spn_json_fail(&stages, err, "%s network: %s", proxy ? "proxy" : "deployed", inner.text);
+    if (spn_arch_check(&arch, &inner))
+      return spn_json_fail(&stages, err, "%s network: %s", proxy ? "proxy" : "deployed", inner.text);
   }
   return SPN_OK;
 }
