@@ -91,7 +91,8 @@ static void check_leftover(void) {
 
 static void refused(spn_status status, const spn_err *err, const char *path, const char *reason) {
   CHECK(status == SPN_EIO && err->code == SPN_EIO, "status %d", status);
-  CHECK(strstr(err->text, path) == err->text && strstr(err->text, reason), "expected %s ... %s, got %s", path, reason, err->text);
+  CHECK(strstr(err->text, path) == err->text && strstr(err->text, reason), "expected %s ... %s, got %s", path, reason,
+        err->text);
 }
 
 static void check_refusals(void) {

@@ -147,14 +147,13 @@ static int sync_fd(int fd) {
   return result && errno != EINVAL && errno != ENOTSUP ? -1 : 0; /* some file systems cannot sync: not our failure */
 }
 
-/* The name is durable only when the folder is synced. A folder we may write but not read cannot be opened: accepted. */
-static int sync_folder_of(const char *path) {
-  char *folder = strdup(path);
-  if (!folder) return -1;
-  char *slash = strrchr(folder, '/');
-  if (slash) slash[slash == folder] = 0;
-  int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  free(folder);
+/* The name is durable only when the folder is synced. A folder we may write but not read cannot be opened: accepted.
+ * path is cut at its last slash for a moment, so that nothing need be allocated after the rename. */
+static int sync_folder_of(char *path) {
+  char *slash = strrchr(path, '/'), *cut = slash == path ? slash + 1 : slash, kept = cut ? *cut : 0;
+  if (cut) *cut = 0;
+  int fd = open(cut ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (cut) *cut = kept;
   if (fd < 0) return errno == EACCES ? 0 : -1;
   int result = sync_fd(fd), reason = errno;
   close(fd);
