@@ -103,7 +103,7 @@ main() {
   [ -n "$BUILD_ONLY" ] || check_data
   build_release
   [ -z "$BUILD_ONLY" ] || { say "built: $ROOT/build/spnas"; exit 0; }
-  [ -z "$FRESH" ] || rm -rf "$OUT"
+  [ -z "$FRESH" ] || rm -rf "$OUT/search" "$OUT/train" "$OUT/demo.onnx"
   mkdir -p "$OUT" || die "cannot write to $OUT"
 
   spnas=$ROOT/build/spnas
