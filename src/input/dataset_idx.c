@@ -67,7 +67,7 @@ static spn_status read_header(idx_file *f, uint32_t magic, int dims, uint32_t *s
   size_t want = 4 + 4 * (size_t)dims, got;
   SPN_TRY(file_read(f, bytes, want, &got, err));
   if (got < want) return spn_fail(err, SPN_EINPUT, "%.900s: truncated header: expected %zu bytes, got %zu", f->path, want, got);
-  uint32_t values[4];
+  uint32_t values[4] = {0};
   for (int i = 0; i <= dims; i++)
     values[i] = (uint32_t)bytes[4 * i] << 24 | (uint32_t)bytes[4 * i + 1] << 16 | (uint32_t)bytes[4 * i + 2] << 8 | bytes[4 * i + 3];
   if (values[0] != magic)
@@ -102,7 +102,7 @@ static spn_status read_rest(idx_file *f, size_t size, unsigned char **out, size_
 }
 
 static spn_status read_images(spn_dataset *set, idx_file *f, size_t first, size_t *count, spn_err *err) {
-  uint32_t sizes[3];
+  uint32_t sizes[3] = {0};
   SPN_TRY(read_header(f, IMAGES_MAGIC, 3, sizes, err));
   size_t pixels = (size_t)sizes[1] * sizes[2];
   if (sizes[0] < 1) return spn_fail(err, SPN_EINPUT, "%.900s: byte 4: expected at least one image, got 0", f->path);
@@ -122,7 +122,7 @@ static spn_status read_images(spn_dataset *set, idx_file *f, size_t first, size_
 }
 
 static spn_status read_labels(spn_dataset *set, idx_file *f, size_t first, size_t count, spn_err *err) {
-  uint32_t sizes[1];
+  uint32_t sizes[1] = {0};
   SPN_TRY(read_header(f, LABELS_MAGIC, 1, sizes, err));
   if (sizes[0] != count)
     return spn_fail(err, SPN_EINPUT, "%.900s: byte 4: expected %zu labels, one for each image, got %u", f->path, count, sizes[0]);

@@ -13,16 +13,15 @@
 #define BLOCK_LIMIT ((size_t)1 << 30)
 static _Thread_local int block_refused;
 
-static void *image_realloc(void *block, size_t size) {
-  if (size > BLOCK_LIMIT) {
-    block_refused = 1;
-    return NULL;
-  }
-  return realloc(block, size);
+static int block_allowed(size_t size) {
+  if (size > BLOCK_LIMIT) block_refused = 1;
+  return size <= BLOCK_LIMIT;
 }
 
-#define STBI_MALLOC(size) image_realloc(NULL, size)
-#define STBI_REALLOC(block, size) image_realloc(block, size)
+/* Zeroed: releases of stb_image before 2.28 use Huffman tables that a JPEG never defined, and random ones would make them
+ * read anywhere. */
+#define STBI_MALLOC(size) (block_allowed(size) ? calloc(1, size) : NULL)
+#define STBI_REALLOC(block, size) (block_allowed(size) ? realloc(block, size) : NULL)
 #define STBI_FREE(block) free(block)
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
@@ -37,6 +36,7 @@ static void *image_realloc(void *block, size_t size) {
 #pragma GCC diagnostic ignored "-Wunused-function" /* told at the end of the file, so never popped */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
 #pragma GCC diagnostic ignored "-Wsign-compare"
