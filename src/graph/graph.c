@@ -30,6 +30,7 @@ spn_graph *spn_graph_new(int batch, int threads, int reproducible, const spn_ker
   if (g->parts > batch) g->parts = batch;
   g->kernels = kernels;
   g->seed = seed;
+  g->norm_momentum = -1;
   return g;
 }
 

@@ -115,6 +115,7 @@ struct spn_graph {
   int training;      /* batch statistics, dropout, backward possible */
   int inference_only;/* planned without gradients */
   uint64_t seed, step;
+  double norm_momentum; /* >= 0: replaces every batch norm's momentum (recalibration); -1: each its own */
   const spn_kernels *kernels;
 
   spn_node **nodes;

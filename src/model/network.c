@@ -138,7 +138,7 @@ spn_status spn_network_to_tensors(const spn_graph *g, const real *from, spn_tens
     const spn_param *p = &g->params[i];
     SPN_TRY(spn_tensors_add(out, p->name, SPN_F32, p->dims, p->shape, NULL, err));
     float *data = spn_tensors_find(out, p->name)->data;
-    const real *src = (from && p->kind != SPN_PARAM_STATE ? from : g->weights) + p->offset;
+    const real *src = (from ? from : g->weights) + p->offset;
     for (size_t k = 0; k < p->size; k++) data[k] = (float)src[k];
   }
   return SPN_OK;

@@ -47,7 +47,7 @@ static void forward(spn_graph *g, spn_node *node) {
   const spn_value *y = node->out;
   real *running_mean = spn_param_weights(g, s->mean), *running_var = spn_param_weights(g, s->var);
   const real *gamma = spn_param_weights(g, s->gamma), *beta = spn_param_weights(g, s->beta);
-  double n = pixels(g, y);
+  double n = pixels(g, y), momentum = g->norm_momentum >= 0 ? g->norm_momentum : s->momentum;
   int c = spn_width_computed(y->width, y->c);
   for (int i = 0; i < c; i++) {
     double mean = running_mean[i], var = running_var[i];
@@ -56,8 +56,8 @@ static void forward(spn_graph *g, spn_node *node) {
       var = total(g, s->stats, y->c, 1, i) / n - mean * mean;
       if (var < 0) var = 0; /* rounding */
       double unbiased = n > 1 ? var * n / (n - 1) : var;
-      running_mean[i] = (real)(s->momentum * running_mean[i] + (1 - s->momentum) * mean);
-      running_var[i] = (real)(s->momentum * running_var[i] + (1 - s->momentum) * unbiased);
+      running_mean[i] = (real)(momentum * running_mean[i] + (1 - momentum) * mean);
+      running_var[i] = (real)(momentum * running_var[i] + (1 - momentum) * unbiased);
     }
     double inverse = 1 / sqrt(var + s->eps);
     s->scale[i] = (real)(gamma[i] * inverse);

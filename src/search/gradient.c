@@ -1,0 +1,314 @@
+#include "search/gradient.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "model/supernet.h"
+#include "search/outcome.h"
+#include "train/environment.h"
+
+/* The state of an indicator that a checkpoint keeps. Gradients are gathered over an epoch for their significance. */
+typedef struct {
+  double threshold, average, moment1, moment2, updates;
+  double sum, square, count; /* of dCE/dgate */
+  double x_at_start;         /* when the warm-up ended: what has not moved since is frozen */
+} indicator_numbers;
+
+typedef struct {
+  double log_lambda;   /* integral part of the controller */
+  double lambda;       /* of the last step */
+  double average_cost; /* running average of the gates' R */
+  double started;      /* the warm-up has ended and lambda has its first value */
+  double epoch_ce, epoch_hits, epoch_images;
+} controller_numbers;
+
+typedef struct {
+  spn_run *run;
+  const spn_settings *s;
+  const spn_data *data;
+  spn_supernet *net;
+  spn_optimizer *o;
+  spn_loader *loader;
+  uint64_t step, first_step, steps, per_epoch;
+  double target;
+  double *numbers; /* controller, then one indicator_numbers each */
+  size_t count;
+  controller_numbers *c;
+  indicator_numbers *in;
+} search;
+
+spn_status spn_search_target(const spn_settings *s, const spn_space *space, const spn_cost *cost, double *target, spn_err *err) {
+  double min, max;
+  spn_cost_range(cost, space, &min, &max);
+  *target = s->search_target_share > 0 ? s->search_target_share * max : s->search_target;
+  if (*target >= min) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "search.target: expected at least %.4g %s, the cheapest network of space %s, got %.4g",
+                  min, cost->unit, space->name, *target);
+}
+
+/* ---- Checkpoints ---- */
+
+static void indicators_out(search *t) {
+  for (int i = 0; i < t->net->indicators; i++) {
+    t->in[i].threshold = t->net->indicator[i].threshold;
+    t->in[i].average = t->net->indicator[i].average;
+  }
+}
+
+static spn_status checkpoint(search *t, spn_err *err) {
+  indicators_out(t);
+  return spn_state_save(t->run, t->step, t->net->graph, t->o, t->numbers, t->count, err);
+}
+
+static spn_status restore(search *t, spn_err *err) {
+  spn_tensors *set;
+  SPN_TRY(spn_run_restore(t->run, &t->first_step, &set, err));
+  t->step = t->first_step;
+  if (!set) return SPN_OK;
+  spn_status status = spn_state_load(set, t->net->graph, t->o, t->numbers, t->count, err);
+  spn_tensors_free(set);
+  if (status) return status;
+  for (int i = 0; i < t->net->indicators; i++) {
+    t->net->indicator[i].threshold = t->in[i].threshold;
+    t->net->indicator[i].average = t->in[i].average;
+  }
+  spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
+  return SPN_OK;
+}
+
+/* ---- A step ---- */
+
+/* Adam (arXiv 1412.6980) on one threshold; a dropped indicator is left alone. */
+static void update_threshold(const search *t, spn_indicator *n, indicator_numbers *m) {
+  const double beta1 = 0.9, beta2 = 0.999;
+  if (!n->kept) return;
+  m->updates++;
+  m->moment1 = beta1 * m->moment1 + (1 - beta1) * n->dthreshold;
+  m->moment2 = beta2 * m->moment2 + (1 - beta2) * n->dthreshold * n->dthreshold;
+  double first = m->moment1 / (1 - pow(beta1, m->updates)), second = m->moment2 / (1 - pow(beta2, m->updates));
+  n->threshold -= t->s->search_threshold_lr * first / (sqrt(second) + 1e-12);
+}
+
+static void gather_gradients(search *t) {
+  for (int i = 0; i < t->net->indicators; i++) {
+    const spn_indicator *n = &t->net->indicator[i];
+    if (!n->kept) continue;
+    t->in[i].sum += n->dce;
+    t->in[i].square += n->dce * n->dce;
+    t->in[i].count++;
+  }
+}
+
+/* Where cross entropy and cost pull equally on the average indicator: a start that needs no knowledge of the task. */
+static double first_lambda(const search *t) {
+  double ce = 0, cost = 0, slope;
+  spn_cost_term((spn_cost_form)t->s->search_cost_form, t->net->expected_cost, t->target, &slope);
+  for (int i = 0; i < t->net->indicators; i++) {
+    if (t->in[i].count > 0) ce += fabs(t->in[i].sum / t->in[i].count);
+    cost += fabs(slope * t->net->indicator[i].dcost);
+  }
+  return fmax(ce, 1e-6) / fmax(cost, 1e-9);
+}
+
+static void start_search_phase(search *t) {
+  t->c->started = 1;
+  t->c->average_cost = t->net->expected_cost;
+  t->c->log_lambda = log(first_lambda(t));
+  for (int i = 0; i < t->net->indicators; i++) t->in[i].x_at_start = t->net->indicator[i].x;
+}
+
+/* lambda follows ln(R / target): an integral part that finds its size and a proportional part that damps. It aims at the
+ * middle of the range that counts as met. */
+static double steer(search *t, double epoch) {
+  const spn_settings *s = t->s;
+  const double integral = 0.02, proportional = 2, decay = 0.95;
+  double since = epoch - s->search_warmup_epochs, ramp = s->search_ramp_epochs > 0 ? fmin(1, since / s->search_ramp_epochs) : 1;
+  if (s->search_lambda >= 0) return ramp * s->search_lambda;
+  t->c->average_cost = decay * t->c->average_cost + (1 - decay) * t->net->expected_cost;
+  double error = log(t->c->average_cost / (t->target * (1 - 0.5 * s->search_tolerance)));
+  if (ramp >= 1) t->c->log_lambda += integral * error;
+  return ramp * exp(t->c->log_lambda + proportional * error);
+}
+
+static spn_status log_step(search *t, double epoch, double lr, double term, double decay, int hits, spn_err *err) {
+  const spn_supernet *net = t->net;
+  size_t size = 4096 + (size_t)net->indicators * 80;
+  char *text = malloc(size);
+  if (!text) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
+  int n = snprintf(text, size, "\"epoch\": %.4f, \"ce\": %.9g, \"cost\": %.9g, \"cost_term\": %.9g, \"lambda\": %.9g, \"weight_decay\": %.9g, "
+                   "\"lr\": %.9g, \"top1\": %.4f, \"on\": \"", epoch, net->graph->loss, net->expected_cost, term,
+                   t->c->lambda, decay, lr, (double)hits / net->graph->batch);
+  for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%c", !net->indicator[i].kept ? 'd' : net->indicator[i].on ? '1' : '0');
+  n += snprintf(text + n, size - (size_t)n, "\", \"x\": [");
+  for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.5g", i ? ", " : "", net->indicator[i].x);
+  n += snprintf(text + n, size - (size_t)n, "], \"derivative\": [");
+  for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.4g", i ? ", " : "", net->indicator[i].derivative);
+  snprintf(text + n, size - (size_t)n, "]");
+  spn_status status = spn_run_metric(t->run, t->step, err, "%s", text);
+  free(text);
+  return status;
+}
+
+static spn_status search_step(search *t, spn_err *err) {
+  const spn_settings *s = t->s;
+  spn_supernet *net = t->net;
+  spn_batch batch;
+  int end = 0;
+  SPN_TRY(spn_loader_next(t->loader, &batch, &end, err));
+  double epoch = (double)t->step / (double)t->per_epoch, lr = spn_learning_rate(s, epoch, (double)s->search_epochs);
+  int warming = epoch < s->search_warmup_epochs;
+  net->graph->step = t->step;
+  spn_supernet_decide(net, (uint64_t)s->run_seed, t->step, warming ? s->search_keep_probability : 1,
+                      t->step ? s->search_average : 0);
+  spn_graph_forward(net->graph, batch.images, batch.labels, batch.count, 1);
+  SPN_TRY(spn_check_finite(net->graph, t->step, err));
+  int hits = net->graph->correct;
+  spn_graph_backward(net->graph);
+  if (!warming && !t->c->started) { /* the cost of the gates as they now stand */
+    spn_supernet_indicator_grads(net, 0, (spn_cost_form)s->search_cost_form, t->target);
+    start_search_phase(t);
+    spn_graph_backward(net->graph);
+  }
+  t->c->lambda = warming ? 0 : steer(t, epoch);
+  double term = spn_supernet_indicator_grads(net, t->c->lambda, (spn_cost_form)s->search_cost_form, t->target);
+  gather_gradients(t);
+  double decay = spn_optimizer_step(t->o, net->graph, lr);
+  for (int i = 0; !warming && i < net->indicators; i++) update_threshold(t, &net->indicator[i], &t->in[i]);
+  t->step++;
+  t->c->epoch_ce += net->graph->loss * batch.count;
+  t->c->epoch_hits += hits;
+  t->c->epoch_images += batch.count;
+  if (t->step % (uint64_t)s->run_log_steps == 0 || t->step == t->steps) return log_step(t, epoch, lr, term, decay, hits, err);
+  return SPN_OK;
+}
+
+/* ---- Epochs ---- */
+
+static double significance(const indicator_numbers *m) {
+  if (m->count < 2) return 0;
+  double mean = m->sum / m->count, variance = (m->square / m->count - mean * mean) * m->count / (m->count - 1);
+  return variance > 0 ? fabs(mean) / sqrt(variance / m->count) : 0;
+}
+
+/* Says in words which indicators cannot decide anything any more. */
+static void report_indicators(search *t) {
+  int dead = 0, moved = 0, significant = 0;
+  for (int i = 0; i < t->net->indicators; i++) {
+    const spn_indicator *n = &t->net->indicator[i];
+    if (n->derivative < 1e-6) {
+      dead++;
+      spn_run_say(t->run, "warning: indicator %s is dead: x = %.3g, derivative %.1e", n->name, n->x, n->derivative);
+    }
+    moved += fabs(n->x - t->in[i].x_at_start) > 1e-3;
+    significant += significance(&t->in[i]) > 2;
+  }
+  if (t->c->started && !moved) spn_run_say(t->run, "warning: no indicator has moved since the warm-up; the search decides nothing");
+  spn_run_say(t->run, "indicators: %d, dead %d, moved %d; gradient of CE significant (|mean| > 2 standard errors) for %d",
+              t->net->indicators, dead, t->c->started ? moved : 0, significant);
+}
+
+static spn_status log_significance(search *t, double epoch, spn_err *err) {
+  size_t size = 256 + (size_t)t->net->indicators * 24;
+  char *text = malloc(size);
+  if (!text) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
+  int n = snprintf(text, size, "\"epoch_end\": %.0f, \"train_ce\": %.9g, \"train_top1\": %.6f, \"significance\": [", epoch,
+                   t->c->epoch_ce / t->c->epoch_images, t->c->epoch_hits / t->c->epoch_images);
+  for (int i = 0; i < t->net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.3g", i ? ", " : "", significance(&t->in[i]));
+  snprintf(text + n, size - (size_t)n, "]");
+  spn_status status = spn_run_metric(t->run, t->step, err, "%s", text);
+  free(text);
+  return status;
+}
+
+static spn_status end_epoch(search *t, spn_err *err) {
+  double epoch = (double)(t->step / t->per_epoch);
+  spn_run_say(t->run, "epoch %.0f: CE %.3f, top-1 %.2f %%, cost of the gates %.2f %s, lambda %.4g", epoch,
+              t->c->epoch_ce / t->c->epoch_images, 100 * t->c->epoch_hits / t->c->epoch_images, t->net->expected_cost,
+              t->net->cost.unit, t->c->lambda);
+  report_indicators(t);
+  SPN_TRY(log_significance(t, epoch, err));
+  t->c->epoch_ce = t->c->epoch_hits = t->c->epoch_images = 0;
+  for (int i = 0; i < t->net->indicators; i++) t->in[i].sum = t->in[i].square = t->in[i].count = 0;
+  return checkpoint(t, err);
+}
+
+static void show(const search *t, int last) {
+  const spn_graph *g = t->net->graph;
+  spn_progress p = {.step = t->step, .steps = t->steps, .first_step = t->first_step, .ce = g->loss,
+                    .epoch = (double)t->step / (double)t->per_epoch, .epochs = (double)t->s->search_epochs,
+                    .accuracy = (double)g->correct / g->batch, .batch = g->batch, .cost = t->net->expected_cost,
+                    .target = t->target, .unit = t->net->cost.unit};
+  spn_run_progress(t->run, &p, last);
+}
+
+static spn_status loop(search *t, spn_err *err) {
+  while (t->step < t->steps) {
+    SPN_TRY(search_step(t, err));
+    int epoch_done = t->step % t->per_epoch == 0;
+    show(t, t->step == t->steps);
+    if (epoch_done) SPN_TRY(end_epoch(t, err));
+    int due = t->s->run_checkpoint_steps && t->step % (uint64_t)t->s->run_checkpoint_steps == 0;
+    int limit = t->s->run_max_steps && t->step - t->first_step >= (uint64_t)t->s->run_max_steps;
+    int stop = (spn_stop_requested() || limit) && t->step < t->steps;
+    if (!epoch_done && (due || stop || spn_checkpoint_requested())) SPN_TRY(checkpoint(t, err));
+    if (stop) return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of %llu; --resume goes on from here",
+                              (unsigned long long)t->step, (unsigned long long)t->steps);
+  }
+  return SPN_OK;
+}
+
+/* ---- Whole ---- */
+
+static spn_status prepare(search *t, const spn_space *space, const spn_cost *cost, spn_err *err) {
+  const spn_settings *s = t->s;
+  SPN_TRY(spn_search_target(s, space, cost, &t->target, err));
+  spn_network_options o = {.batch = (int)s->optim_batch, .threads = spn_thread_count(s), .reproducible = s->run_reproducible,
+                           .seed = (uint64_t)s->run_seed, .smoothing = s->optim_label_smoothing};
+  SPN_TRY(spn_kernels_choose(s, &o.kernels, err));
+  SPN_TRY(spn_supernet_create(space, cost, t->data->classes, space->base.input_channels, &o,
+                              (spn_statistic)s->search_statistic, s->search_temperature, &t->net, err));
+  if (!t->net->indicators) return spn_fail(err, SPN_EINPUT, "space %s: every layer has one option: there is nothing to search", space->name);
+  spn_settings own = *s;
+  own.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
+  SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->o, err));
+  t->count = (sizeof *t->c + sizeof *t->in * (size_t)t->net->indicators) / sizeof(double);
+  t->numbers = calloc(t->count, sizeof *t->numbers);
+  if (!t->numbers) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
+  t->c = (controller_numbers *)t->numbers;
+  t->in = (indicator_numbers *)(t->c + 1);
+  SPN_TRY(restore(t, err));
+  SPN_TRY(spn_data_loader(t->data, s, SPN_SPLIT_TRAIN, 1, t->step, &t->loader, err));
+  t->per_epoch = spn_loader_batches(t->loader);
+  t->steps = t->per_epoch * (uint64_t)s->search_epochs;
+  return SPN_OK;
+}
+
+static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
+  const spn_settings *s = t->s;
+  out->target = t->target;
+  out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice, &out->flips);
+  out->cost = spn_cost_of(&t->net->cost, &out->choice);
+  out->images = (double)t->steps * t->net->graph->batch;
+  out->seconds = spn_run_seconds(t->run);
+  if (!out->within)
+    spn_run_say(t->run, "warning: no network of the space costs between %.4g and %.4g %s; the found one costs %.4g",
+                t->target * (1 - s->search_tolerance), t->target, t->net->cost.unit, out->cost);
+  return spn_outcome_write(t->run, s, t->net, t->data, out, err);
+}
+
+spn_status spn_search_gradient(spn_run *run, const spn_settings *s, const spn_space *space, const spn_cost *cost,
+                               const spn_data *data, spn_search_result *out, spn_err *err) {
+  search t = {.run = run, .s = s, .data = data};
+  memset(out, 0, sizeof *out);
+  spn_status status = prepare(&t, space, cost, err);
+  if (!status) status = loop(&t, err);
+  if (!status) status = decide(&t, out, err);
+  if (t.loader) spn_loader_close(t.loader);
+  spn_optimizer_free(t.o);
+  spn_supernet_free(t.net);
+  free(t.numbers);
+  return status;
+}

@@ -1,0 +1,22 @@
+/* A data set with the transforms that the settings ask for. */
+#ifndef SPN_TRAIN_DATA_H
+#define SPN_TRAIN_DATA_H
+
+#include "input/input.h"
+#include "train/settings.h"
+
+typedef struct {
+  spn_dataset *set;
+  spn_transform train, eval; /* mean and std resolved */
+  int classes;
+} spn_data;
+
+/* size and channels: of the network's input. With data.mean or data.std "auto" they are measured on up to 2000 training
+ * images. The caller closes. */
+spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data *out, spn_err *err);
+void spn_data_close(spn_data *d);
+/* training: augmented and shuffled; otherwise in order, evaluation transform. */
+spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training, uint64_t first_batch,
+                           spn_loader **out, spn_err *err);
+
+#endif
