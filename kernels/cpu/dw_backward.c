@@ -21,6 +21,7 @@ typedef struct {
   int accumulate;
   float *dz_in, *dw;
   const spn_view_sums *sums;
+  dw_ahead *ahead;
 } band;
 
 typedef struct {
@@ -95,10 +96,12 @@ static void input_grad_plane(const band *b, const parity_class classes[2][2], co
   const float *gate = b->view->gate ? b->view->gate + image * b->view->gate_ld : NULL;
   const view_lanes view = view_at(b->view, gate, channel, lanes);
   for (int chunk = 0; chunk < s->w; chunk += DW_CHUNK * s->stride)
-    for (int ih = b->i0; ih < b->i1; ih++)
+    for (int ih = b->i0; ih < b->i1; ih++) {
+      ahead_step(b->ahead);
       for (int pw = 0; pw < s->stride; pw++)
         input_row(b, &classes[(ih + s->pad_top) % s->stride][pw], plane, pw, ih, chunk, &view, image, channel, lanes,
                   run);
+    }
 }
 
 /* Fills classes and their weights w (k*k). */
@@ -136,7 +139,7 @@ static void weight_grad(const band *b, int v) {
   size_t x_plane = window_floats(&b->x_window), g_plane = window_floats(&b->g_window);
   size_t first = v * (size_t)b->in.images;
   dw_sum sum = {.images = b->in.images, .rows = b->r1 - b->r0, .cols = s->wo, .step = s->stride, .x_plane = x_plane,
-                .g_plane = g_plane};
+                .g_plane = g_plane, .ahead = b->ahead};
   sum.x_pitch = (size_t)b->x_window.cols * SPN_VL;
   sum.g_pitch = (size_t)b->g_window.cols * SPN_VL;
   sum.x = b->x_planes + first * x_plane;
@@ -149,35 +152,57 @@ static void weight_grad(const band *b, int v) {
   }
 }
 
+/* Steps of the current part: one for every row of the weight sums' passes and of the data gradient. */
+static size_t steps_of(const band *b) {
+  size_t planes = (size_t)b->in.vectors * b->in.images, steps = 1;
+  if (b->dw) steps += planes * (b->r1 - b->r0) * dw_sum_passes(b->s->k);
+  int chunk = DW_CHUNK * b->s->stride;
+  if (b->dz_in) steps += planes * (b->i1 - b->i0) * ((b->s->w + chunk - 1) / chunk);
+  return steps;
+}
+
+static void look_ahead(const band *b, dw_walk next, const float *dz_out, const float *y, dw_ahead *ahead) {
+  const spn_dw_shape *s = b->s;
+  size_t steps = steps_of(b);
+  *ahead = (dw_ahead){0};
+  if (!walk_next(&next)) return;
+  dw_part in = walk_part(&next, s->h, s->w), out = walk_part(&next, s->ho, s->wo);
+  dw_window x = SPN_SYM(dw_x_window)(s, next.r0, next.r1), g = SPN_SYM(dw_g_window)(s, next.r0, next.r1);
+  ahead_add(ahead, &out, g.row0, g.rows, dz_out, steps);
+  if (y) ahead_add(ahead, &out, g.row0, g.rows, y, steps);
+  ahead_add(ahead, &in, x.row0, x.rows, b->x, steps);
+}
+
+static void backward_part(band *b, const dw_walk *walk, const spn_norm_grad *grad, const float *dz_out, const float *y,
+                          float *scratch) {
+  const spn_dw_shape *s = b->s;
+  b->in = walk_part(walk, s->h, s->w);
+  b->out = walk_part(walk, s->ho, s->wo);
+  b->r0 = walk->r0;
+  b->r1 = walk->r1;
+  SPN_SYM(dw_in_rows)(s, b->r0, b->r1, &b->i0, &b->i1);
+  b->x_window = SPN_SYM(dw_x_window)(s, b->r0, b->r1);
+  b->g_window = SPN_SYM(dw_g_window)(s, b->r0, b->r1);
+  float *g_planes = scratch + (b->dw ? (size_t)b->in.vectors * b->in.images * window_floats(&b->x_window) : 0);
+  b->x_planes = scratch;
+  b->g_planes = g_planes;
+  look_ahead(b, *walk, dz_out, grad->a ? y : NULL, b->ahead);
+  if (b->dw) SPN_SYM(dw_load_view)(&b->in, &b->x_window, b->view, b->x, scratch);
+  SPN_SYM(dw_load_grad)(&b->out, &b->g_window, grad, dz_out, y, g_planes);
+  for (int v = 0; v < b->in.vectors; v++) {
+    if (b->dw) weight_grad(b, v);
+    if (b->dz_in) input_grad(b, v);
+  }
+}
+
 void SPN_SYM(dw_backward)(const spn_dw_shape *s, int images, int c_used, const spn_view *view, const float *x,
                           const float *w, const spn_norm_grad *grad, const float *dz_out, const float *y,
                           int accumulate, float *dz_in, const spn_view_sums *sums, float *dw, void *scratch) {
   const spn_view_sums no_sums = {0};
-  const dw_plan plan = SPN_SYM(dw_make_plan)(s, 1, images, c_used);
-  band b = {.s = s, .in = {.h = s->h, .w = s->w, .c = s->c, .c_used = c_used}, .view = view, .x = x, .w = w,
-            .x_planes = scratch, .accumulate = accumulate, .dz_in = dz_in, .dw = dw, .sums = sums ? sums : &no_sums};
-  int vectors = (c_used + SPN_VL - 1) / SPN_VL;
-  for (int image = 0; image < images; image += plan.images)
-    for (int v = 0; v < vectors; v += plan.group)
-      for (int r = 0; r < s->ho; r += plan.rows) {
-        b.in.image0 = image;
-        b.in.images = images - image < plan.images ? images - image : plan.images;
-        b.in.c0 = v * SPN_VL;
-        b.in.vectors = vectors - v < plan.group ? vectors - v : plan.group;
-        b.out = b.in;
-        b.out.h = s->ho;
-        b.out.w = s->wo;
-        b.r0 = r;
-        b.r1 = s->ho - r < plan.rows ? s->ho : r + plan.rows;
-        SPN_SYM(dw_in_rows)(s, b.r0, b.r1, &b.i0, &b.i1);
-        b.x_window = SPN_SYM(dw_x_window)(s, b.r0, b.r1);
-        b.g_window = SPN_SYM(dw_g_window)(s, b.r0, b.r1);
-        size_t x_floats = dw ? (size_t)b.in.vectors * b.in.images * window_floats(&b.x_window) : 0;
-        float *g_planes = (float *)scratch + x_floats;
-        b.g_planes = g_planes;
-        if (dw) SPN_SYM(dw_load_view)(&b.in, &b.x_window, view, x, scratch);
-        SPN_SYM(dw_load_grad)(&b.out, &b.g_window, grad, dz_out, y, g_planes);
-        for (int i = 0; dw && i < b.in.vectors; i++) weight_grad(&b, i);
-        for (int i = 0; dz_in && i < b.in.vectors; i++) input_grad(&b, i);
-      }
+  dw_ahead ahead;
+  band b = {.s = s, .view = view, .x = x, .w = w, .accumulate = accumulate, .dz_in = dz_in, .dw = dw,
+            .sums = sums ? sums : &no_sums, .ahead = &ahead};
+  dw_walk walk;
+  int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 1, images, c_used), images, c_used);
+  for (; more; more = walk_next(&walk)) backward_part(&b, &walk, grad, dz_out, y, scratch);
 }

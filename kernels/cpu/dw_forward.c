@@ -10,6 +10,7 @@ typedef struct {
   const float *planes;
   float *y;
   double *sum, *sq;
+  dw_ahead *ahead;
 } band;
 
 typedef struct {
@@ -56,6 +57,7 @@ static void convolve_plane(const band *b, int image, int channel, int lanes, con
     for (int r = b->r0; r < b->r1; r++) {
       const float *x = plane + (r - b->r0) * s->stride * pitch + (size_t)from * s->stride * SPN_VL;
       float *y = b->y + (((size_t)image * s->ho + r) * s->wo + from) * s->c + channel;
+      ahead_step(b->ahead);
       SPN_SYM(dw_conv_row)(s->k, s->stride, s->k, x, pitch, w, n, row);
       if (lanes == SPN_VL) store_row(row, n, y, s->c, SPN_VL, run);
       else store_row(row, n, y, s->c, lanes, run);
@@ -78,23 +80,26 @@ static void convolve_part(const band *b, const float *weights) {
   }
 }
 
+static void look_ahead(dw_walk next, const float *x, size_t steps, dw_ahead *ahead) {
+  const spn_dw_shape *s = next.shape;
+  *ahead = (dw_ahead){0};
+  if (!walk_next(&next)) return;
+  dw_part part = walk_part(&next, s->h, s->w);
+  dw_window window = SPN_SYM(dw_x_window)(s, next.r0, next.r1);
+  ahead_add(ahead, &part, window.row0, window.rows, x, steps);
+}
+
 void SPN_SYM(dw_forward)(const spn_dw_shape *s, int images, int c_used, const spn_view *view, const float *x,
                          const float *w, float *y, double *sum, double *sq, void *scratch) {
-  const dw_plan plan = SPN_SYM(dw_make_plan)(s, 0, images, c_used);
-  band b = {.s = s, .part = {.h = s->h, .w = s->w, .c = s->c, .c_used = c_used}, .planes = scratch, .y = y,
-            .sum = sum, .sq = sq};
-  int vectors = (c_used + SPN_VL - 1) / SPN_VL;
-  for (int image = 0; image < images; image += plan.images)
-    for (int v = 0; v < vectors; v += plan.group)
-      for (int r = 0; r < s->ho; r += plan.rows) {
-        b.part.image0 = image;
-        b.part.images = images - image < plan.images ? images - image : plan.images;
-        b.part.c0 = v * SPN_VL;
-        b.part.vectors = vectors - v < plan.group ? vectors - v : plan.group;
-        b.r0 = r;
-        b.r1 = s->ho - r < plan.rows ? s->ho : r + plan.rows;
-        b.window = SPN_SYM(dw_x_window)(s, b.r0, b.r1);
-        SPN_SYM(dw_load_view)(&b.part, &b.window, view, x, scratch);
-        convolve_part(&b, w);
-      }
+  dw_walk walk;
+  dw_ahead ahead;
+  int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 0, images, c_used), images, c_used);
+  for (; more; more = walk_next(&walk)) {
+    band b = {.s = s, .part = walk_part(&walk, s->h, s->w), .window = SPN_SYM(dw_x_window)(s, walk.r0, walk.r1),
+              .r0 = walk.r0, .r1 = walk.r1, .planes = scratch, .y = y, .sum = sum, .sq = sq, .ahead = &ahead};
+    size_t chunks = (s->wo + DW_CHUNK - 1) / DW_CHUNK;
+    look_ahead(walk, x, chunks * (walk.r1 - walk.r0) * walk.vectors * walk.images, &ahead);
+    SPN_SYM(dw_load_view)(&b.part, &b.window, view, x, scratch);
+    convolve_part(&b, w);
+  }
 }

@@ -29,6 +29,40 @@ typedef struct {
 dw_plan SPN_SYM(dw_make_plan)(const spn_dw_shape *shape, int backward, int images, int c_used);
 size_t SPN_SYM(dw_scratch)(const spn_dw_shape *shape);
 
+/* The parts of a call, one after another: images, in them groups of channels, in them bands of output rows. */
+typedef struct {
+  const spn_dw_shape *shape;
+  dw_plan plan;
+  int all_images, all_vectors, c_used;
+  int image0, images; /* the current part */
+  int vector0, vectors;
+  int r0, r1; /* output rows */
+} dw_walk;
+
+INLINE int walk_least(int a, int b) { return a < b ? a : b; }
+
+/* Moves to the part at (image, vector, row); 0 past the last. */
+INLINE int walk_to(dw_walk *walk, int image, int vector, int row) {
+  if (row >= walk->shape->ho) row = 0, vector += walk->plan.group;
+  if (vector >= walk->all_vectors) vector = 0, image += walk->plan.images;
+  walk->image0 = image;
+  walk->images = walk_least(walk->all_images - image, walk->plan.images);
+  walk->vector0 = vector;
+  walk->vectors = walk_least(walk->all_vectors - vector, walk->plan.group);
+  walk->r0 = row;
+  walk->r1 = walk_least(walk->shape->ho, row + walk->plan.rows);
+  return image < walk->all_images;
+}
+
+INLINE int walk_next(dw_walk *walk) { return walk_to(walk, walk->image0, walk->vector0, walk->r1); }
+
+/* Starts the walk of a call; 0 when there is nothing to do. */
+INLINE int walk_start(dw_walk *walk, const spn_dw_shape *shape, dw_plan plan, int images, int c_used) {
+  *walk = (dw_walk){.shape = shape, .plan = plan, .all_images = images, .c_used = c_used};
+  walk->all_vectors = (c_used + SPN_VL - 1) / SPN_VL;
+  return walk_to(walk, 0, 0, 0) && c_used > 0;
+}
+
 /* x planes for output rows [r0, r1). */
 dw_window SPN_SYM(dw_x_window)(const spn_dw_shape *shape, int r0, int r1);
 /* g planes for the weight gradient of output rows [r0, r1) and the data gradient of the input rows of dw_in_rows. */
@@ -51,9 +85,51 @@ INLINE int part_lanes(const dw_part *part, int i) {
   return left < SPN_VL ? left : SPN_VL;
 }
 
+/* The walk's part of a tensor of h x w images. */
+INLINE dw_part walk_part(const dw_walk *walk, int h, int w) {
+  return (dw_part){.h = h, .w = w, .c = walk->shape->c, .image0 = walk->image0, .images = walk->images,
+                   .c0 = walk->vector0 * SPN_VL, .vectors = walk->vectors, .c_used = walk->c_used};
+}
+
 void SPN_SYM(dw_load_view)(const dw_part *part, const dw_window *window, const spn_view *view, const float *x,
                            float *planes);
 void SPN_SYM(dw_load_grad)(const dw_part *part, const dw_window *window, const spn_norm_grad *grad, const float *dz,
                            const float *y, float *planes);
+
+/* ---- Ahead: while one part is computed, the next part's pixels are fetched into the second-level cache ---- */
+typedef struct {
+  const char *at;       /* first channel of the next pixel to fetch */
+  size_t stride, bytes; /* between pixels, and of each */
+  size_t left;          /* pixels */
+  size_t per_step;
+} dw_stream;
+
+typedef struct {
+  dw_stream streams[3];
+  int count;
+} dw_ahead;
+
+/* Adds the part's rows [row0, row0 + rows) of tensor x, to be fetched within `steps` steps. */
+INLINE void ahead_add(dw_ahead *ahead, const dw_part *part, int row0, int rows, const float *x, size_t steps) {
+  int end = walk_least(row0 + rows, part->h);
+  if (row0 < 0) row0 = 0;
+  if (end <= row0) return;
+  size_t pixels = (size_t)((part->images - 1) * part->h + end - row0) * part->w;
+  ahead->streams[ahead->count++] = (dw_stream){
+      .at = (const char *)(x + (((size_t)part->image0 * part->h + row0) * part->w) * part->c + part->c0),
+      .stride = (size_t)part->c * sizeof *x,
+      .bytes = (size_t)walk_least(part->vectors * SPN_VL, part->c_used - part->c0) * sizeof *x,
+      .left = pixels,
+      .per_step = pixels / steps + 1,
+  };
+}
+
+INLINE void ahead_step(dw_ahead *ahead) {
+  for (int i = 0; i < ahead->count; i++) {
+    dw_stream *s = &ahead->streams[i];
+    for (size_t n = s->left < s->per_step ? s->left : s->per_step; n; n--, s->left--, s->at += s->stride)
+      for (size_t b = 0; b < s->bytes; b += 64) __builtin_prefetch(s->at + b, 0, 2);
+  }
+}
 
 #endif

@@ -75,8 +75,10 @@ INLINE void sum_body(int k, int tap_rows, int step, const dw_sum *s, const float
   for (int i = 0; i < tap_rows * k; i++) sum[i] = (vf){0};
   for (int image = 0; image < s->images; image++, x_image += s->x_plane, g_image += s->g_plane)
     for (int row = 0; row < s->rows; row++) {
+      ahead_step(s->ahead);
       const float *x = x_image + row * step * s->x_pitch, *g = g_image + row * s->g_pitch;
       for (int col = 0; col < s->cols; col++, x += step * SPN_VL, g += SPN_VL) {
+        __asm__("" : "+r"(x)); /* the compiler would carry loads on to the next column, in registers sums need */
         vf grad = v_load(g);
 #pragma GCC unroll 7
         for (int r = 0; r < tap_rows; r++)
@@ -98,14 +100,6 @@ typedef void sum_fn(const dw_sum *s, const float *x, vf *acc);
 #define SUMS(K, ROWS) SUM(K, ROWS, 1) SUM(K, ROWS, 2)
 #define SUMS_OF(K, ROWS) {sum_##K##_##ROWS##_1, sum_##K##_##ROWS##_2}
 
-/* Kernel rows per pass (the last may have fewer), so that rows*k sums leave a register or two for the operands. */
-#if SPN_VL == 16
-enum { ROWS_3 = 3, ROWS_5 = 5, ROWS_7 = 4 };
-#elif SPN_VL == 8
-enum { ROWS_3 = 3, ROWS_5 = 2, ROWS_7 = 2 };
-#else
-enum { ROWS_3 = 3, ROWS_5 = 2, ROWS_7 = 1 };
-#endif
 SUMS(3, 3)
 #if SPN_VL == 16
 SUMS(5, 5)
@@ -126,10 +120,9 @@ static sum_fn *const sums[3][8][2] = {{[3] = SUMS_OF(3, 3)}, {[1] = SUMS_OF(5, 1
 #endif
 
 void SPN_SYM(dw_weight_sum)(int k, const dw_sum *sum, vf *acc) {
-  static const int rows_per_pass[] = {ROWS_3, ROWS_5, ROWS_7};
-  int index = (k - 3) / 2;
-  for (int r = 0; r < k; r += rows_per_pass[index]) {
-    int rows = k - r < rows_per_pass[index] ? k - r : rows_per_pass[index];
-    sums[index][rows][sum->step - 1](sum, sum->x + r * sum->x_pitch, acc + r * k);
+  int each = dw_sum_rows(k);
+  for (int r = 0; r < k; r += each) {
+    int rows = k - r < each ? k - r : each;
+    sums[(k - 3) / 2][rows][sum->step - 1](sum, sum->x + r * sum->x_pitch, acc + r * k);
   }
 }

@@ -15,7 +15,18 @@ typedef struct {
   int images, rows, cols, step;
   const float *x, *g;
   size_t x_pitch, x_plane, g_pitch, g_plane; /* in floats */
+  dw_ahead *ahead; /* one step a row */
 } dw_sum;
+
+/* Kernel rows of sums that fit the registers together (the last pass may have fewer); each is one pass over the
+ * planes. */
+INLINE int dw_sum_rows(int k) {
+  if (SPN_VL == 16) return k == 3 ? 3 : k == 5 ? 5 : 4;
+  if (SPN_VL == 8) return k == 3 ? 3 : 2;
+  return k == 3 ? 3 : k == 5 ? 2 : 1;
+}
+
+INLINE int dw_sum_passes(int k) { return (k + dw_sum_rows(k) - 1) / dw_sum_rows(k); }
 
 /* acc (k*k) = sum of g[row][col] * x[row*step + kh][col*step + kw]. */
 void SPN_SYM(dw_weight_sum)(int k, const dw_sum *sum, vf *acc);
