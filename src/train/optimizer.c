@@ -20,7 +20,7 @@ spn_status spn_optimizer_create(const spn_graph *g, const spn_settings *s, spn_o
   failed |= !(o->penalty = calloc((size_t)g->param_count + 1, sizeof *o->penalty));
   if (failed) {
     spn_optimizer_free(o);
-    return spn_fail(err, SPN_ENOMEM, "optimiser: out of memory for %zu parameters", o->elements);
+    return spn_fail(err, SPN_ENOMEM, "optimiser: out of memory for %zu parameters", g->param_elements);
   }
   if (o->kind == SPN_RMSPROP)
     for (size_t i = 0; i < o->elements; i++) o->slot[0][i] = 1;

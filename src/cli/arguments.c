@@ -1,0 +1,75 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+typedef struct {
+  char letter;
+  const char *name, *setting; /* setting: the option is short for --set setting=value */
+} option;
+
+static const option options[] = {{'d', "--data", "data.path"}, {'t', "--target", "search.target"}, {'a', "--arch", "train.arch"},
+                                 {'i', "--init", "train.init"}, {'c', "--config", NULL}, {'s', "--set", NULL},
+                                 {'o', "--out", NULL}, {'f', "--format", NULL}, {'S', "--seed", "run.seed"},
+                                 {'T', "--threads", "run.threads"}};
+static const option flags[] = {{'r', "--resume", NULL}, {'q', "--quiet", NULL}, {'j', "--json", NULL},
+                               {'R', "--reproducible", NULL}};
+
+static int taken(const char *takes, char letter) { return strchr("csST", letter) || strchr(takes, letter); }
+
+static spn_status set_value(spn_arguments *out, const option *o, const char *value, spn_err *err) {
+  char text[1200];
+  if (o->letter == 'o') out->out = value;
+  if (o->letter == 'f') out->format = value;
+  if (o->letter == 'c') return spn_settings_load(&out->settings, value, err);
+  if (o->letter == 's') return spn_settings_set(&out->settings, value, err);
+  if (!o->setting) return SPN_OK;
+  if ((size_t)snprintf(text, sizeof text, "%s=%s", o->setting, value) >= sizeof text)
+    return spn_fail(err, SPN_EINPUT, "%s: the value is too long", o->name);
+  if (o->letter == 't') SPN_TRY(spn_settings_set(&out->settings, "search.target_share=0", err));
+  return spn_settings_set(&out->settings, text, err);
+}
+
+static int set_flag(spn_arguments *out, const char *takes, const char *arg) {
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+    if (strcmp(arg, flags[i].name) || !taken(takes, flags[i].letter)) continue;
+    if (flags[i].letter == 'r') out->resume = 1;
+    if (flags[i].letter == 'q') out->quiet = 1;
+    if (flags[i].letter == 'j') out->json = 1;
+    if (flags[i].letter == 'R') out->settings.run_reproducible = 1;
+    return 1;
+  }
+  return 0;
+}
+
+static const option *find_option(const char *takes, const char *arg) {
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+    if (!strcmp(arg, options[i].name) && taken(takes, options[i].letter)) return &options[i];
+  return NULL;
+}
+
+/* Config files first, whatever their place, so that everything else on the command line overrides them. */
+spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err) {
+  memset(out, 0, sizeof *out);
+  *help = 0;
+  spn_settings_default(&out->settings);
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < argc; i++) {
+      const option *o = find_option(takes, argv[i]);
+      if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+        *help = 1;
+        return SPN_OK;
+      }
+      if (o) {
+        if (i + 1 >= argc) return spn_fail(err, SPN_EINPUT, "%s: expected a value after it, got nothing", argv[i]);
+        i++;
+        if ((o->letter == 'c') == (pass == 0)) SPN_TRY(set_value(out, o, argv[i], err));
+      } else if (pass == 1 && !set_flag(out, takes, argv[i])) {
+        if (argv[i][0] == '-' || !strchr(takes, 'p'))
+          return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", argv[i]);
+        if (out->positional) return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, argv[i]);
+        out->positional = argv[i];
+      }
+    }
+  return SPN_OK;
+}

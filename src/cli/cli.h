@@ -1,0 +1,32 @@
+/* What the commands share: arguments, and ending with the right code. Only this folder prints to stdout and exits. */
+#ifndef SPN_CLI_CLI_H
+#define SPN_CLI_CLI_H
+
+#include "core/status.h"
+#include "model/arch.h"
+#include "train/settings.h"
+
+typedef struct {
+  const char *positional; /* the one argument without a dash, or NULL */
+  const char *out, *format;
+  int resume, quiet, json;
+  spn_settings settings;
+} spn_arguments;
+
+/* Options every command understands; a command lists what it takes by letters: p positional, o --out, r --resume,
+ * f --format, j --json, d --data, t --target, a --arch, i --init, q --quiet, R --reproducible. --config and --set are
+ * always taken. Returns SPN_OK, or SPN_EINPUT; *help is set by --help. */
+spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err);
+
+/* The network behind --arch, at train.width and train.size. note (256 chars): a remark on an accepted oddity, or "". */
+spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_arch *out, char *note, spn_err *err);
+
+/* A command: returns a status; its usage text. */
+typedef struct {
+  const char *name, *about, *usage, *sections, *takes;
+  spn_status (*run)(const spn_arguments *args, spn_err *err);
+} spn_command;
+
+extern const spn_command spn_cmd_search, spn_cmd_train, spn_cmd_eval, spn_cmd_export, spn_cmd_info;
+
+#endif

@@ -1,0 +1,165 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "io/json.h"
+#include "latency/latency.h"
+#include "model/blockstring.h"
+#include "model/space.h"
+#include "train/model_file.h"
+
+static void print_counts(const spn_counts *c) { printf("%8.3f M %9.1f M", (double)c->params * 1e-6, (double)c->macs * 1e-6); }
+
+/* The cost of a network as far as it lies in the space; SPN_EINPUT says why not. */
+typedef struct {
+  spn_space space;
+  spn_cost cost;
+  spn_choice choice;
+} placed;
+
+static spn_status place(const spn_settings *s, const char *space, const char *cost, const spn_arch *arch, placed *out, spn_err *err) {
+  SPN_TRY(spn_space_load(space[0] ? space : s->search_space, &out->space, err));
+  SPN_TRY(spn_cost_load(cost[0] ? cost : s->search_cost, &out->space, &out->cost, err));
+  return spn_space_match(&out->space, arch, &out->choice, err);
+}
+
+static void print_layers(const spn_arch *arch, const placed *p) {
+  spn_pad pad = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride);
+  int size = pad.out;
+  printf("%5s %9s %9s %3s %2s %3s %5s %10s %11s%s\n", "layer", "input", "output", "k", "s", "e", "se", "params", "MACs", p ? "        cost" : "");
+  for (int i = 0, layer = 0; i < arch->blocks; i++, layer++) {
+    const spn_block *b = &arch->block[i];
+    int next = size;
+    spn_counts c = spn_block_counts(arch, b, size, &next);
+    if (b->skipped) printf("%5d %5dx%-3d %9s %28s", i, b->in, size, "skipped", "");
+    else {
+      printf("%5d %5dx%-3d %5dx%-3d %3d %2d %3d %5.3g ", i, b->in, size, b->out, next, b->kernel, b->stride, b->expand, b->se);
+      printf("%10lld %11lld", c.params, c.macs);
+    }
+    if (p && arch->blocks == p->space.layers) printf(" %8.4f %s", spn_cost_layer(&p->cost, layer, &p->choice), p->cost.unit);
+    putchar('\n');
+    if (!b->skipped) size = next;
+  }
+}
+
+static void print_cost(const placed *p) {
+  printf("cost        %.4f %s by %s in space %s (rest %.4f)%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit, p->cost.name,
+         p->space.name, p->cost.rest, p->cost.modelled_se ? "; SE part modelled, not measured" : "");
+}
+
+static spn_status print_arch(const spn_settings *s, const spn_arch *arch, const char *space, const char *cost, spn_err *err) {
+  static placed where;
+  spn_err why;
+  spn_status misplaced = place(s, space, cost, arch, &where, &why);
+  const placed *p = misplaced ? NULL : &where;
+  spn_counts counts = spn_arch_counts(arch);
+  char *mnasnet = spn_blockstring_mnasnet(arch), *timm = spn_blockstring_timm(arch);
+  if (!mnasnet || !timm) return spn_fail(err, SPN_ENOMEM, "info: out of memory");
+  printf("network     %s, input %dx%dx%d, %d classes\n", arch->name, arch->input_size, arch->input_size, arch->input_channels, arch->classes);
+  printf("parameters  %.3f M\nMACs        %.1f M\n", (double)counts.params * 1e-6, (double)counts.macs * 1e-6);
+  if (p) print_cost(p);
+  else printf("cost        unknown: %s\n", why.text);
+  printf("mnasnet     %s\ntimm        %s\n", mnasnet, timm);
+  print_layers(arch, p);
+  free(mnasnet);
+  free(timm);
+  return SPN_OK;
+}
+
+static void print_choice_row(const spn_space *space, const spn_cost *cost, const char *name, const spn_choice *choice) {
+  spn_arch arch;
+  spn_space_arch(space, choice, 0, &arch);
+  spn_counts c = spn_arch_counts(&arch);
+  printf("%-34s ", name);
+  print_counts(&c);
+  printf(" %10.3f %s\n", spn_cost_of(cost, choice), cost->unit);
+}
+
+/* A space: its size, and the networks that take the same option everywhere. */
+static spn_status print_space(const spn_settings *s, const spn_space *space, spn_err *err) {
+  spn_cost cost;
+  spn_choice choice;
+  char name[64];
+  SPN_TRY(spn_cost_load(s->search_cost, space, &cost, err));
+  printf("space       %s: %d layers, 10^%.2f networks; input %d for the cost, %d in training (width %.3g)\n", space->name, space->layers,
+         spn_space_log10_size(space), space->base.input_size, space->proxy_size, space->proxy_width);
+  printf("cost        %s: %s; rest %.4f %s%s\n", cost.name, cost.source, cost.rest, cost.unit,
+         cost.modelled_se ? "; SE terms are modelled, not measured" : "");
+  printf("%-34s %10s %11s %10s\n", "network", "params", "MACs", "cost");
+  spn_choice_max(space, &choice);
+  print_choice_row(space, &cost, "largest", &choice);
+  spn_choice_min(space, &choice);
+  print_choice_row(space, &cost, "smallest (optional layers skipped)", &choice);
+  for (int k = 0; k < SPN_MAX_OPTIONS; k++)
+    for (int e = 0; e < SPN_MAX_OPTIONS; e++) {
+      int kernel = 0, expand = 0;
+      spn_choice_max(space, &choice);
+      for (int l = 0; l < space->layers; l++) {
+        const spn_layer *layer = &space->layer[l];
+        if (k < layer->kernels && layer->kernels > 1) kernel = layer->kernel[k];
+        if (e < layer->expands && layer->expands > 1) expand = layer->expand[e];
+        choice.layer[l].kernel = (signed char)(k < layer->kernels ? k : layer->kernels - 1);
+        choice.layer[l].expand = (signed char)(layer->tied ? choice.layer[l].kernel : e < layer->expands ? e : layer->expands - 1);
+        choice.layer[l].se = 0;
+        if (layer->tied && e != k) kernel = expand = 0;
+      }
+      if (!kernel || !expand) continue;
+      snprintf(name, sizeof name, "all %dx%d-e%d, nothing skipped", kernel, kernel, expand);
+      print_choice_row(space, &cost, name, &choice);
+    }
+  return SPN_OK;
+}
+
+/* space and cost that an arch.json names, when the argument is one; otherwise empty. */
+static void named_in_file(const char *path, char *space, char *cost, size_t size) {
+  spn_json_doc *doc;
+  const char *text;
+  space[0] = cost[0] = 0;
+  if (spn_json_load(path, &doc, NULL)) return;
+  spn_json root = spn_json_root(doc), a = spn_json_get(&root, "space"), b = spn_json_get(&root, "cost");
+  if (spn_json_is_string(&a) && !spn_json_string(&a, &text, NULL)) snprintf(space, size, "%s", text);
+  if (spn_json_is_string(&b) && !spn_json_string(&b, &text, NULL)) snprintf(cost, size, "%s", text);
+  spn_json_free(doc);
+}
+
+static spn_status print_model(const spn_settings *s, const char *path, spn_err *err) {
+  spn_model m;
+  const char *key, *value;
+  SPN_TRY(spn_model_load(path, &m, err));
+  spn_status status = print_arch(s, &m.arch, "", "", err);
+  for (size_t i = 0; !status && spn_tensors_meta_at(m.tensors, i, &key, &value); i++)
+    if (strcmp(key, "spnas.arch")) printf("%-24s %s\n", key, value);
+  spn_model_free(&m);
+  return status;
+}
+
+static int ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && !strcmp(text + n - m, end);
+}
+
+static spn_status command(const spn_arguments *a, spn_err *err) {
+  const spn_settings *s = &a->settings;
+  const char *what = a->positional;
+  spn_space space;
+  spn_arch arch;
+  char note[256], named[2][256];
+  if (!what) return spn_fail(err, SPN_EINPUT, "expected a network or a space, got nothing; see --help");
+  if (ends_with(what, ".safetensors")) return print_model(s, what, err);
+  spn_err not_space;
+  if (!spn_space_load(what, &space, &not_space)) return print_space(s, &space, err);
+  spn_settings own = *s;
+  if (!s->train_variant) own.train_variant = 2; /* the deployed network unless --set train.variant says proxy */
+  SPN_TRY(spn_cli_load_arch(&own, what, &arch, note, err));
+  if (note[0]) printf("note        %s\n", note);
+  named_in_file(what, named[0], named[1], sizeof named[0]);
+  return print_arch(s, &arch, named[0], named[1], err);
+}
+
+const spn_command spn_cmd_info = {
+    .name = "info", .about = "Parameters, MACs, cost, layers and block strings of a network, or the extremes of a space.",
+    .usage = "spnas info WHAT [--set search.space=S] [--set search.cost=C] [--set train.width=W] [--set train.size=N]\n\n"
+             "  WHAT               arch.json, a .safetensors file of spnas, a name in data/networks or data/spaces,\n"
+             "                     a space file, or a block string; params in millions, MACs of one image in millions",
+    .sections = "train", .takes = "p", .run = command};
