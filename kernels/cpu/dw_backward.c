@@ -22,6 +22,7 @@ typedef struct {
   float *dz_in, *dw;
   const spn_view_sums *sums;
   dw_ahead *ahead;
+  int stream; /* dz_in is written past the caches */
 } band;
 
 typedef struct {
@@ -30,7 +31,7 @@ typedef struct {
 } running;
 
 /* view_grad of n pixels of one vector; ld is the distance between them in x and dz. */
-INLINE void grad_row(act_form form, const view_lanes *view, const float *da, int n, const float *x, float *dz,
+INLINE void grad_row(act_form form, int stream, const view_lanes *view, const float *da, int n, const float *x, float *dz,
                      size_t ld, int accumulate, int lanes, running *run) {
   const view_lanes v = *view;
   vf dz_sum = run->dz, dzx_sum = run->dzx, gate_sum = run->gate;
@@ -41,7 +42,8 @@ INLINE void grad_row(act_form form, const view_lanes *view, const float *da, int
     dz_sum += t;
     dzx_sum = v_fma(t, value, dzx_sum);
     if (accumulate) t += v_get(dz, lanes);
-    v_put(dz, t, lanes);
+    if (stream) v_stream(dz, t);
+    else v_put(dz, t, lanes);
   }
   *run = (running){dz_sum, dzx_sum, gate_sum, run->pixels + n};
 }
@@ -65,9 +67,10 @@ static void finish_row(const band *b, const view_lanes *lanes_view, const float 
   const float *x = b->x + at;
   float *dz = b->dz_in + at;
   int clamp = view_form(b->view) == ACT_CLAMP;
-  if (lanes < SPN_VL) grad_row(view_form(b->view), lanes_view, da, n, x, dz, ld, b->accumulate, lanes, run);
-  else if (clamp) grad_row(ACT_CLAMP, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
-  else grad_row(ACT_HSWISH, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
+  if (lanes < SPN_VL) grad_row(view_form(b->view), 0, lanes_view, da, n, x, dz, ld, b->accumulate, lanes, run);
+  else if (clamp && b->stream) grad_row(ACT_CLAMP, 1, lanes_view, da, n, x, dz, ld, 0, SPN_VL, run);
+  else if (clamp) grad_row(ACT_CLAMP, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
+  else grad_row(ACT_HSWISH, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
   if (run->pixels >= SPN_SHORT_RUN) flush(b, image, channel, lanes, run);
 }
 
@@ -202,7 +205,9 @@ void SPN_SYM(dw_backward)(const spn_dw_shape *s, int images, int c_used, const s
   dw_ahead ahead;
   band b = {.s = s, .view = view, .x = x, .w = w, .accumulate = accumulate, .dz_in = dz_in, .dw = dw,
             .sums = sums ? sums : &no_sums, .ahead = &ahead};
+  b.stream = dz_in && !accumulate && SPN_SYM(dw_streams)(dz_in, (size_t)images * s->h * s->w, s->c);
   dw_walk walk;
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 1, images, c_used), images, c_used);
   for (; more; more = walk_next(&walk)) backward_part(&b, &walk, grad, dz_out, y, scratch);
+  if (b.stream) v_stream_end();
 }

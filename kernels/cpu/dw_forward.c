@@ -11,6 +11,7 @@ typedef struct {
   float *y;
   double *sum, *sq;
   dw_ahead *ahead;
+  int stream; /* y is written past the caches */
 } band;
 
 typedef struct {
@@ -19,7 +20,7 @@ typedef struct {
 } running;
 
 /* Writes n pixels of one vector to y and adds them to the running sums. */
-INLINE void store_row(const float *row, int n, float *y, size_t ld, int lanes, running *run) {
+INLINE void store_row(int stream, const float *row, int n, float *y, size_t ld, int lanes, running *run) {
   vf s[2] = {run->sum}, q[2] = {run->sq};
   int j = 0;
   for (; j + 2 <= n; j += 2)
@@ -27,7 +28,8 @@ INLINE void store_row(const float *row, int n, float *y, size_t ld, int lanes, r
       vf v = v_load(row + (j + u) * SPN_VL);
       s[u] += v;
       q[u] = v_fma(v, v, q[u]);
-      v_put(y + (j + u) * ld, v, lanes);
+      if (stream) v_stream(y + (j + u) * ld, v);
+      else v_put(y + (j + u) * ld, v, lanes);
     }
   if (j < n) {
     vf v = v_load(row + j * SPN_VL);
@@ -59,8 +61,9 @@ static void convolve_plane(const band *b, int image, int channel, int lanes, con
       float *y = b->y + (((size_t)image * s->ho + r) * s->wo + from) * s->c + channel;
       ahead_step(b->ahead);
       SPN_SYM(dw_conv_row)(s->k, s->stride, s->k, x, pitch, w, n, row);
-      if (lanes == SPN_VL) store_row(row, n, y, s->c, SPN_VL, run);
-      else store_row(row, n, y, s->c, lanes, run);
+      if (lanes < SPN_VL) store_row(0, row, n, y, s->c, lanes, run);
+      else if (b->stream) store_row(1, row, n, y, s->c, SPN_VL, run);
+      else store_row(0, row, n, y, s->c, SPN_VL, run);
       if (run->pixels >= SPN_SHORT_RUN) flush(b, channel, lanes, run);
     }
   }
@@ -93,13 +96,16 @@ void SPN_SYM(dw_forward)(const spn_dw_shape *s, int images, int c_used, const sp
                          const float *w, float *y, double *sum, double *sq, void *scratch) {
   dw_walk walk;
   dw_ahead ahead;
+  int stream = SPN_SYM(dw_streams)(y, (size_t)images * s->ho * s->wo, s->c);
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 0, images, c_used), images, c_used);
   for (; more; more = walk_next(&walk)) {
     band b = {.s = s, .part = walk_part(&walk, s->h, s->w), .window = SPN_SYM(dw_x_window)(s, walk.r0, walk.r1),
-              .r0 = walk.r0, .r1 = walk.r1, .planes = scratch, .y = y, .sum = sum, .sq = sq, .ahead = &ahead};
+              .r0 = walk.r0, .r1 = walk.r1, .planes = scratch, .y = y, .sum = sum, .sq = sq, .ahead = &ahead,
+              .stream = stream};
     size_t chunks = (s->wo + DW_CHUNK - 1) / DW_CHUNK;
     look_ahead(walk, x, chunks * (walk.r1 - walk.r0) * walk.vectors * walk.images, &ahead);
     SPN_SYM(dw_load_view)(&b.part, &b.window, view, x, scratch);
     convolve_part(&b, w);
   }
+  if (stream) v_stream_end();
 }

@@ -2,6 +2,7 @@
 
 enum {
   BUDGET = 384 * 1024, /* bytes of planes */
+  STREAM_BYTES = 4 * 1024 * 1024, /* a call's output beyond this is not read back from the caches */
   GOOD_ROWS = 16,      /* a band this high makes its halo cheap; beyond it, wider groups are worth more */
   GOOD_GROUP = 4       /* 256 bytes a pixel with the widest vectors: enough for the memory system */
 };
@@ -69,6 +70,10 @@ dw_plan SPN_SYM(dw_make_plan)(const spn_dw_shape *s, int backward, int images, i
 size_t SPN_SYM(dw_scratch)(const spn_dw_shape *s) {
   size_t one_row = band_bytes(s, 1, 1); /* what a plan falls back to, with one vector of one image */
   return (one_row > BUDGET ? one_row : BUDGET) + DW_SLACK * SPN_VL * sizeof(float);
+}
+
+int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int c) {
+  return pixels * c * sizeof *tensor >= STREAM_BYTES && c % SPN_VL == 0 && (size_t)tensor % sizeof(vf) == 0;
 }
 
 /* ---- Planes ---- */

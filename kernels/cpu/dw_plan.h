@@ -28,6 +28,9 @@ typedef struct {
 /* backward: 0 forward, otherwise planes for x and for g. */
 dw_plan SPN_SYM(dw_make_plan)(const spn_dw_shape *shape, int backward, int images, int c_used);
 size_t SPN_SYM(dw_scratch)(const spn_dw_shape *shape);
+/* Whether a tensor this call writes is better written past the caches: too large to be still there when its reader
+ * comes, and its vectors aligned. */
+int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int c);
 
 /* The parts of a call, one after another: images, in them groups of channels, in them bands of output rows. */
 typedef struct {

@@ -90,6 +90,26 @@ INLINE void v_put(float *p, vf v, int n) {
   else v_store_n(p, v, n);
 }
 
+/* Writes a whole vector past the caches; p is aligned to it. */
+INLINE void v_stream(float *p, vf v) {
+#if SPN_VL == 16
+  _mm512_stream_ps(p, (__m512)v);
+#elif SPN_VL == 8
+  _mm256_stream_ps(p, (__m256)v);
+#elif defined(__SSE2__)
+  _mm_stream_ps(p, (__m128)v);
+#else
+  v_store(p, v);
+#endif
+}
+
+/* Makes streamed writes visible to the threads that this one synchronises with next. */
+INLINE void v_stream_end(void) {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
 /* Adds n lanes of a short float sum to the double totals; NULL: not wanted. */
 INLINE void v_flush(double *total, vf v, int n) {
   if (!total) return;
