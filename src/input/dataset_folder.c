@@ -35,21 +35,13 @@ static spn_status list_add(name_list *list, const char *name) {
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static int is_folder(const char *path) {
-  struct stat info;
-  return !stat(path, &info) && S_ISDIR(info.st_mode);
-}
-
 /* 'd' folder, 'f' regular file, 0 anything else; links are followed. */
-static int entry_type(const char *folder, const struct dirent *entry) {
+static int entry_type(DIR *dir, const struct dirent *entry) {
   if (entry->d_type == DT_DIR) return 'd';
   if (entry->d_type == DT_REG) return 'f';
-  if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) return 0;
   struct stat info;
-  char *path = spn_path_join(folder, entry->d_name);
-  int type = path && !stat(path, &info) ? S_ISDIR(info.st_mode) ? 'd' : S_ISREG(info.st_mode) ? 'f' : 0 : 0;
-  free(path);
-  return type;
+  if ((entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) || fstatat(dirfd(dir), entry->d_name, &info, 0)) return 0;
+  return S_ISDIR(info.st_mode) ? 'd' : S_ISREG(info.st_mode) ? 'f' : 0;
 }
 
 /* The sorted names of the entries of one type that are not hidden. */
@@ -60,7 +52,7 @@ static spn_status list_folder(const char *folder, int type, name_list *list, spn
   spn_status status = SPN_OK;
   errno = 0;
   while (!status && (entry = readdir(dir))) {
-    if (entry->d_name[0] != '.' && entry_type(folder, entry) == type) status = list_add(list, entry->d_name);
+    if (entry->d_name[0] != '.' && entry_type(dir, entry) == type) status = list_add(list, entry->d_name);
     errno = status ? ENOMEM : 0;
   }
   if (status) spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
@@ -71,15 +63,15 @@ static spn_status list_folder(const char *folder, int type, name_list *list, spn
 }
 
 static int has_folder(const char *path, const char *name) {
-  char *sub = spn_path_join(path, name);
-  int found = sub && is_folder(sub);
-  free(sub);
-  return found;
+  char sub[4352];
+  struct stat info;
+  return snprintf(sub, sizeof sub, "%s/%s", path, name) < (int)sizeof sub && !stat(sub, &info) && S_ISDIR(info.st_mode);
 }
 
 int spn_folder_found(const char *path) {
   name_list list = {0};
-  int found = has_folder(path, "train") || (!list_folder(path, 'd', &list, NULL) && list.count > 1);
+  spn_status status = has_folder(path, "train") ? SPN_OK : list_folder(path, 'd', &list, NULL);
+  int found = has_folder(path, "train") || (!status && list.count > 1) || status == SPN_ENOMEM; /* told when it is read */
   list_free(&list);
   return found;
 }

@@ -11,17 +11,30 @@
 
 /* A small PNG can claim to inflate to gigabytes; no single block of the decoder may grow beyond this. */
 #define BLOCK_LIMIT ((size_t)1 << 30)
-static _Thread_local int block_refused;
+/* Why the decoder got no block; its own messages do not always tell. */
+static _Thread_local enum { BLOCKS_FINE, BLOCK_REFUSED, BLOCK_MISSING } blocks;
 
-static int block_allowed(size_t size) {
-  if (size > BLOCK_LIMIT) block_refused = 1;
-  return size <= BLOCK_LIMIT;
+static void *block_got(void *block) {
+  if (!block) blocks = BLOCK_MISSING;
+  return block;
 }
 
 /* Zeroed: releases of stb_image before 2.28 use Huffman tables that a JPEG never defined, and random ones would make them
  * read anywhere. */
-#define STBI_MALLOC(size) (block_allowed(size) ? calloc(1, size) : NULL)
-#define STBI_REALLOC(block, size) (block_allowed(size) ? realloc(block, size) : NULL)
+static void *block_alloc(size_t size) {
+  if (size <= BLOCK_LIMIT) return block_got(calloc(1, size));
+  blocks = BLOCK_REFUSED;
+  return NULL;
+}
+
+static void *block_grow(void *block, size_t size) {
+  if (size <= BLOCK_LIMIT) return block_got(realloc(block, size));
+  blocks = BLOCK_REFUSED;
+  return NULL;
+}
+
+#define STBI_MALLOC(size) block_alloc(size)
+#define STBI_REALLOC(block, size) block_grow(block, size)
 #define STBI_FREE(block) free(block)
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
@@ -125,14 +138,10 @@ static const char *check_container(const unsigned char *bytes, size_t size) {
   return "not a JPEG or PNG image";
 }
 
-static spn_status decoder_failed(const char **reason) {
-  const char *text = stbi_failure_reason();
-  if (block_refused) {
-    *reason = "corrupt image (inflates to more than 1 GiB)";
-    return SPN_EINPUT;
-  }
-  if (text && !strcmp(text, "Out of memory")) return SPN_ENOMEM; /* the decoder has no codes, only texts */
-  *reason = text ? text : "corrupt image";
+/* What a call of the decoder failed of; text is its message, or NULL. */
+static spn_status decoder_failed(const char *text, const char **reason) {
+  if (blocks == BLOCK_MISSING) return SPN_ENOMEM;
+  *reason = blocks == BLOCK_REFUSED ? "corrupt image (inflates to more than 1 GiB)" : text ? text : "corrupt image";
   return SPN_EINPUT;
 }
 
@@ -141,9 +150,9 @@ spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_sid
   *out = (spn_image){0};
   *reason = size > SPN_IMAGE_MAX_FILE ? "file larger than 64 MiB" : check_container(bytes, size);
   if (*reason) return SPN_EINPUT;
-  block_refused = 0;
-  *reason = "corrupt header, or a side of more than 16384 pixels";
-  if (!stbi_info_from_memory(bytes, (int)size, &w, &h, &channels)) return SPN_EINPUT;
+  blocks = BLOCKS_FINE;
+  if (!stbi_info_from_memory(bytes, (int)size, &w, &h, &channels))
+    return decoder_failed("corrupt header, or a side of more than 16384 pixels", reason);
   *reason = too_large;
   if (w < 1 || h < 1 || w > STBI_MAX_DIMENSIONS || h > STBI_MAX_DIMENSIONS) return SPN_EINPUT;
   if ((size_t)w * (size_t)h * 3 > SPN_IMAGE_MAX_PIXELS) return SPN_EINPUT;
@@ -152,7 +161,7 @@ spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_sid
   if (max_side && (w > max_side || h > max_side)) return SPN_OK;
   out->owned = stbi_load_from_memory(bytes, (int)size, &w, &h, &channels, 3);
   out->pixels = out->owned;
-  if (!out->owned) return decoder_failed(reason);
+  if (!out->owned) return decoder_failed(stbi_failure_reason(), reason);
   out->h = h;
   out->w = w;
   return SPN_OK;

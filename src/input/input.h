@@ -12,7 +12,9 @@ typedef enum { SPN_RESIZE_BILINEAR, SPN_RESIZE_BICUBIC } spn_resize;
 
 typedef struct {
   const char *kind;      /* "auto", "idx", "cifar10", "cifar100", "folder" */
-  const char *path;      /* a folder: idx files; CIFAR .bin files; or train/ and test|val/ with class folders below */
+  const char *path;      /* a folder: idx files; CIFAR .bin files; or train/ and test|val/ with class folders below. Without
+                            test|val (path may then hold the class folders itself) a tenth of the training images, classes in
+                            proportion and the same for every seed, is the test split */
   double holdout;        /* share of the training images held out for choosing, 0..0.9 */
   double max_bad;        /* largest tolerated share of unreadable images */
   size_t max_train;      /* use at most so many training images (0 = all), chosen at random by seed, classes in proportion */
@@ -23,7 +25,8 @@ typedef struct {
 typedef struct spn_dataset spn_dataset;
 
 /* Opens and indexes; images of folders are decoded later, those of idx and CIFAR files are kept in memory as 8 bit.
- * Decoded folder images that are small (every one at most 64x64, set at most 1 GiB) are kept in memory too. */
+ * Decoded folder images that are small (every one at most 64x64, set at most 1 GiB) are decoded here, by all processors, and kept
+ * in memory too; then max_bad is checked here as well. The image decoder is for data one trusts: use no files of strangers. */
 spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **out, spn_err *err);
 void spn_dataset_close(spn_dataset *set);
 size_t spn_dataset_count(const spn_dataset *set, spn_split split);
@@ -74,18 +77,20 @@ typedef struct {
 typedef struct {
   const float *images;   /* (batch,size,size,channels); valid until the next call */
   const int32_t *labels; /* (batch) */
-  int count;             /* valid images; below batch only in the last batch of an evaluation (the rest is zeros) */
+  int count;             /* valid images, at least 1; below batch only in an evaluation: in the last batch, or where images are
+                            unreadable (the rest is zeros) */
   uint64_t epoch;
 } spn_batch;
 
 spn_status spn_loader_open(const spn_loader_options *options, spn_loader **out, spn_err *err);
 /* Training: endless, epoch after epoch. Evaluation (shuffle 0): *end is set and out left alone after the last batch.
  * An unreadable image is counted, and another of the same split takes its place in training; in evaluation it is left out of
- * count (images and labels are packed to the front). Beyond max_bad: SPN_EINPUT with the list. */
+ * count (images and labels are packed to the front), and a batch of which nothing is left is passed over. Beyond max_bad:
+ * SPN_EINPUT with the list. After an error every call returns that error. */
 spn_status spn_loader_next(spn_loader *loader, spn_batch *out, int *end, spn_err *err);
 void spn_loader_close(spn_loader *loader);
 size_t spn_loader_batches(const spn_loader *loader); /* per epoch */
-/* Rewinds an evaluation loader. */
+/* Back to first_batch. */
 void spn_loader_rewind(spn_loader *loader);
 
 #endif
