@@ -87,8 +87,8 @@ step() {
     say "$name: done earlier, see $folder"
     return 0
   fi
-  if [ "$name" != export ] && [ -n "$(find "$folder/checkpoints" -type f 2>/dev/null | head -n 1)" ]; then
-    say "$name: going on from the newest checkpoint in $folder"
+  if [ "$name" != export ] && [ -f "$folder/config.resolved.json" ]; then
+    say "$name: going on where it stopped in $folder"
     set -- "$@" --resume
   else
     say "$name"
