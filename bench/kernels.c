@@ -62,15 +62,17 @@ static double seconds_of(void (*call)(void *), void *data) {
 }
 
 /* flops or bytes 0: not the measure of this kernel. */
-static void report(const char *kernel, const char *shape, const char *note, double seconds, double flops, double bytes) {
+static void report(const char *kernel, const char *shape, const char *note, double seconds, double flops,
+                   double bytes) {
   double rate = (flops ? flops : bytes) / seconds * 1e-9, share = rate / (flops ? peak_gflops : peak_gbytes);
   const char *unit = flops ? "GF/s" : "GB/s";
   if (json)
-    printf("%s\n  {\"kernel\": \"%s\", \"shape\": \"%s\", \"note\": \"%s\", \"us\": %.3f, \"rate\": %.2f, \"unit\": \"%s\", "
-           "\"share\": %.3f}",
+    printf("%s\n  {\"kernel\": \"%s\", \"shape\": \"%s\", \"note\": \"%s\", \"us\": %.3f, "
+           "\"rate\": %.2f, \"unit\": \"%s\", \"share\": %.3f}",
            printed ? "," : "", kernel, shape, note, seconds * 1e6, rate, unit, share);
   else
-    printf("%-22s %-28s %10.1f us %8.1f %s %6.1f %%  %s\n", kernel, shape, seconds * 1e6, rate, unit, 100 * share, note);
+    printf("%-22s %-28s %10.1f us %8.1f %s %6.1f %%  %s\n", kernel, shape, seconds * 1e6, rate, unit, 100 * share,
+           note);
   fflush(stdout);
   printed = 1;
 }
@@ -306,7 +308,8 @@ static const layer depthwise_layers[] = {
     {32, 112, 96, 5, 2},  {32, 56, 144, 5, 1},  {32, 56, 144, 5, 2},  {32, 28, 240, 5, 1},  {32, 14, 480, 5, 1},
     {32, 14, 576, 5, 2},  {32, 7, 1152, 5, 1},
 };
-static const layer elementwise_layers[] = {{128, 32, 24, 0, 0}, {128, 32, 144, 0, 0}, {128, 8, 480, 0, 0}, {32, 56, 144, 0, 0}};
+static const layer elementwise_layers[] = {
+    {128, 32, 24, 0, 0}, {128, 32, 144, 0, 0}, {128, 8, 480, 0, 0}, {32, 56, 144, 0, 0}};
 static const int channels[] = {24, 40, 80, 96, 192};
 
 int main(int argc, char **argv) {

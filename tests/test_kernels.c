@@ -244,10 +244,12 @@ static void test_dw_forward(const spn_kernels *k, const spn_dw_shape *s, const p
                             int sums) {
   const spn_kernels *ref = spn_kernels_ref();
   size_t out = (size_t)p->images * s->ho * s->wo;
-  float *x = random_rows((size_t)p->images * s->h * s->w, p->c_used, p->c), *w = random_rows(s->k * s->k, p->c_used, p->c);
+  float *x = random_rows((size_t)p->images * s->h * s->w, p->c_used, p->c);
+  float *w = random_rows(s->k * s->k, p->c_used, p->c);
   float *got = guarded(out * p->c), *want = guarded(out * p->c), *scratch = dw_scratch(k, s);
   double got_sums[2][80] = {{1}}, want_sums[2][80] = {{1}};
-  k->dw_forward(s, p->images, p->c_used, view, x, w, got, sums ? got_sums[0] : NULL, sums ? got_sums[1] : NULL, scratch);
+  k->dw_forward(s, p->images, p->c_used, view, x, w, got, sums ? got_sums[0] : NULL, sums ? got_sums[1] : NULL,
+                scratch);
   ref->dw_forward(s, p->images, p->c_used, view, x, w, want, sums ? want_sums[0] : NULL, sums ? want_sums[1] : NULL,
                   NULL);
   same("dw_forward", k->name, got, want, out * p->c, 1e-6);
@@ -320,7 +322,8 @@ static void test_depthwise_shape(const spn_kernels *k, const plane_shape *p, int
 
 /* Larger than the scratch budget, so that rows are cut into bands, or so large that results bypass the caches. */
 static void test_bands(const spn_kernels *k) {
-  static const plane_shape large[] = {{1, 60, 90, 70, 70}, {1, 131, 67, 17, 17}, {2, 80, 80, 16, 16}, {1, 128, 130, 64, 64}};
+  static const plane_shape large[] = {
+      {1, 60, 90, 70, 70}, {1, 131, 67, 17, 17}, {2, 80, 80, 16, 16}, {1, 128, 130, 64, 64}};
   for (size_t i = 0; i < sizeof large / sizeof *large; i++)
     for (int stride = 1; stride <= 2; stride++) {
       int side = large[i].h > 100 ? 3 : 3 + 2 * pick(3);

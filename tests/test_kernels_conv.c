@@ -27,7 +27,8 @@ typedef struct {
 static sizes sizes_of(const spn_conv_shape *s) {
   int ho, wo;
   spn_ref_conv_out(s, &ho, &wo);
-  return (sizes){(size_t)s->n * s->h * s->w * s->ci, (size_t)s->n * ho * wo * s->co, (size_t)s->co * s->ci * s->k * s->k};
+  return (sizes){(size_t)s->n * s->h * s->w * s->ci, (size_t)s->n * ho * wo * s->co,
+                 (size_t)s->co * s->ci * s->k * s->k};
 }
 
 static void same(const char *what, const spn_conv *conv, const float *got, const float *want, size_t n) {
@@ -112,11 +113,14 @@ static void test_direction(spn_conv_kind kind, const spn_conv_shape *s) {
 
 /* n, h, w, ci, co, k, stride, pads top, left, bottom, right. */
 static const spn_conv_shape shapes[] = {
-    {1, 1, 100, 24, 144, 1, 1, 0, 0, 0, 0},  {1, 1, 97, 144, 24, 1, 1, 0, 0, 0, 0},  {1, 1, 1, 40, 10, 1, 1, 0, 0, 0, 0},
-    {1, 1, 64, 320, 1280, 1, 1, 0, 0, 0, 0}, {1, 1, 7, 17, 5, 1, 1, 0, 0, 0, 0},     {128, 1, 1, 320, 10, 1, 1, 0, 0, 0, 0},
-    {2, 16, 16, 3, 32, 3, 2, 0, 0, 1, 1},    {2, 32, 32, 3, 32, 3, 1, 1, 1, 1, 1},   {1, 15, 17, 3, 24, 3, 2, 1, 1, 1, 1},
-    {2, 9, 9, 8, 16, 5, 1, 2, 2, 2, 2},      {1, 10, 10, 16, 16, 5, 2, 1, 1, 2, 2},  {1, 12, 12, 16, 8, 7, 1, 3, 3, 3, 3},
-    {1, 6, 6, 16, 16, 3, 2, 0, 0, 0, 0},     {1, 8, 8, 16, 33, 1, 2, 0, 0, 0, 0},    {3, 4, 4, 1, 1, 3, 1, 1, 1, 1, 1},
+    {1, 1, 100, 24, 144, 1, 1, 0, 0, 0, 0}, {1, 1, 97, 144, 24, 1, 1, 0, 0, 0, 0},
+    {1, 1, 1, 40, 10, 1, 1, 0, 0, 0, 0}, {1, 1, 64, 320, 1280, 1, 1, 0, 0, 0, 0},
+    {1, 1, 7, 17, 5, 1, 1, 0, 0, 0, 0}, {128, 1, 1, 320, 10, 1, 1, 0, 0, 0, 0},
+    {2, 16, 16, 3, 32, 3, 2, 0, 0, 1, 1}, {2, 32, 32, 3, 32, 3, 1, 1, 1, 1, 1},
+    {1, 15, 17, 3, 24, 3, 2, 1, 1, 1, 1}, {2, 9, 9, 8, 16, 5, 1, 2, 2, 2, 2},
+    {1, 10, 10, 16, 16, 5, 2, 1, 1, 2, 2}, {1, 12, 12, 16, 8, 7, 1, 3, 3, 3, 3},
+    {1, 6, 6, 16, 16, 3, 2, 0, 0, 0, 0}, {1, 8, 8, 16, 33, 1, 2, 0, 0, 0, 0},
+    {3, 4, 4, 1, 1, 3, 1, 1, 1, 1, 1},
 };
 
 int main(void) {
@@ -126,7 +130,8 @@ int main(void) {
   CHECK(spn_cpu_name()[0], "the CPU has a name");
   int threads = omp_get_max_threads();
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    for (spn_conv_kind kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++) test_direction(kind, &shapes[i]);
+    for (spn_conv_kind kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++)
+      test_direction(kind, &shapes[i]);
   CHECK(omp_get_max_threads() == threads, "the caller's thread count is restored");
   spn_conv *conv;
   spn_err err = {0};

@@ -31,8 +31,8 @@ typedef struct {
 } running;
 
 /* view_grad of n pixels of one vector; ld is the distance between them in x and dz. */
-INLINE void grad_row(act_form form, int stream, const view_lanes *view, const float *da, int n, const float *x, float *dz,
-                     size_t ld, int accumulate, int lanes, running *run) {
+INLINE void grad_row(act_form form, int stream, const view_lanes *view, const float *da, int n, const float *x,
+                     float *dz, size_t ld, int accumulate, int lanes, running *run) {
   const view_lanes v = *view;
   vf dz_sum = run->dz, dzx_sum = run->dzx, gate_sum = run->gate;
   for (int j = 0; j < n; j++, x += ld, dz += ld) {

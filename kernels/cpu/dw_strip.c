@@ -105,7 +105,8 @@ SUMS(3, 3)
 SUMS(5, 5)
 SUMS(7, 3)
 SUMS(7, 4)
-static sum_fn *const sums[3][8][2] = {{[3] = SUMS_OF(3, 3)}, {[5] = SUMS_OF(5, 5)}, {[3] = SUMS_OF(7, 3), SUMS_OF(7, 4)}};
+static sum_fn *const sums[3][8][2] = {
+    {[3] = SUMS_OF(3, 3)}, {[5] = SUMS_OF(5, 5)}, {[3] = SUMS_OF(7, 3), SUMS_OF(7, 4)}};
 #else
 SUMS(5, 1)
 SUMS(5, 2)
@@ -115,7 +116,8 @@ SUMS(7, 2)
 static sum_fn *const sums[3][8][2] = {
     {[3] = SUMS_OF(3, 3)}, {[1] = SUMS_OF(5, 1), SUMS_OF(5, 2)}, {[1] = SUMS_OF(7, 1), SUMS_OF(7, 2)}};
 #else
-static sum_fn *const sums[3][8][2] = {{[3] = SUMS_OF(3, 3)}, {[1] = SUMS_OF(5, 1), SUMS_OF(5, 2)}, {[1] = SUMS_OF(7, 1)}};
+static sum_fn *const sums[3][8][2] = {
+    {[3] = SUMS_OF(3, 3)}, {[1] = SUMS_OF(5, 1), SUMS_OF(5, 2)}, {[1] = SUMS_OF(7, 1)}};
 #endif
 #endif
 

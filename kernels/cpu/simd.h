@@ -134,7 +134,7 @@ INLINE act_form view_form(const spn_view *view) { return view->act == SPN_ACT_HS
 
 /* The view of n channels from c on; gate is the image's row or NULL. */
 INLINE view_lanes view_at(const spn_view *view, const float *gate, int c, int n) {
-  view_lanes v = {.scale = v_set(1), .shift = v_set(0), .gate = v_set(1), .lo = v_set(-INFINITY), .hi = v_set(INFINITY)};
+  view_lanes v = {.scale = v_set(1), .gate = v_set(1), .lo = v_set(-INFINITY), .hi = v_set(INFINITY)};
   if (view->scale) {
     v.scale = v_get(view->scale + c, n);
     v.shift = v_get(view->shift + c, n);
