@@ -80,7 +80,7 @@ int main(int argc, char **argv) {
     if (i == 0) net->graph->profile = profile;
     double t = omp_get_wtime();
     if (drop_half) spn_supernet_set(net, &half);
-    else spn_supernet_decide(net, 1, (uint64_t)(i + 2), 1, 0.98);
+    else spn_supernet_decide(net, 1, (uint64_t)(i + 2), 1, 0, 0.98);
     spn_graph_forward(net->graph, images, labels, batch, 1);
     spn_graph_backward(net->graph);
     if (!drop_half) spn_supernet_indicator_grads(net, 0.1, SPN_COST_LOG, 1);

@@ -219,7 +219,19 @@ static void set_gate(spn_supernet *s, const spn_indicator *n, double value, int 
   s->graph->gates[n->gate2].wanted = wanted;
 }
 
-void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double average_decay) {
+/* The gate's value in this step: the decision, unless dropout or exploration says otherwise. */
+static double draw_gate(const spn_supernet *s, spn_indicator *n, int i, uint64_t seed, uint64_t step, double keep_probability,
+                        double explore) {
+  uint64_t key = spn_rng_split(seed, SPN_RNG_INDICATOR, step << 32 | (uint64_t)i);
+  n->kept = keep_probability >= 1 || spn_rng_uniform(key, SPN_RNG_INDICATOR, 0) < keep_probability;
+  if (s->soft) return n->kept / (1 + exp(-n->x));
+  if (explore > 0 && spn_rng_uniform(key, SPN_RNG_INDICATOR, 1) < explore) return (double)spn_rng_below(key, SPN_RNG_INDICATOR, 2, 2);
+  return n->kept && n->on;
+}
+
+void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
+                         double average_decay) {
+  s->explores = explore > 0;
   for (int i = 0; i < s->indicators; i++) {
     spn_indicator *n = &s->indicator[i];
     n->statistic = measure(s, n).value;
@@ -227,20 +239,21 @@ void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double k
     double sigmoid = 1 / (1 + exp(-n->x));
     n->derivative = sigmoid * (1 - sigmoid);
     n->on = n->x >= 0;
-    n->kept = keep_probability >= 1 ||
-              spn_rng_uniform(seed, SPN_RNG_INDICATOR, step << 32 | (uint64_t)i) < keep_probability;
     if (average_decay >= 0) n->average = average_decay * n->average + (1 - average_decay) * n->x;
-    set_gate(s, n, !n->kept ? 0 : s->soft ? sigmoid : n->on, n->kept);
+    double value = draw_gate(s, n, i, seed, step, keep_probability, explore);
+    set_gate(s, n, value, n->kept || s->explores); /* exploration learns from what is hidden, too */
   }
 }
 
-/* Values of a layer's gates in the form the cost model takes. */
-static void cost_gates(const spn_supernet *s, int layer, spn_layer_gates *out) {
+/* Gates of a layer in the form the cost model takes: the decisions (kept ones), sigmoid(sharpness * x), or, for the gradient
+ * check of soft gates, as they stand. */
+static void cost_gates(const spn_supernet *s, int layer, double sharpness, spn_layer_gates *out) {
   *out = (spn_layer_gates){.keep = 1};
   for (int i = 0; i < s->indicators; i++) {
     const spn_indicator *n = &s->indicator[i];
     if (n->layer != layer) continue;
-    double value = s->graph->gates[n->gate].value;
+    double value = sharpness > 0 ? 1 / (1 + exp(-sharpness * n->x))
+                   : s->soft || !s->explores ? s->graph->gates[n->gate].value : n->on;
     if (n->kind == SPN_KIND_SKIP) out->keep = value;
     if (n->kind == SPN_KIND_KERNEL) out->kernel[n->step] = value;
     if (n->kind == SPN_KIND_EXPAND) out->expand[n->step] = value;
@@ -258,12 +271,29 @@ static double pick(const spn_layer_gates *g, const spn_indicator *n) {
 static void cost_backward(spn_supernet *s) {
   s->expected_cost = s->cost.rest;
   for (int layer = 0; layer < s->space.layers; layer++) {
-    spn_layer_gates gates, grad;
-    cost_gates(s, layer, &gates);
+    spn_layer_gates gates, grad, inside;
+    cost_gates(s, layer, 0, &gates);
     s->expected_cost += spn_cost_layer_soft(&s->cost, &s->space, layer, &gates, &grad);
-    for (int i = 0; i < s->indicators; i++)
-      if (s->indicator[i].layer == layer) s->indicator[i].dcost = pick(&grad, &s->indicator[i]);
+    inside = grad;
+    if (s->explores) { /* what is decided inside a skipped layer is decided for the case that it is kept */
+      gates.keep = 1;
+      spn_cost_layer_soft(&s->cost, &s->space, layer, &gates, &inside);
+    }
+    for (int i = 0; i < s->indicators; i++) {
+      spn_indicator *n = &s->indicator[i];
+      if (n->layer == layer) n->dcost = pick(n->kind == SPN_KIND_SKIP ? &grad : &inside, n);
+    }
   }
+}
+
+double spn_supernet_soft_cost(const spn_supernet *s, double sharpness) {
+  double sum = s->cost.rest;
+  for (int layer = 0; layer < s->space.layers; layer++) {
+    spn_layer_gates gates;
+    cost_gates(s, layer, sharpness, &gates);
+    sum += spn_cost_layer_soft(&s->cost, &s->space, layer, &gates, NULL);
+  }
+  return sum;
 }
 
 double spn_cost_term(spn_cost_form form, double r, double target, double *derivative) {
@@ -275,6 +305,35 @@ double spn_cost_term(spn_cost_form form, double r, double target, double *deriva
   }
 }
 
+/* Whether the step says anything about an indicator: its layer is kept and the step before it in its nesting is open. */
+static int observed(const spn_supernet *s, const spn_indicator *n) {
+  for (int i = 0; i < s->indicators; i++) {
+    const spn_indicator *other = &s->indicator[i];
+    int above = other->layer == n->layer && n->kind != SPN_KIND_SKIP &&
+                (other->kind == SPN_KIND_SKIP || (other->kind == n->kind && other->step < n->step));
+    if (above && s->graph->gates[other->gate].value == 0) return 0;
+  }
+  return 1;
+}
+
+/* Mean of the derivatives seen with the gate at 0 and at 1; while only one has been seen, that one. */
+static double trapezoid(spn_supernet *s, spn_indicator *n) {
+  const double decay = 0.98;
+  if (observed(s, n)) {
+    int at = s->graph->gates[n->gate].value != 0;
+    n->mean[at] = decay * n->mean[at] + (1 - decay) * n->dce;
+    n->seen[at] = decay * n->seen[at] + (1 - decay);
+  }
+  double sum = 0;
+  int states = 0;
+  for (int at = 0; at < 2; at++)
+    if (n->seen[at] > 0) {
+      sum += n->mean[at] / n->seen[at];
+      states++;
+    }
+  return states ? sum / states : 0;
+}
+
 double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_form form, double target) {
   double slope;
   cost_backward(s);
@@ -282,7 +341,9 @@ double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_for
   for (int i = 0; i < s->indicators; i++) {
     spn_indicator *n = &s->indicator[i];
     n->dce = s->graph->gates[n->gate].grad + (n->gate2 < 0 ? 0 : s->graph->gates[n->gate2].grad);
-    double dx = n->kept ? n->derivative * (n->dce + lambda * slope * n->dcost) / s->temperature : 0;
+    n->evidence = s->explores ? trapezoid(s, n) : n->dce;
+    int moves = n->kept || s->explores;
+    double dx = moves ? n->derivative * (n->evidence + lambda * slope * n->dcost) / s->temperature : 0;
     n->dthreshold = -dx;
     if (dx == 0) continue;
     statistic t = measure(s, n);

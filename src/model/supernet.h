@@ -31,10 +31,12 @@ typedef struct {
   /* state */
   double threshold;
   double average;      /* running average of x: what is decoded */
+  double seen[2], mean[2]; /* with exploration: weight and running mean of dce observed with the gate at 0 and at 1 */
   /* of the last step */
   double statistic, x, derivative; /* derivative = sigmoid'(x) */
   int on, kept;        /* decision; 0: dropped in this step by indicator dropout */
   double dce, dcost;   /* gradients of the cross entropy and of the cost R with respect to the gate */
+  double evidence;     /* what moves the threshold for the cross entropy: dce, or its trapezoid with exploration */
   double dthreshold;   /* of the whole loss */
 } spn_indicator;
 
@@ -48,7 +50,8 @@ typedef struct {
   int soft;            /* gates are sigmoid(x) instead of 0 or 1: for the gradient check */
   spn_indicator *indicator;
   int indicators;
-  double expected_cost; /* R of the gates of the last step */
+  int explores;         /* the last step's gates took random values now and then */
+  double expected_cost; /* R of the last step's decisions (of its gates when soft) */
 } spn_supernet;
 
 /* classes and channels: of the data. */
@@ -57,12 +60,20 @@ spn_status spn_supernet_create(const spn_space *space, const spn_cost *cost, int
                                spn_supernet **out, spn_err *err);
 void spn_supernet_free(spn_supernet *s);
 
-/* Before a search step: statistics, x, decisions, gates. keep_probability 1: no indicator dropout. average_decay
- * < 0 leaves the running averages alone. */
-void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double average_decay);
-/* After spn_graph_backward: adds lambda * cost term; fills dce, dcost, dthreshold and adds what flows to the weights
- * through the statistics. Returns the cost term's value (without lambda). */
+/* Before a search step: statistics, x, decisions, gates. keep_probability 1: no indicator dropout. explore: share of gates
+ * that take a random value in this step. average_decay < 0 leaves the running averages alone. */
+void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
+                         double average_decay);
+/* After spn_graph_backward: adds lambda * cost term; fills dce, dcost, evidence, dthreshold and adds what flows to the
+ * weights through the statistics. Returns the cost term's value (without lambda).
+ *
+ * Plain straight-through (explore 0) moves a threshold by the derivative at the gate's present value. At 1 that is close to
+ * zero once the part is trained (its own scale is at a stationary point), at 0 it is what a small addition would bring;
+ * a threshold then hovers at its decision and ranks nothing. With exploration both derivatives are observed, and the evidence
+ * is their mean: the trapezoid rule for CE(gate 1) - CE(gate 0), the question that the decision asks. */
 double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_form form, double target);
+/* R with every gate at sigmoid(sharpness * x) of the last decisions. */
+double spn_supernet_soft_cost(const spn_supernet *s, double sharpness);
 double spn_cost_term(spn_cost_form form, double r, double target, double *derivative);
 
 /* Fixes the gates to a network's decisions; no indicator gets a gradient. */

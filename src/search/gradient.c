@@ -12,7 +12,7 @@
 
 /* The state of an indicator that a checkpoint keeps. Gradients are gathered over an epoch for their significance. */
 typedef struct {
-  double threshold, average, moment1, moment2, updates;
+  double threshold, average, seen[2], mean[2], moment1, moment2, updates;
   double sum, square, count; /* of dCE/dgate */
   double x_at_start;         /* when the warm-up ended: what has not moved since is frozen */
 } indicator_numbers;
@@ -55,6 +55,8 @@ static void indicators_out(search *t) {
   for (int i = 0; i < t->net->indicators; i++) {
     t->in[i].threshold = t->net->indicator[i].threshold;
     t->in[i].average = t->net->indicator[i].average;
+    memcpy(t->in[i].seen, t->net->indicator[i].seen, sizeof t->in[i].seen);
+    memcpy(t->in[i].mean, t->net->indicator[i].mean, sizeof t->in[i].mean);
   }
 }
 
@@ -74,6 +76,8 @@ static spn_status restore(search *t, spn_err *err) {
   for (int i = 0; i < t->net->indicators; i++) {
     t->net->indicator[i].threshold = t->in[i].threshold;
     t->net->indicator[i].average = t->in[i].average;
+    memcpy(t->net->indicator[i].seen, t->in[i].seen, sizeof t->in[i].seen);
+    memcpy(t->net->indicator[i].mean, t->in[i].mean, sizeof t->in[i].mean);
   }
   spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
   return SPN_OK;
@@ -81,15 +85,19 @@ static spn_status restore(search *t, spn_err *err) {
 
 /* ---- A step ---- */
 
-/* Adam (arXiv 1412.6980) on one threshold; a dropped indicator is left alone. */
+/* Adam (arXiv 1412.6980) on one threshold, with one change: the second moment is that of the cross entropy's gradient
+ * alone. The cost's gradient is the same in every step; inside the second moment it would set the size of the update and
+ * drown the evidence that tells one indicator from another. An indicator without a gradient (dropped) is left alone. */
 static void update_threshold(const search *t, spn_indicator *n, indicator_numbers *m) {
-  const double beta1 = 0.9, beta2 = 0.999;
-  if (!n->kept) return;
+  const double beta1 = 0.9, beta2 = 0.99;
+  if (n->dthreshold == 0) return;
+  double evidence = n->derivative * n->dce / t->s->search_temperature;
   m->updates++;
   m->moment1 = beta1 * m->moment1 + (1 - beta1) * n->dthreshold;
-  m->moment2 = beta2 * m->moment2 + (1 - beta2) * n->dthreshold * n->dthreshold;
+  m->moment2 = beta2 * m->moment2 + (1 - beta2) * evidence * evidence;
   double first = m->moment1 / (1 - pow(beta1, m->updates)), second = m->moment2 / (1 - pow(beta2, m->updates));
-  n->threshold -= t->s->search_threshold_lr * first / (sqrt(second) + 1e-12);
+  double step = first / (sqrt(second) + 1e-12);
+  n->threshold -= t->s->search_threshold_lr * fmax(-3, fmin(3, step));
 }
 
 static void gather_gradients(search *t) {
@@ -114,21 +122,32 @@ static double first_lambda(const search *t) {
 }
 
 static void start_search_phase(search *t) {
+  for (int i = 0; i < t->net->indicators; i++) { /* weights have grown in the warm-up: every x starts alike */
+    spn_indicator *n = &t->net->indicator[i];
+    n->threshold = n->statistic - t->s->search_start_x * t->s->search_temperature;
+    n->average = n->x = t->s->search_start_x;
+  }
   t->c->started = 1;
   t->c->average_cost = t->net->expected_cost;
   t->c->log_lambda = log(first_lambda(t));
   for (int i = 0; i < t->net->indicators; i++) t->in[i].x_at_start = t->net->indicator[i].x;
 }
 
-/* lambda follows ln(R / target): an integral part that finds its size and a proportional part that damps. It aims at the
- * middle of the range that counts as met. */
+/* R with every gate replaced by sigmoid(sharpness * x): it falls while thresholds travel towards a flip, where the hard R
+ * stands still, so a controller on it does not wind up. */
+static double soft_cost(const search *t) { return spn_supernet_soft_cost(t->net, 4); }
+
+/* lambda follows ln(R / target): an integral part that finds its size and a proportional part that damps. R is the mean of
+ * the hard and the softened cost of the running averages; it aims at the middle of the range that counts as met. */
 static double steer(search *t, double epoch) {
   const spn_settings *s = t->s;
-  const double integral = 0.02, proportional = 2, decay = 0.95;
+  const double integral = 0.01, proportional = 1, decay = 0.95, limit = 0.4;
   double since = epoch - s->search_warmup_epochs, ramp = s->search_ramp_epochs > 0 ? fmin(1, since / s->search_ramp_epochs) : 1;
   if (s->search_lambda >= 0) return ramp * s->search_lambda;
   t->c->average_cost = decay * t->c->average_cost + (1 - decay) * t->net->expected_cost;
-  double error = log(t->c->average_cost / (t->target * (1 - 0.5 * s->search_tolerance)));
+  double r = 0.5 * (t->c->average_cost + soft_cost(t));
+  double error = log(r / (t->target * (1 - 0.5 * s->search_tolerance)));
+  error = fmax(-limit, fmin(limit, error));
   if (ramp >= 1) t->c->log_lambda += integral * error;
   return ramp * exp(t->c->log_lambda + proportional * error);
 }
@@ -162,7 +181,7 @@ static spn_status search_step(search *t, spn_err *err) {
   int warming = epoch < s->search_warmup_epochs;
   net->graph->step = t->step;
   spn_supernet_decide(net, (uint64_t)s->run_seed, t->step, warming ? s->search_keep_probability : 1,
-                      t->step ? s->search_average : 0);
+                      warming ? 0 : s->search_explore, t->step ? s->search_average : 0);
   spn_graph_forward(net->graph, batch.images, batch.labels, batch.count, 1);
   SPN_TRY(spn_check_finite(net->graph, t->step, err));
   int hits = net->graph->correct;
