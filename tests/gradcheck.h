@@ -61,7 +61,7 @@ static int central(double (*f)(const void *), const void *context, real *slot, d
 static double grad_loss_of(const void *context) { return grad_loss(context); }
 
 /* Checks `per_param` spread elements of every parameter, and every gate. Returns the number of points compared. */
-static int grad_check(const grad_case *t, const char *what, int per_param) {
+__attribute__((unused)) static int grad_check(const grad_case *t, const char *what, int per_param) {
   spn_graph *g = t->g;
   int compared = 0, skipped = 0;
   grad_loss(t);
