@@ -21,6 +21,7 @@ typedef struct {
   double log_lambda;   /* integral part of the controller */
   double lambda;       /* of the last step */
   double average_cost; /* running average of the gates' R */
+  double last_cost;    /* R of the last step's gates, from which the next step steers */
   double started;      /* the warm-up has ended and lambda has its first value */
   double epoch_ce, epoch_hits, epoch_images;
 } controller_numbers;
@@ -62,6 +63,7 @@ static void indicators_out(search *t) {
 
 static spn_status checkpoint(search *t, spn_err *err) {
   indicators_out(t);
+  t->c->last_cost = t->net->expected_cost;
   return spn_state_save(t->run, t->step, t->net->graph, t->o, t->numbers, t->count, err);
 }
 
@@ -79,6 +81,7 @@ static spn_status restore(search *t, spn_err *err) {
     memcpy(t->net->indicator[i].seen, t->in[i].seen, sizeof t->in[i].seen);
     memcpy(t->net->indicator[i].mean, t->in[i].mean, sizeof t->in[i].mean);
   }
+  t->net->expected_cost = t->c->last_cost;
   spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
   return SPN_OK;
 }
