@@ -10,6 +10,13 @@ static void shape_text(int dims, const size_t *shape, char *text, size_t size) {
   snprintf(text + n, size - n, ")");
 }
 
+/* Axes of size 1 at the end do not count: the graph keeps a dense layer as a 1x1 convolution, (co,ci,1,1). */
+static int same_shape(const spn_tensor *t, int dims, const size_t *shape) {
+  for (int d = 0; d < dims || d < t->dims; d++)
+    if ((d < t->dims ? t->shape[d] : 1) != (d < dims ? shape[d] : 1)) return 0;
+  return 1;
+}
+
 spn_status spn_weight_find(const spn_tensors *set, const char *name, int dims, const size_t *shape, const float **out,
                            spn_err *err) {
   static const char *const types[] = {"F32", "F64", "I64", "U8"};
@@ -19,7 +26,7 @@ spn_status spn_weight_find(const spn_tensors *set, const char *name, int dims, c
   shape_text(dims, shape, expected, sizeof expected);
   if (!t) return spn_fail(err, SPN_EINPUT, "weights: tensor %s: expected F32 %s, got nothing", name, expected);
   shape_text(t->dims, t->shape, got, sizeof got);
-  if (t->dtype != SPN_F32 || t->dims != dims || memcmp(t->shape, shape, (size_t)dims * sizeof *shape))
+  if (t->dtype != SPN_F32 || !same_shape(t, dims, shape))
     return spn_fail(err, SPN_EINPUT, "weights: tensor %s: expected F32 %s, got %s %s", name, expected, types[t->dtype], got);
   const float *data = t->data;
   for (size_t i = 0, n = spn_tensor_elements(t); i < n; i++)
