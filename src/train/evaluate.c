@@ -62,10 +62,11 @@ spn_status spn_check_finite(spn_graph *g, uint64_t step, spn_err *err) {
 
 spn_status spn_state_save(spn_run *run, uint64_t step, const spn_graph *g, const spn_optimizer *o, const double *numbers,
                           size_t count, spn_err *err) {
-  for (size_t i = 0; i < g->param_elements; i++)
-    if (!isfinite(g->weights[i]))
-      return spn_fail(err, SPN_ENUMERIC, "step %llu: a weight is NaN or infinite; no checkpoint is written over the last good one",
-                      (unsigned long long)step);
+  for (int i = 0; i < g->param_count; i++)
+    for (size_t k = 0; k < g->params[i].size; k++)
+      if (!isfinite(g->weights[g->params[i].offset + k]))
+        return spn_fail(err, SPN_ENUMERIC, "step %llu: %s holds NaN or infinity; no checkpoint is written over the last good one",
+                        (unsigned long long)step, g->params[i].name);
   spn_tensors *set = spn_tensors_new();
   if (!set) return spn_fail(err, SPN_ENOMEM, "checkpoint: out of memory");
   size_t n = g->param_elements;
