@@ -1,0 +1,292 @@
+#!/bin/sh
+# The commands as a user meets them: sh test_cli.sh BUILD_DIR
+# Help, wrong input and its exit codes, a full disk, NaN, resuming, and the way from images to an exported network.
+set -u
+
+TESTS=$(cd "$(dirname "$0")" && pwd)
+SPNAS=$(cd "$1" && pwd)/spnas
+WORK=$(mktemp -d)
+export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive
+PASSED=0
+FAILED=0
+DISK=
+
+clean() {
+  [ -z "$DISK" ] || umount "$DISK"
+  rm -rf "$WORK"
+}
+trap clean EXIT
+cd "$WORK" || exit 1
+
+pass() { PASSED=$((PASSED + 1)); }
+fail() {
+  FAILED=$((FAILED + 1))
+  echo "FAILED: $1"
+  [ ! -f log ] || head -n 8 log
+}
+
+# check NAME COMMAND...
+check() {
+  name=$1
+  shift
+  if "$@"; then pass; else fail "$name"; fi
+}
+
+# run CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
+run() {
+  want=$1
+  pattern=$2
+  shift 2
+  "$@" >log 2>&1
+  code=$?
+  if [ $code -ne "$want" ]; then
+    fail "$*: code $code, expected $want"
+  elif ! grep -q -e "$pattern" log; then
+    fail "$*: does not say \"$pattern\""
+  else
+    pass
+  fi
+}
+
+make_data() {
+  mkdir data
+  for i in 1 2 3 4 5; do LC_ALL=C awk -v n=60 -v seed=$i -f "$TESTS/tiny_data.awk" >data/data_batch_$i.bin; done
+  LC_ALL=C awk -v n=80 -v seed=9 -f "$TESTS/tiny_data.awk" >data/test_batch.bin
+  cat >space.json <<END
+{"name": "tiny", "input": {"size": 32, "channels": 3}, "classes": 10, "activation": "relu", "padding": "same",
+ "bn": {"momentum": 0.9, "eps": 0.001}, "dropout": 0.2, "stem": {"channels": 8, "kernel": 3, "stride": 2},
+ "stages": [{"layers": 1, "channels": 8, "stride": 1, "kernel": [3], "expand": [1]},
+            {"layers": 2, "channels": 16, "stride": 2, "kernel": [3, 5], "expand": [3, 6], "se": [0, 0.25], "skip": true}],
+ "head": {"channels": 32}, "proxy": {"size": 16, "stem_stride": 1, "strides": [1, 2]}}
+END
+}
+
+search() {
+  "$SPNAS" search --data data --set search.space=space.json --set search.cost=macs --set search.target_share=0.6 --set search.epochs=3 \
+    --set search.warmup_epochs=1 --set optim.batch=20 --set search.recalibrate=3 --set run.log_steps=2 "$@"
+}
+
+train() {
+  "$SPNAS" train --data data --arch searched/arch.json --set train.epochs=6 --set optim.batch=20 --set optim.lr_warmup_epochs=1 \
+    --set optim.ema=0.9 --set run.log_steps=2 "$@"
+}
+
+# ---- Arguments and settings ----
+
+test_help() {
+  run 0 "usage: spnas COMMAND" "$SPNAS" --help
+  run 2 "usage: spnas COMMAND" "$SPNAS"
+  run 0 "oneDNN" "$SPNAS" --version
+  for command in search train eval export info; do
+    run 0 "usage: spnas $command" "$SPNAS" $command --help
+    run 0 "$command " "$SPNAS" --help
+    run 2 "expected" "$SPNAS" $command
+    run 2 "unknown argument --frob" "$SPNAS" $command --frob
+    run 2 "expected a value" "$SPNAS" $command --set
+  done
+  run 0 "per 256 images" "$SPNAS" search --help
+  run 2 "unknown command frobnicate" "$SPNAS" frobnicate
+}
+
+# config TEXT PATTERN: a config file with one mistake.
+config() {
+  printf "$1" >wrong.json
+  run 2 "$2" "$SPNAS" search --config wrong.json --data data --out refused
+}
+
+test_settings() {
+  config '{\n  "optim": {\n    "lr": "fast"\n  }\n}\n' 'wrong.json:3:11 optim.lr: expected a number .*got "fast"'
+  config '{"optim": {"speed": 1}}' 'wrong.json:1:12 optim.speed: unknown key'
+  config '{"warp": {}}' 'wrong.json:1:2 warp: unknown key'
+  config '{"optim": {"lr": 0.1,}}' 'wrong.json:1:22: expected'
+  config '{"optim": {"batch": 1.5}}' 'wrong.json:1:21 optim.batch: expected an integer'
+  config '{"optim": {"optimizer": "lamb"}}' 'wrong.json:1:25 optim.optimizer: expected.*rmsprop.*got "lamb"'
+  config '{"run": {"reproducible": 1}}' 'wrong.json:1:26 run.reproducible: expected'
+  config '{"optim"' 'wrong.json:1:'
+  config '[1]' 'wrong.json:1:1'
+  run 2 'optim.lr: expected a number from 0 to 1000, got "1e30"' search --set optim.lr=1e30 --out refused
+  run 2 'optim.batch: expected an integer' search --set optim.batch=many --out refused
+  run 2 'optim.foo: no such setting' search --set optim.foo=1 --out refused
+  run 2 'expected section.key=value' search --set optim.lr --out refused
+  run 2 'search.target: expected at least' search --set search.target_share=0.0001 --out refused
+  run 1 'absent.json.*No such file' search --config absent.json --out refused
+  check "nothing is written for wrong settings" [ ! -e refused ]
+  run 2 'run.isa' search --set run.isa=abacus --out refused
+  rm -rf refused
+}
+
+# ---- Files ----
+
+test_data() {
+  mkdir empty cut
+  run 2 'data.path: expected' "$SPNAS" search --set search.space=space.json --set search.cost=macs --set search.target=1 --out refused
+  run 2 'absent' search --data absent --out refused
+  run 2 'empty' search --data empty --out refused
+  cp data/* cut
+  head -c 100000 data/data_batch_3.bin >cut/data_batch_3.bin
+  run 2 'cut/data_batch_3.bin: truncated' search --data cut --out refused
+  rm -rf refused
+}
+
+test_networks() {
+  run 2 '--arch: expected' "$SPNAS" train --data data --out refused
+  run 2 'nope' "$SPNAS" train --data data --out refused --arch nope
+  run 1 'absent/arch.json.*No such file' "$SPNAS" train --data data --out refused --arch absent/arch.json
+  printf '{"name": 3}' >wrong.json
+  run 2 'wrong.json:1:10 name: expected a string, got 3' "$SPNAS" train --data data --out refused --arch ./wrong.json
+  printf '{"arch": ' >wrong.json
+  run 2 'wrong.json:1:' "$SPNAS" train --data data --out refused --arch ./wrong.json
+  run 2 's' "$SPNAS" train --data data --out refused --arch r1_k3_sXX_e1_i32_o16
+  printf '{"name": "x",\n "stages": 5}' >wrong.json
+  run 2 'wrong.json:' "$SPNAS" search --data data --out refused --set search.space=wrong.json
+  sed 's/"stride": 2, "kernel": \[3, 5\]/"stride": 3, "kernel": [3, 5]/' space.json >wrong.json
+  run 2 'wrong.json:4:[0-9]* .*stride: expected' "$SPNAS" search --data data --out refused --set search.space=wrong.json
+}
+
+test_weights() {
+  head -c 1000 trained/best.safetensors >cut.safetensors
+  size=$(($(wc -c <trained/best.safetensors) - 7))
+  head -c $size trained/best.safetensors >short.safetensors
+  { head -c $size trained/best.safetensors; printf 'garbage'; } >damaged.safetensors
+  LC_ALL=C awk -v n=1 -v seed=1 -f "$TESTS/tiny_data.awk" >noise.safetensors
+  for name in cut short damaged noise; do
+    run 2 "$name.safetensors" "$SPNAS" eval $name.safetensors --data data
+    run 2 "$name.safetensors" "$SPNAS" info $name.safetensors
+    run 2 "$name.safetensors" "$SPNAS" export $name.safetensors --out refused.onnx
+    run 2 "$name.safetensors" train --out refused --init $name.safetensors
+  done
+  check "no export of a damaged network" [ ! -e refused.onnx ]
+  run 1 'absent.safetensors.*No such file' "$SPNAS" eval absent.safetensors --data data
+  run 2 'abacus' "$SPNAS" export trained/best.safetensors --format abacus --out refused.onnx
+  run 1 'file-in-the-way' "$SPNAS" export trained/best.safetensors --out file-in-the-way/x.onnx
+}
+
+test_folders() {
+  : >file-in-the-way
+  run 1 'file-in-the-way' search --out file-in-the-way
+  run 1 'file-in-the-way' search --out file-in-the-way/deeper
+  run 1 '/proc/nonexistent' search --out /proc/nonexistent
+}
+
+# ---- The way of a network ----
+
+test_chain() {
+  run 0 'predicted .*met' search --out searched
+  check "arch.json" [ -s searched/arch.json ]
+  run 0 'test  *top-1' train --out trained --init searched/inherited.safetensors
+  run 0 'top-1 .* on 80 test images' "$SPNAS" eval trained/best.safetensors --data data
+  run 0 '"top1"' "$SPNAS" eval trained/best.safetensors --data data --json
+  evaluated=$(sed -n 's/.*"top1": \([0-9.]*\).*/\1/p' log)
+  reported=$(sed -n 's/.*"test_top1": \([0-9.]*\).*/\1/p' trained/result.json)
+  check "eval's top-1 $evaluated is result.json's $reported" [ -n "$evaluated" -a "$evaluated" = "$reported" ]
+  check "better than guessing: $evaluated" [ "$(echo "$evaluated" | awk '{ print ($1 > 0.3) }')" = 1 ]
+  run 0 'wrote net.onnx' "$SPNAS" export trained/best.safetensors --out net.onnx
+  check "net.onnx" [ -s net.onnx ]
+  run 0 'cost .*MMACs' "$SPNAS" info searched/arch.json
+  run 0 'parameters' "$SPNAS" info trained/best.safetensors
+  run 0 '10^' "$SPNAS" info space.json --set search.cost=macs
+  run 0 '80.441' "$SPNAS" info single-path-nas
+  run 0 'parameters' "$SPNAS" info "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24"
+}
+
+test_records() {
+  for file in config.resolved.json env.json metrics.jsonl; do
+    check "searched/$file" [ -s searched/$file ]
+    check "trained/$file" [ -s trained/$file ]
+  done
+  check "two checkpoints stay" [ "$(ls searched/checkpoints | wc -l)" -eq 2 ]
+  command -v python3 >/dev/null || return 0
+  for folder in searched trained; do
+    python3 - $folder >log 2>&1 <<'END'
+import json, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+steps = [json.loads(line)["step"] for line in (folder / "metrics.jsonl").open()]
+assert steps == sorted(steps) and len(steps) > 10, steps
+for name in folder.glob("*.json"):
+    json.loads(name.read_text())
+END
+    check "every line and file of $folder is JSON" [ $? -eq 0 ]
+  done
+}
+
+test_resume() {
+  run 2 'holds a run already.*--resume' search --out searched
+  run 3 'stopped at step 10 of' train --out resumed --set run.max_steps=10
+  run 2 '--resume: optim.momentum' train --out resumed --resume --set optim.momentum=0.5
+  run 2 '--resume: run.seed' train --out resumed --resume --seed 5
+  run 2 'holds a run already' train --out resumed
+  run 0 'going on from step 10' train --out resumed --resume --set run.keep=5
+  train --out whole --quiet >log 2>&1
+  check "resumed like never stopped" cmp resumed/metrics.jsonl whole/metrics.jsonl
+  run 3 'stopped at step 20 of' train --out damaged --set run.max_steps=20 --set run.checkpoint_steps=10
+  newest=damaged/checkpoints/step-000000020.safetensors
+  head -c 5000 $newest >half && cp half $newest
+  run 0 'passed over: .*step-000000020' train --out damaged --resume
+  check "resumed from the one before like never stopped" cmp damaged/metrics.jsonl whole/metrics.jsonl
+}
+
+# A learning rate of 1000 with all the weight decay there is: weights leave the range of floats within a few steps.
+explode() {
+  train --set optim.lr=1000 --set optim.lr_warmup_epochs=0 --set optim.optimizer=sgd --set optim.weight_decay=1 \
+    --set optim.schedule=constant "$@"
+}
+
+test_numeric() {
+  layer='step [0-9]*: \(stem\|block\|head\|classifier\)[a-z0-9._]* holds NaN or infinity'
+  run 1 "$layer" explode --out nan
+  run 1 "$layer" explode --out kept --set run.checkpoint_steps=1
+  check "NaN: the checkpoints before are there" [ "$(ls kept/checkpoints | wc -l)" -eq 2 ]
+  run 1 "$layer" explode --out kept --resume
+  check "NaN: the checkpoints load" grep -q 'going on from step' log
+}
+
+# ---- A full disk ----
+
+sums() { cksum "$1"/checkpoints/*.safetensors 2>/dev/null; }
+
+# after_full FOLDER: what a write that failed must leave behind. Free the space first.
+after_full() {
+  check "$1: the checkpoint before is intact" [ "$(sums "$1")" = "$intact" ]
+  check "$1: no half-written files" [ -z "$(find "$1" -name '*.tmp*')" ]
+  run 0 'going on from step 10' train --out "$1" --resume
+  check "$1: like a run that never met a limit" cmp "$1/metrics.jsonl" whole/metrics.jsonl
+}
+
+# A checkpoint larger than the largest file allowed (units of 512 bytes or 1 kB, by the shell).
+test_file_limit() {
+  run 3 'stopped at step 10' train --out limited --set run.max_steps=10
+  intact=$(sums limited)
+  (ulimit -f 40 && train --out limited --resume) >log 2>&1
+  code=$?
+  check "file limit: code 1, not $code" [ $code -eq 1 ]
+  check "file limit: says which file" grep -q 'limited/.*[Ff]ile too large' log
+  after_full limited
+}
+
+test_full_disk() {
+  mkdir disk
+  mount -t tmpfs -o size=3m none disk 2>/dev/null || { echo "no tmpfs can be mounted: the full disk is not tested"; return; }
+  DISK=$WORK/disk
+  run 3 'stopped at step 10' train --out disk/run --set run.max_steps=10
+  intact=$(sums disk/run)
+  cat /dev/zero >disk/filler 2>/dev/null
+  run 1 'No space left' train --out disk/run --resume
+  rm disk/filler
+  after_full disk/run
+}
+
+make_data
+test_help
+test_settings
+test_data
+test_networks
+test_folders
+test_chain
+test_records
+test_weights
+test_resume
+test_numeric
+test_file_limit
+test_full_disk
+echo "test_cli: $PASSED passed, $FAILED failed"
+[ $FAILED -eq 0 ] && [ $PASSED -gt 0 ]
