@@ -5,9 +5,8 @@
 #include "train/data.h"
 #include "train/run.h"
 
-static void report(const spn_run *run, const char *folder, const spn_space *space, const spn_cost *cost, const spn_search_result *r) {
+static void report(const char *folder, const spn_space *space, const spn_cost *cost, const spn_search_result *r) {
   char text[1024];
-  (void)run;
   spn_choice_text(space, &r->choice, text, sizeof text);
   printf("found       %s\n", text);
   printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, cost->unit,
@@ -25,6 +24,7 @@ static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_
   spn_run *run;
   double target;
   SPN_TRY(spn_space_load(s->search_space, &space, err));
+  if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
   SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
   SPN_TRY(spn_search_target(s, &space, &cost, &target, err));
   SPN_TRY(spn_data_open(s, space.proxy_size, space.base.input_channels, &data, err));
@@ -36,7 +36,7 @@ static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_
                 spn_dataset_count(data.set, SPN_SPLIT_TRAIN), spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT),
                 spn_dataset_count(data.set, SPN_SPLIT_TEST));
     status = spn_search_gradient(run, s, &space, &cost, &data, &result, err);
-    if (!status) report(run, a->out, &space, &cost, &result);
+    if (!status) report(a->out, &space, &cost, &result);
     spn_run_close(run);
   }
   spn_data_close(&data);

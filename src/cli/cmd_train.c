@@ -9,7 +9,7 @@ static spn_status train(const spn_arguments *a, const spn_settings *s, spn_arch 
   spn_run *run;
   SPN_TRY(spn_data_open(s, arch->input_size, arch->input_channels, &data, err));
   arch->classes = data.classes;
-  arch->dropout = s->optim_dropout;
+  if (s->optim_dropout >= 0) arch->dropout = s->optim_dropout;
   spn_status status = spn_run_open(a->out, s, "train", a->resume, a->quiet, &run, err);
   if (!status) {
     spn_train_result r;

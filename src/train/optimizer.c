@@ -6,6 +6,8 @@
 
 static const double ADAM_BETA2 = 0.999;
 
+static real root(real x) { return sizeof x == sizeof(float) ? (real)sqrtf((float)x) : (real)sqrt((double)x); }
+
 static real *zeros(size_t n) { return calloc(n + 16, sizeof(real)); }
 
 spn_status spn_optimizer_create(const spn_graph *g, const spn_settings *s, spn_optimizer **out, spn_err *err) {
@@ -49,7 +51,7 @@ static void update_run(const spn_optimizer *o, coefficients c, const real *grad,
       for (size_t i = 0; i < n; i++) {
         real d = grad[i] + c.decay * w[i];
         m[i] = c.keep * m[i] + c.add * d * d;
-        v[i] = c.mu * v[i] + c.lr * d / (real)sqrt(m[i] + c.eps);
+        v[i] = c.mu * v[i] + c.lr * d / root(m[i] + c.eps);
         w[i] -= v[i];
       }
       break;
@@ -64,7 +66,7 @@ static void update_run(const spn_optimizer *o, coefficients c, const real *grad,
         real d = grad[i] + c.decay * w[i];
         m[i] = c.mu * m[i] + (1 - c.mu) * d;
         v[i] = c.keep * v[i] + c.add * d * d;
-        w[i] -= c.lr * (m[i] / c.bias1) / ((real)sqrt(v[i] / c.bias2) + c.eps);
+        w[i] -= c.lr * (m[i] / c.bias1) / (root(v[i] / c.bias2) + c.eps);
       }
       break;
   }

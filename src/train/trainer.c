@@ -84,8 +84,10 @@ static spn_status end_epoch(trainer *t, spn_err *err) {
   SPN_TRY(spn_run_metric(t->run, t->step, err, "\"epoch_end\": %.0f, \"train_loss\": %.9g, \"train_top1\": %.6f, \"holdout_loss\": %.9g, "
                          "\"holdout_top1\": %.6f", epoch, t->n.epoch_loss / t->n.epoch_images,
                          t->n.epoch_hits / t->n.epoch_images, held_out ? score.loss : 0, held_out ? score.top1 : 0));
-  spn_run_say(t->run, "epoch %.0f: train loss %.3f, top-1 %.2f %%; held out %.2f %%", epoch,
-              t->n.epoch_loss / t->n.epoch_images, 100 * t->n.epoch_hits / t->n.epoch_images, held_out ? 100 * score.top1 : NAN);
+  char chosen[40] = "";
+  if (held_out) snprintf(chosen, sizeof chosen, "; held out %.2f %%", 100 * score.top1);
+  spn_run_say(t->run, "epoch %.0f: train loss %.3f, top-1 %.2f %%%s", epoch, t->n.epoch_loss / t->n.epoch_images,
+              100 * t->n.epoch_hits / t->n.epoch_images, chosen);
   t->n.epoch_loss = t->n.epoch_hits = t->n.epoch_images = 0;
   if (!held_out || score.top1 > t->n.best_top1 || !t->n.best_epoch) {
     t->n.best_epoch = epoch;
