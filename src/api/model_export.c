@@ -1,0 +1,45 @@
+#include "api/model_export.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/export.h"
+#include "model/blockstring.h"
+#include "train/environment.h"
+
+enum { MAX_FACTS = 24 };
+
+/* The file's own facts, and the network as block strings. */
+static size_t collect_facts(const spn_model *m, char *mnasnet, char *timm, spn_export_fact *facts) {
+  size_t count = 0;
+  facts[count++] = (spn_export_fact){"spnas.mnasnet", mnasnet};
+  facts[count++] = (spn_export_fact){"spnas.timm", timm};
+  const char *key, *value;
+  for (size_t i = 0; count < MAX_FACTS && spn_tensors_meta_at(m->tensors, i, &key, &value); i++)
+    if (strcmp(key, "spnas.classes")) facts[count++] = (spn_export_fact){key, value};
+  return count;
+}
+
+spn_status spn_model_export(const spn_model *m, const spn_settings *s, const char *format, const char *path, spn_err *err) {
+  spn_export_options o = spn_export_defaults();
+  spn_export_fact facts[MAX_FACTS];
+  char *mnasnet = spn_blockstring_mnasnet(&m->arch), *timm = spn_blockstring_timm(&m->arch);
+  const char **classes = spn_model_classes(m);
+  o.opset = s->export_opset ? 17 : 13;
+  o.fold_bn = s->export_fold_bn;
+  o.input = s->export_normalize ? SPN_INPUT_PIXELS : SPN_INPUT_NORMALISED;
+  for (int i = 0; i < 3; i++) o.mean[i] = (double)m->eval.mean[i], o.std[i] = (double)m->eval.std[i];
+  o.resize = (int)lround(m->eval.size / m->eval.eval_crop);
+  o.crop_fraction = m->eval.eval_crop;
+  o.resize_filter = m->eval.resize == SPN_RESIZE_BICUBIC ? "bicubic" : "bilinear";
+  o.class_names = classes;
+  o.version = spn_version();
+  o.facts = facts;
+  o.fact_count = mnasnet && timm ? collect_facts(m, mnasnet, timm, facts) : 0;
+  spn_status status = spn_export(format, &m->arch, m->tensors, &o, path, err);
+  free(mnasnet);
+  free(timm);
+  free(classes);
+  return status;
+}

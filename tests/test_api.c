@@ -1,0 +1,77 @@
+/* The public header on a model file made here: probabilities, names, counts, export, and every kind of refusal. */
+#include "spnas.h"
+
+#include <unistd.h>
+
+#include "check.h"
+#include "core/rng.h"
+#include "io/tensors.h"
+#include "model/arch.h"
+#include "model/network.h"
+
+enum { SIDE = 40 };
+
+static void make_model(const char *path) {
+  spn_err err;
+  spn_arch arch = {.name = "tiny", .input_size = 16, .input_channels = 3, .classes = 3, .stem_channels = 8, .stem_kernel = 3,
+                   .stem_stride = 2, .head_channels = 16, .blocks = 1, .activation = SPN_ACT_RELU, .padding = SPN_PAD_SAME,
+                   .bn_momentum = 0.9, .bn_eps = 1e-3,
+                   .block = {{.in = 8, .out = 8, .kernel = 3, .stride = 1, .expand = 3, .residual = 1}}};
+  spn_network_options o = {.batch = 1, .threads = 1, .kernels = spn_kernels_get(NULL), .seed = 5};
+  spn_graph *g;
+  CHECK_OK(spn_network_create(&arch, &o, 1, &g, &err), err);
+  spn_tensors *set = spn_tensors_new();
+  char *json = spn_arch_to_json(&arch);
+  CHECK_OK(spn_network_to_tensors(g, NULL, set, &err), err);
+  CHECK_OK(spn_tensors_set_meta(set, "spnas.arch", json, &err), err);
+  CHECK_OK(spn_tensors_set_meta(set, "spnas.classes", "[\"cat\", \"dog\", \"fox\"]", &err), err);
+  CHECK_OK(spn_tensors_set_meta(set, "spnas.preprocessing", "{\"size\": 16, \"channels\": 3, \"eval_crop\": 0.875, \"resize\": \"bilinear\", "
+           "\"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.25, 0.25]}", &err), err);
+  CHECK_OK(spn_tensors_save(set, path, &err), err);
+  free(json);
+  spn_tensors_free(set);
+  spn_graph_free(g);
+}
+
+static void classify(spnas_network *net) {
+  spnas_error error;
+  unsigned char rgb[SIDE * SIDE * 3];
+  float p[3], again[3];
+  for (int i = 0; i < SIDE * SIDE * 3; i++) rgb[i] = (unsigned char)spn_rng_below(1, SPN_RNG_TEST, (uint64_t)i, 256);
+  CHECK(!spnas_network_classify(net, rgb, SIDE, SIDE, p, &error), "%s", error.text);
+  CHECK_NEAR(p[0] + p[1] + p[2], 1, 1e-6, "sum of the probabilities");
+  CHECK(!spnas_network_classify(net, rgb, SIDE, SIDE, again, &error), "%s", error.text);
+  CHECK(!memcmp(p, again, sizeof p), "the same image gives the same answer");
+  memset(rgb, 255, sizeof rgb);
+  CHECK(!spnas_network_classify(net, rgb, SIDE, SIDE, again, &error), "%s", error.text);
+  CHECK(memcmp(p, again, sizeof p), "another image gives another answer");
+  CHECK(spnas_network_classify(net, rgb, 0, SIDE, p, &error) == 2, "an empty image is refused");
+}
+
+int main(void) {
+  char path[] = "/tmp/spnas-api-XXXXXX", onnx[64];
+  spnas_error error;
+  spnas_network *net;
+  long long parameters, macs;
+  int file = mkstemp(path);
+  CHECK(file >= 0, "mkstemp");
+  close(file);
+  make_model(path);
+  CHECK(!spnas_network_open(path, 1, &net, &error), "%s", error.text);
+  CHECK(spnas_network_classes(net) == 3 && !strcmp(spnas_network_class_name(net, 2), "fox"), "classes");
+  CHECK(!strcmp(spnas_network_class_name(net, 3), ""), "no class 3");
+  CHECK(spnas_network_input_size(net) == 16, "input size");
+  spnas_network_counts(net, &parameters, &macs);
+  CHECK(parameters > 500 && macs > 10000, "%lld parameters, %lld MACs", parameters, macs);
+  classify(net);
+  snprintf(onnx, sizeof onnx, "%s.onnx", path);
+  CHECK(!spnas_network_export(net, "onnx", onnx, &error), "%s", error.text);
+  CHECK(!access(onnx, R_OK), "the export exists");
+  CHECK(spnas_network_export(net, "nonsense", onnx, &error) == 2, "unknown format: %s", error.text);
+  spnas_network_close(net);
+  CHECK(spnas_network_open("/nonexistent/file", 1, &net, &error) == 3 && strstr(error.text, "/nonexistent/file"), "%s", error.text);
+  CHECK(strlen(spnas_version()) > 4, "version");
+  unlink(path);
+  unlink(onnx);
+  return check_report("api");
+}
