@@ -10,7 +10,7 @@ typedef struct {
 
 static const option options[] = {{'d', "--data", "data.path"}, {'t', "--target", "search.target"}, {'a', "--arch", "train.arch"},
                                  {'i', "--init", "train.init"}, {'c', "--config", NULL}, {'s', "--set", NULL},
-                                 {'o', "--out", NULL}, {'f', "--format", NULL}, {'S', "--seed", "run.seed"},
+                                 {'o', "--out", NULL}, {'D', "--dump", NULL}, {'f', "--format", NULL}, {'S', "--seed", "run.seed"},
                                  {'T', "--threads", "run.threads"}};
 static const option flags[] = {{'r', "--resume", NULL}, {'q', "--quiet", NULL}, {'j', "--json", NULL},
                                {'R', "--reproducible", NULL}};
@@ -21,6 +21,7 @@ static spn_status set_value(spn_arguments *out, const option *o, const char *val
   char text[1200];
   if (o->letter == 'o') out->out = value;
   if (o->letter == 'f') out->format = value;
+  if (o->letter == 'D') out->dump = value;
   if (o->letter == 'c') return spn_settings_load(&out->settings, value, err);
   if (o->letter == 's') return spn_settings_set(&out->settings, value, err);
   if (!o->setting) return SPN_OK;

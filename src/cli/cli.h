@@ -8,13 +8,13 @@
 
 typedef struct {
   const char *positional; /* the one argument without a dash, or NULL */
-  const char *out, *format;
+  const char *out, *format, *dump;
   int resume, quiet, json;
   spn_settings settings;
 } spn_arguments;
 
 /* Options every command understands; a command lists what it takes by letters: p positional, o --out, r --resume,
- * f --format, j --json, d --data, t --target, a --arch, i --init, q --quiet, R --reproducible. --config and --set are
+ * f --format, D --dump, j --json, d --data, t --target, a --arch, i --init, q --quiet, R --reproducible. --config and --set are
  * always taken. Returns SPN_OK, or SPN_EINPUT; *help is set by --help. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err);
 

@@ -1,10 +1,38 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
+#include "io/tensors.h"
 #include "model/network.h"
 #include "train/environment.h"
 #include "train/evaluate.h"
 #include "train/model_file.h"
+
+/* What the network saw and said, for checking an export elsewhere: images (N,H,W,C) as they enter it, labels, logits. */
+static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s, const spn_model *m, const char *path, spn_err *err) {
+  size_t count = spn_dataset_count(data->set, SPN_SPLIT_TEST), size = (size_t)m->eval.size, at = 0;
+  size_t channels = (size_t)m->eval.channels, pixels = size * size * channels, classes = (size_t)m->arch.classes;
+  spn_loader *loader = NULL;
+  spn_tensors *set = spn_tensors_new();
+  if (!set) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
+  spn_status status = spn_tensors_add(set, "images", SPN_F32, 4, (size_t[]){count, size, size, channels}, NULL, err);
+  if (!status) status = spn_tensors_add(set, "logits", SPN_F32, 2, (size_t[]){count, classes}, NULL, err);
+  if (!status) status = spn_tensors_add(set, "labels", SPN_I64, 1, &count, NULL, err);
+  if (!status) status = spn_data_loader(data, s, SPN_SPLIT_TEST, 0, 0, &loader, err);
+  for (int end = 0; !status;) {
+    spn_batch batch;
+    if ((status = spn_loader_next(loader, &batch, &end, err)) || end) break;
+    spn_graph_forward(g, batch.images, NULL, batch.count, 0);
+    memcpy((float *)spn_tensors_find(set, "images")->data + at * pixels, batch.images, (size_t)batch.count * pixels * sizeof(float));
+    memcpy((float *)spn_tensors_find(set, "logits")->data + at * classes, g->logits, (size_t)batch.count * classes * sizeof(float));
+    for (int i = 0; i < batch.count; i++) ((int64_t *)spn_tensors_find(set, "labels")->data)[at + (size_t)i] = batch.labels[i];
+    at += (size_t)batch.count;
+  }
+  if (!status) status = spn_tensors_save(set, path, err);
+  if (loader) spn_loader_close(loader);
+  spn_tensors_free(set);
+  return status;
+}
 
 static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *err) {
   const spn_settings *s = &a->settings;
@@ -22,6 +50,7 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
   if (!status) {
     status = spn_network_from_tensors(g, m->tensors, 0, err);
     if (!status) status = spn_evaluate(g, NULL, &data, s, SPN_SPLIT_TEST, &score, err);
+    if (!status && a->dump) status = dump(g, &data, s, m, a->dump, err);
     spn_graph_free(g);
   }
   spn_data_close(&data);
@@ -44,6 +73,8 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 
 const spn_command spn_cmd_eval = {
     .name = "eval", .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing stored in its file.",
-    .usage = "spnas eval NETWORK.safetensors --data DIR [--json] [--config FILE] [--set a.b=c]...\n\n"
-             "  --data DIR         data.path: the images\n  --json             one JSON object",
-    .sections = "run,data", .takes = "pdj", .run = command};
+    .usage = "spnas eval NETWORK.safetensors --data DIR [--json] [--dump FILE] [--config FILE] [--set a.b=c]...\n\n"
+             "  --data DIR         data.path: the images\n  --json             one JSON object\n"
+             "  --dump FILE        also writes images (as the network takes them), labels and logits as safetensors, to check\n"
+             "                     an export against; --set data.max_test=N limits how many",
+    .sections = "run,data", .takes = "pdjD", .run = command};

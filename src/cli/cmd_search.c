@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 #include "search/gradient.h"
+#include "search/random.h"
 #include "train/data.h"
 #include "train/run.h"
 
@@ -11,10 +12,10 @@ static void report(const char *folder, const spn_space *space, const spn_cost *c
   printf("found       %s\n", text);
   printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, cost->unit,
          cost->modelled_se ? " (SE part modelled, not measured)" : "", r->target, r->within ? "met" : "NOT met", r->flips, r->flips == 1 ? "" : "s");
-  printf("inherited   top-1 %.2f %% on %zu held-out images, %.2f %% on %zu test images (supernet weights, not trained further)\n",
+  if (r->inherited_test.images) printf("inherited   top-1 %.2f %% on %zu held-out images, %.2f %% on %zu test images (supernet weights, not trained further)\n",
          100 * r->inherited_holdout.top1, r->inherited_holdout.images, 100 * r->inherited_test.top1, r->inherited_test.images);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
-  printf("files       %s/arch.json, %s/inherited.safetensors, %s/metrics.jsonl\n", folder, folder, folder);
+  printf("files       %s/arch.json%s\n", folder, r->images > 0 ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
 static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_err *err) {
@@ -24,6 +25,8 @@ static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_
   spn_run *run;
   double target;
   SPN_TRY(spn_space_load(s->search_space, &space, err));
+  if (s->search_proxy_size) space.proxy_size = (int)s->search_proxy_size;
+  if (s->search_proxy_width > 0) space.proxy_width = s->search_proxy_width;
   if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
   SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
   SPN_TRY(spn_search_target(s, &space, &cost, &target, err));
@@ -35,7 +38,8 @@ static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_
                 space.name, spn_space_log10_size(&space), cost.name, target, cost.unit, spn_dataset_kind(data.set),
                 spn_dataset_count(data.set, SPN_SPLIT_TRAIN), spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT),
                 spn_dataset_count(data.set, SPN_SPLIT_TEST));
-    status = spn_search_gradient(run, s, &space, &cost, &data, &result, err);
+    status = s->search_method ? spn_search_random(run, s, &space, &cost, data.classes, &result, err)
+                              : spn_search_gradient(run, s, &space, &cost, &data, &result, err);
     if (!status) report(a->out, &space, &cost, &result);
     spn_run_close(run);
   }

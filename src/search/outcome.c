@@ -21,10 +21,10 @@ static void add_arch(cJSON *o, const char *key, const spn_arch *arch) {
   free(text);
 }
 
-static cJSON *decisions_json(const spn_supernet *net, const spn_choice *choice) {
+static cJSON *decisions_json(const spn_space *space, const spn_choice *choice) {
   cJSON *list = cJSON_CreateArray();
-  for (int l = 0; l < net->space.layers; l++) {
-    const spn_layer *layer = &net->space.layer[l];
+  for (int l = 0; l < space->layers; l++) {
+    const spn_layer *layer = &space->layer[l];
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "layer", l);
     cJSON_AddBoolToObject(o, "keep", choice->layer[l].keep);
@@ -53,33 +53,38 @@ static cJSON *indicators_json(const spn_supernet *net) {
   return list;
 }
 
-static spn_status write_arch(spn_run *run, const spn_settings *s, const spn_supernet *net, const spn_arch *proxy,
-                             const spn_search_result *r, spn_err *err) {
-  spn_arch deployed;
-  spn_space_arch(&net->space, &r->choice, 0, &deployed);
-  deployed.classes = proxy->classes;
+static void add_scores(cJSON *o, const spn_supernet *net, const spn_search_result *r) {
+  cJSON_AddNumberToObject(o, "flips_to_meet_target", r->flips);
+  cJSON_AddNumberToObject(o, "inherited_holdout_top1", r->inherited_holdout.top1);
+  cJSON_AddNumberToObject(o, "inherited_test_top1", r->inherited_test.top1);
+  cJSON_AddItemToObject(o, "indicators", indicators_json(net));
+}
+
+spn_status spn_outcome_arch(spn_run *run, const spn_settings *s, const spn_space *space, const spn_cost *cost, int classes,
+                            const spn_supernet *net, const spn_search_result *r, spn_err *err) {
+  spn_arch deployed, proxy;
+  spn_space_arch(space, &r->choice, 0, &deployed);
+  spn_space_arch(space, &r->choice, 1, &proxy);
+  deployed.classes = proxy.classes = classes;
   spn_counts counts = spn_arch_counts(&deployed);
   cJSON *o = cJSON_CreateObject();
   cJSON_AddStringToObject(o, "space", s->search_space);
-  cJSON_AddStringToObject(o, "method", "gradient");
+  cJSON_AddStringToObject(o, "method", spn_settings_name("search.method", s->search_method));
   cJSON_AddStringToObject(o, "cost", s->search_cost);
-  cJSON_AddStringToObject(o, "unit", net->cost.unit);
+  cJSON_AddStringToObject(o, "unit", cost->unit);
   cJSON_AddNumberToObject(o, "target", r->target);
   cJSON_AddNumberToObject(o, "predicted", r->cost);
-  cJSON_AddBoolToObject(o, "se_cost_is_modelled", net->cost.modelled_se);
-  cJSON_AddNumberToObject(o, "flips_to_meet_target", r->flips);
+  cJSON_AddBoolToObject(o, "se_cost_is_modelled", cost->modelled_se);
   cJSON_AddNumberToObject(o, "params", (double)counts.params);
   cJSON_AddNumberToObject(o, "macs", (double)counts.macs);
-  cJSON_AddNumberToObject(o, "inherited_holdout_top1", r->inherited_holdout.top1);
-  cJSON_AddNumberToObject(o, "inherited_test_top1", r->inherited_test.top1);
   cJSON_AddNumberToObject(o, "images", r->images);
   cJSON_AddNumberToObject(o, "seconds", r->seconds);
+  if (net) add_scores(o, net, r);
   add_text(o, "mnasnet", spn_blockstring_mnasnet(&deployed));
   add_text(o, "timm", spn_blockstring_timm(&deployed));
-  cJSON_AddItemToObject(o, "decisions", decisions_json(net, &r->choice));
-  cJSON_AddItemToObject(o, "indicators", indicators_json(net));
+  cJSON_AddItemToObject(o, "decisions", decisions_json(space, &r->choice));
   add_arch(o, "arch", &deployed);
-  add_arch(o, "proxy", proxy);
+  add_arch(o, "proxy", &proxy);
   char *text = cJSON_Print(o);
   cJSON_Delete(o);
   if (!text) return spn_fail(err, SPN_ENOMEM, "arch.json: out of memory");
@@ -115,5 +120,5 @@ spn_status spn_outcome_write(spn_run *run, const spn_settings *s, const spn_supe
     status = spn_evaluate(g, NULL, data, s, SPN_SPLIT_TEST, &out->inherited_test, err);
   if (!status) status = write_inherited(run, s, g, &proxy, data, out, net->cost.unit, err);
   spn_graph_free(g);
-  return status ? status : write_arch(run, s, net, &proxy, out, err);
+  return status ? status : spn_outcome_arch(run, s, &net->space, &net->cost, proxy.classes, net, out, err);
 }
