@@ -83,8 +83,8 @@ void spn_supernet_choice(const spn_supernet *s, const unsigned char *on, spn_cho
 
 /* The decoded network: indicators' running averages, >= 0 is on; then the nearest network (sum of |average| over flipped
  * indicators) whose cost lies in [low, high]: exact, by dynamic programming over layers and cost. flips: how many
- * decisions differ from the plain decoding. Returns 0 when no network lies in the range (out is then the plain decoding
- * where it is within high, otherwise the nearest network below high). */
+ * decisions differ from the plain decoding. Returns 0 when no network lies in the range: out is then the dearest one below
+ * high, or the plain decoding where none is. */
 int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choice *out, int *flips);
 
 #endif
