@@ -106,7 +106,7 @@ static void block(double keep, double e1, double e2, double ring, double se, dou
   x = spn_add_join(g, "join", in, x, branch);
   x = norm(g, "h.bn", conv1x1(g, "h", x, 5, NULL, NULL, NULL), SPN_ACT_RELU, NULL);
   finish(g, x, 0.1, &t, 4, 4, 2);
-  char what[80];
+  char what[160];
   snprintf(what, sizeof what, "block keep %g e %g %g ring %g se %g %g", keep, e1, e2, ring, se, wide);
   run(&t, what);
   grad_free(&t);
