@@ -65,7 +65,7 @@ install() {
 build_release() {
   say "building into build/ (about a minute; log in build/build.log)"
   mkdir -p "$ROOT/build"
-  build "$ROOT/build" -DCMAKE_BUILD_TYPE=Release >"$ROOT/build/build.log" 2>&1 || {
+  build "$ROOT/build" spnas -DCMAKE_BUILD_TYPE=Release >"$ROOT/build/build.log" 2>&1 || {
     tail -n 40 "$ROOT/build/build.log" >&2
     die "the build failed; the whole log is build/build.log"
   }

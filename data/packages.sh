@@ -50,9 +50,10 @@ install_packages() {
     die "apt-get could not install: $missing (on Ubuntu they are in 'universe': add-apt-repository universe)"
 }
 
-# build FOLDER CMAKE-OPTION...: configures and builds the repository into FOLDER.
+# build FOLDER TARGET CMAKE-OPTION...: configures the repository into FOLDER and builds the target.
 build() {
   folder=$1
-  shift
-  cmake -S "$ROOT" -B "$folder" "$@" && cmake --build "$folder" -j "$(nproc)"
+  target=$2
+  shift 2
+  cmake -S "$ROOT" -B "$folder" "$@" && cmake --build "$folder" -j "$(nproc)" --target "$target"
 }

@@ -71,7 +71,7 @@ build_and_test() {
   shift 2
   say "$name: building into ${folder##*/}/"
   mkdir -p "$folder"
-  if build "$folder" "$@" >"$folder/build.log" 2>&1; then
+  if build "$folder" all "$@" >"$folder/build.log" 2>&1; then
     run_ctest "$name" "$folder"
   else
     grep -E -A5 'error|Error' "$folder/build.log" | head -n 100 || tail -n 40 "$folder/build.log"
