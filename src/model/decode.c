@@ -27,7 +27,7 @@ void spn_supernet_choice(const spn_supernet *s, const unsigned char *on, spn_cho
 
 typedef struct {
   signed char keep, kernel, expand, se;
-  double cost, penalty; /* penalty: sum of |average| of the indicators that would have to flip */
+  double cost, penalty; /* penalty: sum of |average| of the indicators that would have to flip, or minus the gains */
   int flips;
 } option;
 
@@ -39,8 +39,9 @@ static void price(const spn_supernet *s, int layer, option *o) {
     int at = n->kind == SPN_KIND_KERNEL ? o->kernel : n->kind == SPN_KIND_EXPAND ? o->expand : o->se;
     if (n->kind != SPN_KIND_SKIP && at < n->step) continue; /* never asked */
     int is = n->kind == SPN_KIND_SKIP ? o->keep : at > n->step;
+    if (s->explores && is) o->penalty -= n->gain;
     if (is == (n->average >= 0)) continue;
-    o->penalty += fabs(n->average);
+    if (!s->explores) o->penalty += fabs(n->average);
     o->flips++;
   }
 }
@@ -117,7 +118,7 @@ int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choi
   plain_decoding(s, out);
   *flips = 0;
   double cost = spn_cost_of(&s->cost, out);
-  if (cost >= low && cost <= high) return 1;
+  if (!s->explores && cost >= low && cost <= high) return 1;
   option (*options)[MAX_CHOICES] = malloc(sizeof(option[MAX_CHOICES]) * (size_t)layers);
   cell (*cells)[BUCKETS] = malloc(sizeof(cell[BUCKETS]) * ((size_t)layers + 1));
   if (options && cells) {
@@ -129,7 +130,8 @@ int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choi
       int count = layer_options(s, l, options[l]);
       extend(cells[l], cells[l + 1], options[l], count, 0, limit);
     }
-    int at = best_cell(cells[layers], low, &met);
+    int at = best_cell(cells[layers], s->explores ? 0 : low, &met);
+    if (at >= 0) met = cells[layers][at].cost >= low;
     if (at >= 0) {
       *flips = cells[layers][at].flips;
       for (int l = layers; l > 0; at = cells[l--][at].from) {

@@ -334,6 +334,12 @@ static double trapezoid(spn_supernet *s, spn_indicator *n) {
   return states ? sum / states : 0;
 }
 
+static void gather_gain(spn_indicator *n) {
+  const double decay = 0.998;
+  n->gain_weight = decay * n->gain_weight + 1 - decay;
+  n->gain += (1 - decay) / n->gain_weight * (-n->evidence - n->gain);
+}
+
 double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_form form, double target) {
   double slope;
   cost_backward(s);
@@ -342,6 +348,7 @@ double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_for
     spn_indicator *n = &s->indicator[i];
     n->dce = s->graph->gates[n->gate].grad + (n->gate2 < 0 ? 0 : s->graph->gates[n->gate2].grad);
     n->evidence = s->explores ? trapezoid(s, n) : n->dce;
+    if (s->explores) gather_gain(n);
     int moves = n->kept || s->explores;
     double dx = moves ? n->derivative * (n->evidence + lambda * slope * n->dcost) / s->temperature : 0;
     n->dthreshold = -dx;

@@ -36,6 +36,7 @@ typedef struct {
   double statistic, x, derivative; /* derivative = sigmoid'(x) */
   int on, kept;        /* decision; 0: dropped in this step by indicator dropout */
   double dce, dcost;   /* gradients of the cross entropy and of the cost R with respect to the gate */
+  double gain, gain_weight; /* with exploration: running mean of -evidence (CE that the gate saves), and its weight */
   double evidence;     /* what moves the threshold for the cross entropy: dce, or its trapezoid with exploration */
   double dthreshold;   /* of the whole loss */
 } spn_indicator;
@@ -81,10 +82,12 @@ void spn_supernet_set(spn_supernet *s, const spn_choice *choice);
 /* The network of decisions on[i] (one for each indicator): impossible combinations cannot be expressed. */
 void spn_supernet_choice(const spn_supernet *s, const unsigned char *on, spn_choice *out);
 
-/* The decoded network: indicators' running averages, >= 0 is on; then the nearest network (sum of |average| over flipped
- * indicators) whose cost lies in [low, high]: exact, by dynamic programming over layers and cost. flips: how many
- * decisions differ from the plain decoding. Returns 0 when no network lies in the range: out is then the dearest one below
- * high, or the plain decoding where none is. */
+/* The decoded network, exact by dynamic programming over layers and cost.
+ * Plain straight-through: running averages >= 0 are on; where that network's cost is not in [low, high], the nearest one
+ * that is, by the sum of |average| over flipped indicators.
+ * With exploration: the network of cost at most high with the largest sum of gains, whatever its distance from high.
+ * flips: how many decisions differ from the plain decoding. Returns 0 when the cost is not in [low, high]: out is then the
+ * dearest network below high, the best one with exploration, or the plain decoding where none is below high. */
 int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choice *out, int *flips);
 
 #endif

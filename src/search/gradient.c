@@ -13,7 +13,9 @@
 /* The state of an indicator that a checkpoint keeps. Gradients are gathered over an epoch for their significance. */
 typedef struct {
   double threshold, average, seen[2], mean[2], moment1, moment2, updates;
-  double sum, square, count; /* of dCE/dgate */
+  double sum, square, count; /* of dCE/dgate in this epoch */
+  double last_mean;          /* of dCE/dgate in the epoch before */
+  double gain, gain_weight;
   double x_at_start;         /* when the warm-up ended: what has not moved since is frozen */
 } indicator_numbers;
 
@@ -58,6 +60,8 @@ static void indicators_out(search *t) {
     t->in[i].average = t->net->indicator[i].average;
     memcpy(t->in[i].seen, t->net->indicator[i].seen, sizeof t->in[i].seen);
     memcpy(t->in[i].mean, t->net->indicator[i].mean, sizeof t->in[i].mean);
+    t->in[i].gain = t->net->indicator[i].gain;
+    t->in[i].gain_weight = t->net->indicator[i].gain_weight;
   }
 }
 
@@ -80,6 +84,8 @@ static spn_status restore(search *t, spn_err *err) {
     t->net->indicator[i].average = t->in[i].average;
     memcpy(t->net->indicator[i].seen, t->in[i].seen, sizeof t->in[i].seen);
     memcpy(t->net->indicator[i].mean, t->in[i].mean, sizeof t->in[i].mean);
+    t->net->indicator[i].gain = t->in[i].gain;
+    t->net->indicator[i].gain_weight = t->in[i].gain_weight;
   }
   t->net->expected_cost = t->c->last_cost;
   spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
@@ -118,7 +124,7 @@ static double first_lambda(const search *t) {
   double ce = 0, cost = 0, slope;
   spn_cost_term((spn_cost_form)t->s->search_cost_form, t->net->expected_cost, t->target, &slope);
   for (int i = 0; i < t->net->indicators; i++) {
-    if (t->in[i].count > 0) ce += fabs(t->in[i].sum / t->in[i].count);
+    ce += fabs(t->in[i].count >= 50 ? t->in[i].sum / t->in[i].count : t->in[i].last_mean);
     cost += fabs(slope * t->net->indicator[i].dcost);
   }
   return fmax(ce, 1e-6) / fmax(cost, 1e-9);
@@ -144,7 +150,7 @@ static double soft_cost(const search *t) { return spn_supernet_soft_cost(t->net,
  * the hard and the softened cost of the running averages; it aims at the middle of the range that counts as met. */
 static double steer(search *t, double epoch) {
   const spn_settings *s = t->s;
-  const double integral = 0.01, proportional = 1, decay = 0.95, limit = 0.4;
+  const double integral = 0.02, proportional = 1, decay = 0.95, limit = 0.4;
   double since = epoch - s->search_warmup_epochs, ramp = s->search_ramp_epochs > 0 ? fmin(1, since / s->search_ramp_epochs) : 1;
   if (s->search_lambda >= 0) return ramp * s->search_lambda;
   t->c->average_cost = decay * t->c->average_cost + (1 - decay) * t->net->expected_cost;
@@ -253,7 +259,10 @@ static spn_status end_epoch(search *t, spn_err *err) {
   report_indicators(t);
   SPN_TRY(log_significance(t, epoch, err));
   t->c->epoch_ce = t->c->epoch_hits = t->c->epoch_images = 0;
-  for (int i = 0; i < t->net->indicators; i++) t->in[i].sum = t->in[i].square = t->in[i].count = 0;
+  for (int i = 0; i < t->net->indicators; i++) {
+    if (t->in[i].count > 0) t->in[i].last_mean = t->in[i].sum / t->in[i].count;
+    t->in[i].sum = t->in[i].square = t->in[i].count = 0;
+  }
   return checkpoint(t, err);
 }
 
@@ -310,6 +319,7 @@ static spn_status prepare(search *t, const spn_space *space, const spn_cost *cos
 
 static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
   const spn_settings *s = t->s;
+  t->net->explores = s->search_explore > 0; /* also when a resumed run has no step left */
   out->target = t->target;
   out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice, &out->flips);
   out->cost = spn_cost_of(&t->net->cost, &out->choice);

@@ -48,6 +48,7 @@ static cJSON *indicators_json(const spn_supernet *net) {
     cJSON_AddNumberToObject(o, "statistic", n->statistic);
     cJSON_AddNumberToObject(o, "x", n->x);
     cJSON_AddNumberToObject(o, "average_x", n->average);
+    cJSON_AddNumberToObject(o, "gain", n->gain);
     cJSON_AddItemToArray(list, o);
   }
   return list;
