@@ -100,6 +100,7 @@ test_sanitizers() {
   export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
   build_and_test "sanitizers" build-asan -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS_DEBUG=-O1 -g" \
     -DSPN_SANITIZE=address,undefined
+  test_scripts build-asan
   run_one "tests/test_cli.sh with sanitizers" sh "$ROOT/tests/test_cli.sh" "$ROOT/build-asan"
   unset ASAN_OPTIONS UBSAN_OPTIONS
 }
@@ -134,18 +135,20 @@ test_python() {
   done
 }
 
+# test_scripts FOLDER: every script on a build.
 test_scripts() {
   local script
   for script in "$ROOT"/tests/*.sh; do
-    [ "${script##*/}" = run.sh ] || run_one "tests/${script##*/}" sh "$script" "$ROOT/build"
+    [ "${script##*/}" = run.sh ] || run_one "tests/${script##*/} on $1/" sh "$script" "$ROOT/$1"
   done
 }
 
-# timed NAME FUNCTION
+# timed NAME FUNCTION ARGUMENT...
 timed() {
-  local start=$SECONDS
-  "$2"
-  say "$1 took $((SECONDS - start)) s"
+  local name=$1 start=$SECONDS
+  shift
+  "$@"
+  say "$name took $((SECONDS - start)) s"
 }
 
 report() {
@@ -170,7 +173,7 @@ main() {
     timed "sanitizers" test_sanitizers
     timed "oneDNN 3" test_onednn3
     timed "Python checks" test_python
-    timed "scripts" test_scripts
+    timed "scripts" test_scripts build
   fi
   report
 }
