@@ -12,6 +12,7 @@ export OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machin
 PASSED=0
 FAILED=0
 KILLS=20
+RUN= # exec: the program takes the place of its subshell, so that a kill meets the program and nothing else
 
 # check NAME COMMAND...: counts; the command's output is shown when it fails.
 check() {
@@ -43,13 +44,13 @@ END
 }
 
 search() {
-  "$SPNAS" search --data "$WORK/data" --set search.space="$WORK/space.json" --set search.cost=macs --set search.target_share=0.6 \
+  $RUN "$SPNAS" search --data "$WORK/data" --set search.space="$WORK/space.json" --set search.cost=macs --set search.target_share=0.6 \
     --set search.epochs=24 --set search.warmup_epochs=6 --set optim.batch=24 --set optim.lr_warmup_epochs=1 \
     --set search.recalibrate=5 --set search.threshold_lr=0.05 --set run.log_steps=3 --reproducible --quiet "$@"
 }
 
 train() {
-  "$SPNAS" train --data "$WORK/data" --arch "$WORK/search/arch.json" --set train.epochs=24 --set optim.batch=24 \
+  $RUN "$SPNAS" train --data "$WORK/data" --arch "$WORK/search/arch.json" --set train.epochs=24 --set optim.batch=24 \
     --set optim.lr_warmup_epochs=1 --set optim.ema=0.9 --set run.log_steps=3 --reproducible --quiet "$@"
 }
 
@@ -74,13 +75,13 @@ delays() { awk -v seed="$1" -v longest="$2" 'BEGIN { srand(seed); for (i = 0; i 
 
 # kill_one WHAT WAIT NUMBER: resumes, kills after WAIT. The settings that a resume may change do change.
 kill_one() {
+  RUN=exec
   "$1" --out "$WORK/killed-$1" --resume --set run.checkpoint_steps=$((7 - 2 * ($3 % 2))) --set run.threads=$((1 + $3 % 2)) \
     --set run.keep=$((1 + $3 % 3)) >"$WORK/killed.log" 2>&1 &
   pid=$!
+  RUN=
   sleep "$2"
-  # the function runs in a subshell: its child is the program
-  child=$(cat /proc/$pid/task/$pid/children 2>/dev/null)
-  kill -9 ${child:-$pid} 2>/dev/null
+  kill -9 $pid 2>/dev/null
   wait $pid
 }
 
@@ -120,7 +121,7 @@ wait_for() {
 }
 
 test_first_interrupt() {
-  "$SPNAS" search --data "$WORK/data" --set search.space="$WORK/space.json" --set search.cost=macs --set search.target_share=0.6 \
+  $RUN "$SPNAS" search --data "$WORK/data" --set search.space="$WORK/space.json" --set search.cost=macs --set search.target_share=0.6 \
     --set search.epochs=500 --set optim.batch=24 --set run.log_steps=1 --out "$WORK/stopped" >"$WORK/stopped.log" 2>&1 &
   pid=$!
   check "a search is under way" wait_for "$WORK/stopped/metrics.jsonl"
@@ -135,7 +136,7 @@ test_first_interrupt() {
 
 # A step of seconds, so that both signals fall into it: the reference kernels on a large batch.
 test_second_interrupt() {
-  "$SPNAS" search --data "$WORK/data" --set run.isa=ref --set run.threads=1 --set optim.batch=320 --set search.target=80 \
+  $RUN "$SPNAS" search --data "$WORK/data" --set run.isa=ref --set run.threads=1 --set optim.batch=320 --set search.target=80 \
     --set data.std=0.25 --set data.mean=0.5 --out "$WORK/left" >"$WORK/left.log" 2>&1 &
   pid=$!
   check "a slow search is under way" wait_for "$WORK/left.log"

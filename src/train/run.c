@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@ struct spn_run {
   char paths[4][1024];
   int next_path;
   FILE *metrics;
+  int lock; /* descriptor of the folder, locked while the run is open */
   int quiet, terminal, line_open, said_projection;
   long long keep;
   double start, last_line, first_step_time;
@@ -83,9 +86,19 @@ static spn_status write_text(const char *path, char *text, spn_err *err) {
   return status;
 }
 
+/* Two processes in one run folder would mix their logs. The system drops the lock when the process ends, however it ends. */
+static spn_status lock_folder(spn_run *run, spn_err *err) {
+  run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (run->lock < 0) return spn_fail(err, SPN_EIO, "%s: %s", run->folder, strerror(errno));
+  if (flock(run->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+    return spn_fail(err, SPN_EINPUT, "%s: another spnas is working in this folder", run->folder);
+  return SPN_OK;
+}
+
 static spn_status start_folder(spn_run *run, const spn_settings *s, const char *command, int resume, spn_err *err) {
   const char *config = spn_run_path(run, "config.resolved.json");
   SPN_TRY(spn_folder_create(run->folder, err));
+  SPN_TRY(lock_folder(run, err));
   SPN_TRY(spn_folder_create(spn_run_path(run, "checkpoints"), err));
   if (exists(config)) {
     if (!resume) return spn_fail(err, SPN_EINPUT, "%s holds a run already; continue it with --resume, or choose another --out",
@@ -109,6 +122,7 @@ spn_status spn_run_open(const char *folder, const spn_settings *s, const char *c
   run->terminal = isatty(STDERR_FILENO);
   run->keep = s->run_keep;
   run->start = now();
+  run->lock = -1;
   spn_status status = start_folder(run, s, command, resume, err);
   if (!status) {
     const char *path = spn_run_path(run, "metrics.jsonl");
@@ -127,6 +141,7 @@ void spn_run_close(spn_run *run) {
   if (!run) return;
   if (run->line_open) fputc('\n', stderr);
   if (run->metrics) fclose(run->metrics);
+  if (run->lock >= 0) close(run->lock);
   free(run);
 }
 
