@@ -12,7 +12,7 @@ static void report(const char *folder, const spn_space *space, const spn_cost *c
   spn_choice_text(space, &r->choice, text, sizeof text);
   printf("found       %s\n", text);
   printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, cost->unit,
-         cost->modelled_se ? " (SE part modelled, not measured)" : "", r->target, r->within ? "met" : "NOT met", r->flips, r->flips == 1 ? "" : "s");
+         cost->modelled_se ? " (SE part modelled, not measured)" : "", r->target, r->within ? "met" : r->cost <= r->target ? "kept, with room to spare" : "NOT met", r->flips, r->flips == 1 ? "" : "s");
   if (r->inherited_test.images) printf("inherited   top-1 %.2f %% on %zu held-out images, %.2f %% on %zu test images (supernet weights, not trained further)\n",
          100 * r->inherited_holdout.top1, r->inherited_holdout.images, 100 * r->inherited_test.top1, r->inherited_test.images);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);

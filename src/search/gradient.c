@@ -326,8 +326,8 @@ static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
   out->images = (double)t->steps * t->net->graph->batch;
   out->seconds = spn_run_seconds(t->run);
   if (!out->within)
-    spn_run_say(t->run, "warning: no network of the space costs between %.4g and %.4g %s; the found one costs %.4g",
-                t->target * (1 - s->search_tolerance), t->target, t->net->cost.unit, out->cost);
+    spn_run_say(t->run, "note: the found network costs %.4g, outside %.4g to %.4g %s", out->cost, t->target * (1 - s->search_tolerance),
+                t->target, t->net->cost.unit);
   return spn_outcome_write(t->run, s, t->net, t->data, out, err);
 }
 
