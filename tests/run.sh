@@ -100,7 +100,6 @@ test_sanitizers() {
   export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
   build_and_test "sanitizers" build-asan -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS_DEBUG=-O1 -g" \
     -DSPN_SANITIZE=address,undefined
-  test_scripts build-asan
   run_one "tests/test_cli.sh with sanitizers" sh "$ROOT/tests/test_cli.sh" "$ROOT/build-asan"
   unset ASAN_OPTIONS UBSAN_OPTIONS
 }
