@@ -171,7 +171,7 @@ test_folders() {
 # ---- The way of a network ----
 
 test_chain() {
-  run 0 'predicted .*met' search --out searched
+  run 0 'predicted .*\(met\|kept\)' search --out searched
   check "arch.json" [ -s searched/arch.json ]
   run 0 'test  *top-1' train --out trained --init searched/inherited.safetensors
   run 0 'top-1 .* on 80 test images' "$SPNAS" eval trained/best.safetensors --data data

@@ -253,6 +253,7 @@ static void test_decode(void) {
       int flips = -1;
       spn_choice_random(&s->space, 77, (uint64_t)i, &c);
       random_averages(s, &c, (uint64_t)i);
+      s->explores = 0; /* decoding from averages */
       int met = spn_supernet_decode(s, -INFINITY, INFINITY, &got, &flips);
       CHECK(met && !flips && spn_choice_equal(&got, &c), "%s network %d is not decoded", rows[row].space, i);
       CHECK(spn_cost_of(&s->cost, &got) == table_sum(&s->cost, &c), "%s network %d: cost", rows[row].space, i);
@@ -280,6 +281,7 @@ static void test_budgets(void) {
       double high = min + (max - min) * (0.1 + 0.9 * spn_rng_uniform(8, SPN_RNG_TEST, (uint64_t)i));
       spn_choice_random(&s->space, 78, (uint64_t)i, &c);
       random_averages(s, &c, (uint64_t)i);
+      s->explores = 0; /* decoding from averages */
       int met = spn_supernet_decode(s, 0.98 * high, high, &got, &flips);
       double cost = spn_cost_of(&s->cost, &got);
       CHECK(met && cost <= high && cost >= 0.98 * high, "%s: %.9g is not in %.9g to %.9g", rows[row].space, cost, 0.98 * high, high);
@@ -427,6 +429,7 @@ static void test_far_thresholds(void) {
       spn_supernet_choice(s, on, &got);
       CHECK(spn_choice_equal(&got, &want), "%s: thresholds at %s1e9", rows[row].space, up ? "-" : "");
       int flips;
+      s->explores = 0;
       CHECK(spn_supernet_decode(s, -INFINITY, INFINITY, &got, &flips) && spn_choice_equal(&got, &want), "%s", rows[row].space);
       spn_graph *net = cut(s, &want);
       make_images(3);
