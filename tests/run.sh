@@ -11,7 +11,7 @@ usage: tests/run.sh [--quick]
 
 Installs what is missing and runs, counting every test program and script:
   1. build/        a Release build with warnings as errors; its tests
-  2. build-asan/   the same tests and the scripts tests/*.sh under the address and undefined-behaviour sanitizers
+  2. build-asan/   the same tests and the command-line script under the address and undefined-behaviour sanitizers
   3. build-onednn3/  the same tests against oneDNN $ONEDNN3, where the system's is 2.x
   4. build-venv/   the Python checks tests/check_*.py, on build/
   5. tests/*.sh    the scripts, on build/
@@ -100,6 +100,7 @@ test_sanitizers() {
   export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
   build_and_test "sanitizers" build-asan -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS_DEBUG=-O1 -g" \
     -DSPN_SANITIZE=address,undefined
+  run_one "tests/test_cli.sh with sanitizers" sh "$ROOT/tests/test_cli.sh" "$ROOT/build-asan"
   unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 
