@@ -103,12 +103,19 @@ kill_often() {
   check "$1: like the run never stopped" same "$1"
 }
 
+# finish_again WHAT: the last checkpoint is there, what follows it is not.
+finish_again() {
+  rm -f "$WORK/killed-$1"/arch.json "$WORK/killed-$1"/result.json "$WORK/killed-$1"/inherited.safetensors
+  "$1" --out "$WORK/killed-$1" --resume && same "$1"
+}
+
 test_kills() {
   start=$(seconds)
   check "$1: the whole run" "$1" --out "$WORK/$1"
   longest=$(echo "$start $(seconds)" | awk '{ print ($2 - $1) / 5 }')
   check "$1: left its files" [ -s "$WORK/$1/metrics.jsonl" ]
   kill_often "$1" "$longest"
+  check "$1: killed after the last checkpoint" finish_again "$1"
 }
 
 # wait_for FILE: up to 20 seconds

@@ -229,9 +229,7 @@ static double draw_gate(const spn_supernet *s, spn_indicator *n, int i, uint64_t
   return n->kept && n->on;
 }
 
-void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
-                         double average_decay) {
-  s->explores = explore > 0;
+void spn_supernet_measure(spn_supernet *s) {
   for (int i = 0; i < s->indicators; i++) {
     spn_indicator *n = &s->indicator[i];
     n->statistic = measure(s, n).value;
@@ -239,6 +237,15 @@ void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double k
     double sigmoid = 1 / (1 + exp(-n->x));
     n->derivative = sigmoid * (1 - sigmoid);
     n->on = n->x >= 0;
+  }
+}
+
+void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
+                         double average_decay) {
+  s->explores = explore > 0;
+  spn_supernet_measure(s);
+  for (int i = 0; i < s->indicators; i++) {
+    spn_indicator *n = &s->indicator[i];
     if (average_decay >= 0) n->average = average_decay * n->average + (1 - average_decay) * n->x;
     double value = draw_gate(s, n, i, seed, step, keep_probability, explore);
     set_gate(s, n, value, n->kept || s->explores); /* exploration learns from what is hidden, too */

@@ -61,7 +61,9 @@ spn_status spn_supernet_create(const spn_space *space, const spn_cost *cost, int
                                spn_supernet **out, spn_err *err);
 void spn_supernet_free(spn_supernet *s);
 
-/* Before a search step: statistics, x, decisions, gates. keep_probability 1: no indicator dropout. explore: share of gates
+/* Every indicator's statistic, x, derivative and decision from the weights and thresholds as they are. */
+void spn_supernet_measure(spn_supernet *s);
+/* Before a search step: that, running averages, gates. keep_probability 1: no indicator dropout. explore: share of gates
  * that take a random value in this step. average_decay < 0 leaves the running averages alone. */
 void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
                          double average_decay);

@@ -319,7 +319,8 @@ static spn_status prepare(search *t, const spn_space *space, const spn_cost *cos
 
 static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
   const spn_settings *s = t->s;
-  t->net->explores = s->search_explore > 0; /* also when a resumed run has no step left */
+  t->net->explores = s->search_explore > 0; /* this and the next also for a resumed run that has no step left */
+  spn_supernet_measure(t->net);
   out->target = t->target;
   out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice, &out->flips);
   out->cost = spn_cost_of(&t->net->cost, &out->choice);
