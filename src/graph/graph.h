@@ -148,7 +148,6 @@ struct spn_graph {
   const int32_t *labels; /* (N) or NULL: no loss */
   const real *logits;    /* (N,classes) after forward */
   int profile;
-  const char *bad_node;  /* first node with NaN or infinity, see spn_graph_find_bad */
 };
 
 /* ---- Building ---- */

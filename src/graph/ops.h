@@ -21,14 +21,11 @@ static inline real *spn_param_grads(const spn_graph *g, int param) { return g->g
 int spn_op_param(spn_graph *g, const char *name, const char *suffix, spn_param_kind kind, int dims,
                  const size_t *shape, double init_std, double init_value);
 
-/* Product of the gates that lead to each level: coef[0] = 1. */
-static inline void spn_width_coefs(const spn_graph *g, const spn_width *w, double *coef) {
-  coef[0] = 1;
-  for (int l = 1; l < w->levels; l++) coef[l] = coef[l - 1] * g->gates[w->gates[l - 1]].value;
-}
-
-/* Adds dLoss/dcoef[level] of a width to its gates' gradients: coef is a product, so each gate gets the others' product. */
-void spn_width_add_grads(spn_graph *g, const spn_width *w, const double *dcoef);
+/* count gates, nested: gate l opens level l+1, so a level's coefficient is the product of the gates before it. Fills
+ * coef[0..count]; coef[0] = 1. */
+void spn_nested_coefs(const spn_graph *g, int count, const int *gates, double *coef);
+/* Adds to the gates' gradients what follows from dcoef[0..count] = dLoss/dcoef: each gate gets the others' product. */
+void spn_nested_add_grads(spn_graph *g, int count, const int *gates, const double *dcoef);
 
 /* Multiplies the channels of a tile by their level's coefficient where one is neither 0 nor 1 (gradient tests only;
  * gates of a search are 0 or 1, and channels behind a 0 are not computed). */

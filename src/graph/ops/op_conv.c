@@ -200,7 +200,7 @@ static void mask_gradient(spn_graph *g, const spn_node *node, const conv_state *
   int all = node->in[0]->c, co = node->out->c;
   real *weight = spn_param_weights(g, s->weight), *grad = spn_param_grads(g, s->weight);
   double coef[SPN_MAX_LEVELS], dcoef[SPN_MAX_LEVELS] = {0};
-  spn_width_coefs(g, w, coef);
+  spn_nested_coefs(g, w->levels - 1, w->gates, coef);
   for (int l = 1; l <= level; l++)
     for (int o = 0; o < co; o++) {
       size_t from = (size_t)o * all + (size_t)w->channels[l - 1];
@@ -209,7 +209,7 @@ static void mask_gradient(spn_graph *g, const spn_node *node, const conv_state *
       if (coef[l] != 1)
         for (int i = 0; i < n; i++) grad[from + (size_t)i] *= (real)coef[l];
     }
-  spn_width_add_grads(g, w, dcoef);
+  spn_nested_add_grads(g, w->levels - 1, w->gates, dcoef);
 }
 
 static void unpack(spn_graph *g, const spn_node *node, conv_state *s, int level, real *packed) {

@@ -25,11 +25,6 @@ static int ring_of(const spn_dw_spec *spec, int ky, int kx) {
   return spec->rings;
 }
 
-static void ring_coefs(const spn_graph *g, const spn_dw_spec *spec, double *coef) {
-  coef[0] = 1;
-  for (int i = 0; i < spec->rings; i++) coef[i + 1] = coef[i] * g->gates[spec->gates[i]].value;
-}
-
 static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
   dw_state *s = node->state;
   spn_graph_need_scratch(g, g->kernels->dw_scratch(&s->shape));
@@ -41,7 +36,7 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
 static void form_kernel(spn_graph *g, dw_state *s) {
   const real *w = spn_param_weights(g, s->weight);
   double coef[4];
-  ring_coefs(g, &s->spec, coef);
+  spn_nested_coefs(g, s->spec.rings, s->spec.gates, coef);
   size_t c = (size_t)s->shape.c;
   for (int t = 0; t < s->spec.k * s->spec.k; t++) {
     real m = (real)coef[ring_of(&s->spec, t / s->spec.k, t % s->spec.k)];
@@ -84,7 +79,7 @@ static void split_gradient(spn_graph *g, dw_state *s) {
   const real *w = spn_param_weights(g, s->weight);
   real *grad = spn_param_grads(g, s->weight);
   double coef[4], dcoef[4] = {0};
-  ring_coefs(g, &s->spec, coef);
+  spn_nested_coefs(g, s->spec.rings, s->spec.gates, coef);
   size_t c = (size_t)s->shape.c;
   for (int t = 0; t < s->spec.k * s->spec.k; t++) {
     int ring = ring_of(&s->spec, t / s->spec.k, t % s->spec.k);
@@ -92,13 +87,7 @@ static void split_gradient(spn_graph *g, dw_state *s) {
     dcoef[ring] += g->kernels->dot(c, w + (size_t)t * c, grad + (size_t)t * c);
     for (size_t i = 0; i < c && coef[ring] != 1; i++) grad[(size_t)t * c + i] *= (real)coef[ring];
   }
-  for (int j = 0; j < s->spec.rings; j++)
-    for (int r = j + 1; r <= s->spec.rings; r++) {
-      double others = 1;
-      for (int i = 0; i < r; i++)
-        if (i != j) others *= g->gates[s->spec.gates[i]].value;
-      g->gates[s->spec.gates[j]].grad += dcoef[r] * others;
-    }
+  spn_nested_add_grads(g, s->spec.rings, s->spec.gates, dcoef);
 }
 
 static void backward(spn_graph *g, spn_node *node) {

@@ -53,8 +53,8 @@ typedef struct {
 static se_masks masks_of(const spn_graph *g, const spn_node *node) {
   const se_state *s = node->state;
   se_masks m = {.on = s->spec.on_gate < 0 ? 1 : g->gates[s->spec.on_gate].value, .squeeze = {1}, .channel = {1}};
-  for (int l = 1; l < s->spec.levels; l++) m.squeeze[l] = m.squeeze[l - 1] * g->gates[s->spec.gates[l - 1]].value;
-  if (node->out->width) spn_width_coefs(g, node->out->width, m.channel);
+  spn_nested_coefs(g, s->spec.levels - 1, s->spec.gates, m.squeeze);
+  if (node->out->width) spn_nested_coefs(g, node->out->width->levels - 1, node->out->width->gates, m.channel);
   return m;
 }
 
@@ -174,14 +174,9 @@ static void add_gates(spn_graph *g, spn_node *node) {
   double sum[PART_GATES] = {0};
   for (int i = 0; i < PART_GATES * g->parts; i++) sum[i % PART_GATES] += s->part_gates[i];
   if (s->spec.on_gate >= 0) g->gates[s->spec.on_gate].grad += sum[0];
-  for (int j = 0; j + 1 < s->spec.levels; j++)
-    for (int l = j + 1; l < s->spec.levels; l++) {
-      double others = 1;
-      for (int i = 0; i < l; i++)
-        if (i != j) others *= g->gates[s->spec.gates[i]].value;
-      g->gates[s->spec.gates[j]].grad += sum[1 + l] * others;
-    }
-  if (node->in[0]->width) spn_width_add_grads(g, node->in[0]->width, sum + 1 + SPN_MAX_LEVELS);
+  spn_nested_add_grads(g, s->spec.levels - 1, s->spec.gates, sum + 1);
+  const spn_width *w = node->in[0]->width;
+  if (w) spn_nested_add_grads(g, w->levels - 1, w->gates, sum + 1 + SPN_MAX_LEVELS);
 }
 
 static void backward(spn_graph *g, spn_node *node) {
