@@ -20,6 +20,7 @@ typedef struct {
   real *packed[2]; /* weights in the private formats of FORWARD and BACK_DATA */
   size_t packed_elements[KINDS];
   size_t src_bytes, dst_bytes; /* of a tile */
+  size_t rest_at, rest_bytes;  /* oneDNN's own scratch: where in a thread's, and the most a primitive asks for */
 } conv_state;
 
 static const spn_width *width_of(const conv_state *s) {
@@ -70,8 +71,9 @@ static spn_status create(spn_graph *g, spn_node *node, conv_state *s, int kind, 
     return spn_fail(err, inner.code, "%s: %s", node->name, inner.text);
   size_t packed = spn_conv_packed(s->conv[kind][level]);
   if (packed > s->packed_elements[kind]) s->packed_elements[kind] = packed;
-  size_t scratch = spn_conv_scratch(s->conv[kind][level]);
-  return spn_graph_need_scratch(g, 2 * s->src_bytes + s->dst_bytes + spn_bytes(packed) + scratch), SPN_OK;
+  size_t bytes = spn_conv_scratch(s->conv[kind][level]);
+  if (bytes > s->rest_bytes) s->rest_bytes = bytes;
+  return SPN_OK;
 }
 
 static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
@@ -93,6 +95,9 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
   }
   for (int kind = FORWARD; kind <= BACK_DATA; kind++)
     if (s->packed_elements[kind]) spn_graph_keep(g, &s->packed[kind], spn_bytes(s->packed_elements[kind]));
+  /* One place for every kind, behind the largest packed weight gradient: BACK_DATA runs while that is in scratch. */
+  s->rest_at = 2 * s->src_bytes + s->dst_bytes + spn_bytes(s->packed_elements[BACK_WEIGHTS]);
+  spn_graph_need_scratch(g, s->rest_at + s->rest_bytes);
   spn_graph_need_part(g, spn_bytes(s->packed_elements[BACK_WEIGHTS]) + spn_bytes((size_t)y->c));
   if (width_of(s)) spn_graph_need_scratch(g, spn_bytes(g->params[s->weight].size));
   return SPN_OK;
@@ -133,7 +138,7 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
   spn_value *y = node->out;
   int level = level_of(s, FORWARD), ci = in_channels(node, s, level), co = out_channels(node, s, level);
   real *src = (real *)scratch, *dst = (real *)(scratch + 2 * s->src_bytes);
-  void *rest = scratch + 2 * s->src_bytes + s->dst_bytes;
+  void *rest = scratch + s->rest_at;
   double *stats = g->training && y->stats ? y->stats + (size_t)part * 2 * y->c : NULL;
   if (stats) memset(stats, 0, 2 * (size_t)y->c * sizeof *stats);
   long end = (long)n1 * s->units_per_image;
@@ -166,7 +171,7 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
   real *src = (real *)scratch, *dsrc = (real *)(scratch + s->src_bytes), *dst = (real *)(scratch + 2 * s->src_bytes);
   real *dw = (real *)(scratch + 2 * s->src_bytes + s->dst_bytes);
   size_t packed = spn_conv_packed(s->conv[BACK_WEIGHTS][wl]);
-  void *rest = (char *)dw + spn_bytes(packed);
+  void *rest = scratch + s->rest_at;
   real *sum = spn_graph_part(g, part), *dbias = (real *)((char *)sum + spn_bytes(s->packed_elements[BACK_WEIGHTS]));
   memset(sum, 0, packed * sizeof(real));
   memset(dbias, 0, (size_t)y->c * sizeof(real));
