@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "graph/graph.h"
 
@@ -82,12 +83,21 @@ static spn_status place_buffers(spn_graph *g, spn_err *err) {
   return SPN_OK;
 }
 
-/* Huge pages where the system has them, and every page touched now rather than in a step. */
+/* Bytes of a mapping: whole pages, and one more that nobody may touch. */
+static size_t with_guard(size_t bytes) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  return (bytes + page - 1) / page * page + page;
+}
+
+/* Huge pages where the system has them, and every page touched now rather than in a step. The guard page behind stops a
+ * kernel that runs past the end, before it changes another's memory. */
 static void *take(size_t bytes) {
-  void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  size_t mapped = with_guard(bytes), usable = mapped - (size_t)sysconf(_SC_PAGESIZE);
+  char *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return NULL;
-  madvise(p, bytes, MADV_HUGEPAGE);
+  madvise(p, usable, MADV_HUGEPAGE);
   memset(p, 0, bytes);
+  mprotect(p + usable, mapped - usable, PROT_NONE);
   return p;
 }
 
@@ -108,7 +118,7 @@ static spn_status take_memory(spn_graph *g, spn_err *err) {
 }
 
 static void release(void *p, size_t bytes) {
-  if (p) munmap(p, bytes);
+  if (p) munmap(p, with_guard(bytes));
 }
 
 void spn_graph_release_memory(spn_graph *g);
