@@ -27,8 +27,8 @@ void spn_nested_coefs(const spn_graph *g, int count, const int *gates, double *c
 /* Adds to the gates' gradients what follows from dcoef[0..count] = dLoss/dcoef: each gate gets the others' product. */
 void spn_nested_add_grads(spn_graph *g, int count, const int *gates, const double *dcoef);
 
-/* Multiplies the channels of a tile by their level's coefficient where one is neither 0 nor 1 (gradient tests only;
- * gates of a search are 0 or 1, and channels behind a 0 are not computed). */
+/* Multiplies the channels of a tile by their level's coefficient where one is neither 0 nor 1 (soft gates and exploration;
+ * channels behind a 0 are not computed). */
 void spn_width_scale(const spn_graph *g, const spn_width *w, size_t rows, int c, real *a, size_t lda);
 
 #endif

@@ -224,9 +224,12 @@ static double draw_gate(const spn_supernet *s, spn_indicator *n, int i, uint64_t
                         double explore) {
   uint64_t key = spn_rng_split(seed, SPN_RNG_INDICATOR, step << 32 | (uint64_t)i);
   n->kept = keep_probability >= 1 || spn_rng_uniform(key, SPN_RNG_INDICATOR, 0) < keep_probability;
+  n->between = 0;
   if (s->soft) return n->kept / (1 + exp(-n->x));
-  if (explore > 0 && spn_rng_uniform(key, SPN_RNG_INDICATOR, 1) < explore) return (double)spn_rng_below(key, SPN_RNG_INDICATOR, 2, 2);
-  return n->kept && n->on;
+  if (explore <= 0 || spn_rng_uniform(key, SPN_RNG_INDICATOR, 1) >= explore) return n->kept && n->on;
+  uint64_t kind = spn_rng_below(key, SPN_RNG_INDICATOR, 2, 3);
+  n->between = kind == 2;
+  return n->between ? spn_rng_uniform(key, SPN_RNG_INDICATOR, 3) : (double)kind;
 }
 
 void spn_supernet_measure(spn_supernet *s) {
@@ -248,7 +251,7 @@ void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double k
     spn_indicator *n = &s->indicator[i];
     if (average_decay >= 0) n->average = average_decay * n->average + (1 - average_decay) * n->x;
     double value = draw_gate(s, n, i, seed, step, keep_probability, explore);
-    set_gate(s, n, value, n->kept || s->explores); /* exploration learns from what is hidden, too */
+    set_gate(s, n, value, s->explores ? n->between : n->kept);
   }
 }
 
@@ -274,8 +277,7 @@ static double pick(const spn_layer_gates *g, const spn_indicator *n) {
   return n->kind == SPN_KIND_EXPAND ? g->expand[n->step] : g->se[n->step];
 }
 
-/* R and its derivative with respect to every gate. */
-static void cost_backward(spn_supernet *s) {
+void spn_supernet_cost(spn_supernet *s) {
   s->expected_cost = s->cost.rest;
   for (int layer = 0; layer < s->space.layers; layer++) {
     spn_layer_gates gates, grad, inside;
@@ -312,52 +314,63 @@ double spn_cost_term(spn_cost_form form, double r, double target, double *deriva
   }
 }
 
-/* Whether the step says anything about an indicator: its layer is kept and the step before it in its nesting is open. */
-static int observed(const spn_supernet *s, const spn_indicator *n) {
+/* ---- Gradients of the indicators ---- */
+
+/* Whether other decides about indicator n at all: its layer's skip, or an earlier step of its kind. */
+static int is_above(const spn_indicator *other, const spn_indicator *n) {
+  if (other->layer != n->layer || n->kind == SPN_KIND_SKIP) return 0;
+  return other->kind == SPN_KIND_SKIP || (other->kind == n->kind && other->step < n->step);
+}
+
+/* Product of the gates above an indicator: how much of it the step let through. below_skip: without the layer's own. */
+static double openness(const spn_supernet *s, const spn_indicator *n, int below_skip) {
+  double product = 1;
   for (int i = 0; i < s->indicators; i++) {
     const spn_indicator *other = &s->indicator[i];
-    int above = other->layer == n->layer && n->kind != SPN_KIND_SKIP &&
-                (other->kind == SPN_KIND_SKIP || (other->kind == n->kind && other->step < n->step));
-    if (above && s->graph->gates[other->gate].value == 0) return 0;
+    if (is_above(other, n) && !(below_skip && other->kind == SPN_KIND_SKIP)) product *= s->graph->gates[other->gate].value;
   }
-  return 1;
+  return product;
 }
 
-/* Mean of the derivatives seen with the gate at 0 and at 1; while only one has been seen, that one. */
-static double trapezoid(spn_supernet *s, spn_indicator *n) {
-  const double decay = 0.98;
-  if (observed(s, n)) {
-    int at = s->graph->gates[n->gate].value != 0;
-    n->mean[at] = decay * n->mean[at] + (1 - decay) * n->dce;
-    n->seen[at] = decay * n->seen[at] + (1 - decay);
-  }
+/* Gain of a layer's options as they stand in this step, or, by_decision, as they are decided. */
+static double inner_gain(const spn_supernet *s, int layer, int by_decision) {
   double sum = 0;
-  int states = 0;
-  for (int at = 0; at < 2; at++)
-    if (n->seen[at] > 0) {
-      sum += n->mean[at] / n->seen[at];
-      states++;
-    }
-  return states ? sum / states : 0;
+  for (int i = 0; i < s->indicators; i++) {
+    const spn_indicator *n = &s->indicator[i];
+    if (n->layer != layer || n->kind == SPN_KIND_SKIP) continue;
+    double value = by_decision ? n->on : s->graph->gates[n->gate].value * openness(s, n, 1);
+    sum += value * n->gain;
+  }
+  return sum;
 }
 
-static void gather_gain(spn_indicator *n) {
+static void gather_gain(const spn_supernet *s, spn_indicator *n) {
   const double decay = 0.998;
+  if (!n->between || openness(s, n, 0) < 1) return;
+  double seen = -n->dce - (n->kind == SPN_KIND_SKIP ? inner_gain(s, n->layer, 0) : 0);
   n->gain_weight = decay * n->gain_weight + 1 - decay;
-  n->gain += (1 - decay) / n->gain_weight * (-n->evidence - n->gain);
+  n->gain += (1 - decay) / n->gain_weight * (seen - n->gain);
+}
+
+/* What the cross entropy says against opening the gate. */
+static double evidence(const spn_supernet *s, const spn_indicator *n) {
+  if (!s->explores) return n->dce;
+  return -n->gain - (n->kind == SPN_KIND_SKIP ? inner_gain(s, n->layer, 1) : 0);
 }
 
 double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_form form, double target) {
   double slope;
-  cost_backward(s);
+  spn_supernet_cost(s);
   double term = spn_cost_term(form, s->expected_cost, target, &slope);
   for (int i = 0; i < s->indicators; i++) {
     spn_indicator *n = &s->indicator[i];
     n->dce = s->graph->gates[n->gate].grad + (n->gate2 < 0 ? 0 : s->graph->gates[n->gate2].grad);
-    n->evidence = s->explores ? trapezoid(s, n) : n->dce;
-    if (s->explores) gather_gain(n);
+    if (s->explores) gather_gain(s, n);
+  }
+  for (int i = 0; i < s->indicators; i++) {
+    spn_indicator *n = &s->indicator[i];
     int moves = n->kept || s->explores;
-    double dx = moves ? n->derivative * (n->evidence + lambda * slope * n->dcost) / s->temperature : 0;
+    double dx = moves ? n->derivative * (evidence(s, n) + lambda * slope * n->dcost) / s->temperature : 0;
     n->dthreshold = -dx;
     if (dx == 0) continue;
     statistic t = measure(s, n);

@@ -31,13 +31,12 @@ typedef struct {
   /* state */
   double threshold;
   double average;      /* running average of x: what is decoded */
-  double seen[2], mean[2]; /* with exploration: weight and running mean of dce observed with the gate at 0 and at 1 */
+  double gain, gain_weight; /* with exploration: running mean of CE(closed) - CE(open), and the weight behind it */
   /* of the last step */
   double statistic, x, derivative; /* derivative = sigmoid'(x) */
   int on, kept;        /* decision; 0: dropped in this step by indicator dropout */
+  int between;         /* the gate was drawn from (0, 1) in this step */
   double dce, dcost;   /* gradients of the cross entropy and of the cost R with respect to the gate */
-  double gain, gain_weight; /* with exploration: running mean of -evidence (CE that the gate saves), and its weight */
-  double evidence;     /* what moves the threshold for the cross entropy: dce, or its trapezoid with exploration */
   double dthreshold;   /* of the whole loss */
 } spn_indicator;
 
@@ -51,7 +50,7 @@ typedef struct {
   int soft;            /* gates are sigmoid(x) instead of 0 or 1: for the gradient check */
   spn_indicator *indicator;
   int indicators;
-  int explores;         /* the last step's gates took random values now and then */
+  int explores;         /* the last step's gates took random values now and then: gains are learnt, and decoded */
   double expected_cost; /* R of the last step's decisions (of its gates when soft) */
 } spn_supernet;
 
@@ -64,16 +63,20 @@ void spn_supernet_free(spn_supernet *s);
 /* Every indicator's statistic, x, derivative and decision from the weights and thresholds as they are. */
 void spn_supernet_measure(spn_supernet *s);
 /* Before a search step: that, running averages, gates. keep_probability 1: no indicator dropout. explore: share of gates
- * that take a random value in this step. average_decay < 0 leaves the running averages alone. */
+ * that take a random value in this step: 0, 1 or uniform in (0, 1), a third each. average_decay < 0 leaves the running averages alone. */
 void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
                          double average_decay);
-/* After spn_graph_backward: adds lambda * cost term; fills dce, dcost, evidence, dthreshold and adds what flows to the
+/* R and dR/dgate of the last step's decisions, into expected_cost and every dcost. */
+void spn_supernet_cost(spn_supernet *s);
+/* After spn_graph_backward: that, adds lambda * cost term; fills dce and dthreshold, gathers gains, and adds what flows to the
  * weights through the statistics. Returns the cost term's value (without lambda).
  *
- * Plain straight-through (explore 0) moves a threshold by the derivative at the gate's present value. At 1 that is close to
- * zero once the part is trained (its own scale is at a stationary point), at 0 it is what a small addition would bring;
- * a threshold then hovers at its decision and ranks nothing. With exploration both derivatives are observed, and the evidence
- * is their mean: the trapezoid rule for CE(gate 1) - CE(gate 0), the question that the decision asks. */
+ * Plain straight-through (explore 0) moves a threshold by dCE/dgate at the gate's present value. At 1 that is close to zero
+ * once the part is trained (its own scale is at a stationary point), at 0 it is what a small addition would bring; a
+ * threshold then hovers at its decision and ranks nothing. With exploration the question that the decision asks is answered:
+ * CE(0) - CE(1) is the integral of -dCE/dgate over the gate, and the mean over uniform draws is an unbiased estimate of it
+ * (the path integral of arXiv 1703.01365, with one gate as the path), with the other gates at random, those above it in its
+ * nesting open. The gain of a whole layer counts its smallest option; those of the options inside come on top. */
 double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_form form, double target);
 /* R with every gate at sigmoid(sharpness * x) of the last decisions. */
 double spn_supernet_soft_cost(const spn_supernet *s, double sharpness);

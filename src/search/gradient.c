@@ -12,10 +12,10 @@
 
 /* The state of an indicator that a checkpoint keeps. Gradients are gathered over an epoch for their significance. */
 typedef struct {
-  double threshold, average, seen[2], mean[2], moment1, moment2, updates;
+  double threshold, average, gain, gain_weight;
+  double moment1, moment2, updates, observations; /* of update_threshold */
   double sum, square, count; /* of dCE/dgate in this epoch */
   double last_mean;          /* of dCE/dgate in the epoch before */
-  double gain, gain_weight;
   double x_at_start;         /* when the warm-up ended: what has not moved since is frozen */
 } indicator_numbers;
 
@@ -23,7 +23,6 @@ typedef struct {
   double log_lambda;   /* integral part of the controller */
   double lambda;       /* of the last step */
   double average_cost; /* running average of the gates' R */
-  double last_cost;    /* R of the last step's gates, from which the next step steers */
   double started;      /* the warm-up has ended and lambda has its first value */
   double epoch_ce, epoch_hits, epoch_images;
 } controller_numbers;
@@ -58,8 +57,6 @@ static void indicators_out(search *t) {
   for (int i = 0; i < t->net->indicators; i++) {
     t->in[i].threshold = t->net->indicator[i].threshold;
     t->in[i].average = t->net->indicator[i].average;
-    memcpy(t->in[i].seen, t->net->indicator[i].seen, sizeof t->in[i].seen);
-    memcpy(t->in[i].mean, t->net->indicator[i].mean, sizeof t->in[i].mean);
     t->in[i].gain = t->net->indicator[i].gain;
     t->in[i].gain_weight = t->net->indicator[i].gain_weight;
   }
@@ -67,7 +64,6 @@ static void indicators_out(search *t) {
 
 static spn_status checkpoint(search *t, spn_err *err) {
   indicators_out(t);
-  t->c->last_cost = t->net->expected_cost;
   return spn_state_save(t->run, t->step, t->net->graph, t->o, t->numbers, t->count, err);
 }
 
@@ -82,12 +78,9 @@ static spn_status restore(search *t, spn_err *err) {
   for (int i = 0; i < t->net->indicators; i++) {
     t->net->indicator[i].threshold = t->in[i].threshold;
     t->net->indicator[i].average = t->in[i].average;
-    memcpy(t->net->indicator[i].seen, t->in[i].seen, sizeof t->in[i].seen);
-    memcpy(t->net->indicator[i].mean, t->in[i].mean, sizeof t->in[i].mean);
     t->net->indicator[i].gain = t->in[i].gain;
     t->net->indicator[i].gain_weight = t->in[i].gain_weight;
   }
-  t->net->expected_cost = t->c->last_cost;
   spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
   return SPN_OK;
 }
@@ -100,11 +93,15 @@ static spn_status restore(search *t, spn_err *err) {
 static void update_threshold(const search *t, spn_indicator *n, indicator_numbers *m) {
   const double beta1 = 0.9, beta2 = 0.99;
   if (n->dthreshold == 0) return;
-  double evidence = n->derivative * n->dce / t->s->search_temperature;
   m->updates++;
   m->moment1 = beta1 * m->moment1 + (1 - beta1) * n->dthreshold;
-  m->moment2 = beta2 * m->moment2 + (1 - beta2) * evidence * evidence;
-  double first = m->moment1 / (1 - pow(beta1, m->updates)), second = m->moment2 / (1 - pow(beta2, m->updates));
+  if (n->dce != 0) { /* else the step did not look */
+    double observed = n->derivative * n->dce / t->s->search_temperature;
+    m->observations++;
+    m->moment2 = beta2 * m->moment2 + (1 - beta2) * observed * observed;
+  }
+  if (m->observations < 1) return;
+  double first = m->moment1 / (1 - pow(beta1, m->updates)), second = m->moment2 / (1 - pow(beta2, m->observations));
   double step = first / (sqrt(second) + 1e-12);
   n->threshold -= t->s->search_threshold_lr * fmax(-3, fmin(3, step));
 }
@@ -112,7 +109,7 @@ static void update_threshold(const search *t, spn_indicator *n, indicator_number
 static void gather_gradients(search *t) {
   for (int i = 0; i < t->net->indicators; i++) {
     const spn_indicator *n = &t->net->indicator[i];
-    if (!n->kept) continue;
+    if (n->dce == 0) continue; /* dropped, or not looked at */
     t->in[i].sum += n->dce;
     t->in[i].square += n->dce * n->dce;
     t->in[i].count++;
@@ -195,11 +192,8 @@ static spn_status search_step(search *t, spn_err *err) {
   SPN_TRY(spn_check_finite(net->graph, t->step, err));
   int hits = net->graph->correct;
   spn_graph_backward(net->graph);
-  if (!warming && !t->c->started) { /* the cost of the gates as they now stand */
-    spn_supernet_indicator_grads(net, 0, (spn_cost_form)s->search_cost_form, t->target);
-    start_search_phase(t);
-    spn_graph_backward(net->graph);
-  }
+  spn_supernet_cost(net);
+  if (!warming && !t->c->started) start_search_phase(t);
   t->c->lambda = warming ? 0 : steer(t, epoch);
   double term = spn_supernet_indicator_grads(net, t->c->lambda, (spn_cost_form)s->search_cost_form, t->target);
   gather_gradients(t);
