@@ -334,6 +334,21 @@ static void price_all(const spn_supernet *s, networks *all, const short *number)
   }
 }
 
+/* With exploration: minus the gains of the parts a network has. Of its patterns the one with fewest bits shows just those. */
+static void price_gains(const spn_supernet *s, networks *all, const short *number) {
+  int fewest[1 << 13];
+  for (int i = 0; i < all->count; i++) fewest[i] = MAX_ON;
+  for (unsigned bits = 0; bits < 1u << s->indicators; bits++) {
+    int parts = __builtin_popcount(bits);
+    double gain = 0;
+    if (parts >= fewest[number[bits]]) continue;
+    for (int i = 0; i < s->indicators; i++)
+      if (bits >> i & 1) gain += s->indicator[i].gain;
+    fewest[number[bits]] = parts;
+    all->list[number[bits]].penalty = -gain;
+  }
+}
+
 static double best_penalty(const networks *all, double low, double high) {
   double best = INFINITY;
   for (int i = 0; i < all->count; i++)
@@ -363,6 +378,19 @@ static void compare_gap(const spn_supernet *s, const networks *all, double high)
   CHECK_NEAR(spn_cost_of(&s->cost, &got), below, 1e-12, "the dearest below %.9g", high);
 }
 
+static void compare_gains(spn_supernet *s, networks *all, const short *number, double high, uint64_t seed) {
+  spn_choice got;
+  int flips;
+  for (int i = 0; i < s->indicators; i++) s->indicator[i].gain = 0.2 + spn_rng_normal(seed, SPN_RNG_TEST, 7000 + (uint64_t)i);
+  price_gains(s, all, number);
+  s->explores = 1;
+  int met = spn_supernet_decode(s, 0.98 * high, high, &got, &flips);
+  s->explores = 0;
+  double best = best_penalty(all, -INFINITY, high), cost = table_sum(&s->cost, &got);
+  CHECK_NEAR(all->list[same_place(all, &got)].penalty, best, 1e-9, "largest gains up to %.9g", high);
+  CHECK(cost <= high && met == (cost >= 0.98 * high), "up to %.9g: met %d at %.9g", high, met, cost);
+}
+
 static void test_brute_force(void) {
   spn_supernet *s = supernet(ROWS - 1, SIZE, 0.25, options_of(1, 0));
   networks all = {.list = calloc(1u << 13, sizeof *all.list)};
@@ -382,6 +410,8 @@ static void test_brute_force(void) {
     compare_budget(s, &all, 0.9995 * high, high);
     compare_budget(s, &all, -INFINITY, high);
     compare_gap(s, &all, high);
+    compare_gains(s, &all, number, high, (uint64_t)i);
+    price_all(s, &all, number);
     double exact = all.list[(i * 37) % all.count].cost;
     compare_budget(s, &all, exact * (1 - 1e-9), exact * (1 + 1e-9));
   }
