@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "model/supernet.h"
 #include "search/outcome.h"
 #include "train/environment.h"
+#include "train/steps.h"
 
 /* The state of an indicator that a checkpoint keeps. Gradients are gathered over an epoch for their significance. */
 typedef struct {
@@ -28,13 +28,12 @@ typedef struct {
 } controller_numbers;
 
 typedef struct {
+  spn_steps walk;
   spn_run *run;
   const spn_settings *s;
   const spn_data *data;
   spn_supernet *net;
   spn_optimizer *o;
-  spn_loader *loader;
-  uint64_t step, first_step, steps, per_epoch;
   double target;
   double *numbers; /* controller, then one indicator_numbers each */
   size_t count;
@@ -53,36 +52,26 @@ spn_status spn_search_target(const spn_settings *s, const spn_space *space, cons
 
 /* ---- Checkpoints ---- */
 
-static void indicators_out(search *t) {
+static void indicators_out(void *owner) {
+  search *t = owner;
   for (int i = 0; i < t->net->indicators; i++) {
-    t->in[i].threshold = t->net->indicator[i].threshold;
-    t->in[i].average = t->net->indicator[i].average;
-    t->in[i].gain = t->net->indicator[i].gain;
-    t->in[i].gain_weight = t->net->indicator[i].gain_weight;
+    const spn_indicator *n = &t->net->indicator[i];
+    t->in[i].threshold = n->threshold;
+    t->in[i].average = n->average;
+    t->in[i].gain = n->gain;
+    t->in[i].gain_weight = n->gain_weight;
   }
 }
 
-static spn_status checkpoint(search *t, spn_err *err) {
-  indicators_out(t);
-  return spn_state_save(t->run, t->step, t->net->graph, t->o, t->numbers, t->count, err);
-}
-
-static spn_status restore(search *t, spn_err *err) {
-  spn_tensors *set;
-  SPN_TRY(spn_run_restore(t->run, &t->first_step, &set, err));
-  t->step = t->first_step;
-  if (!set) return SPN_OK;
-  spn_status status = spn_state_load(set, t->net->graph, t->o, t->numbers, t->count, err);
-  spn_tensors_free(set);
-  if (status) return status;
+static void indicators_in(void *owner) {
+  search *t = owner;
   for (int i = 0; i < t->net->indicators; i++) {
-    t->net->indicator[i].threshold = t->in[i].threshold;
-    t->net->indicator[i].average = t->in[i].average;
-    t->net->indicator[i].gain = t->in[i].gain;
-    t->net->indicator[i].gain_weight = t->in[i].gain_weight;
+    spn_indicator *n = &t->net->indicator[i];
+    n->threshold = t->in[i].threshold;
+    n->average = t->in[i].average;
+    n->gain = t->in[i].gain;
+    n->gain_weight = t->in[i].gain_weight;
   }
-  spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
-  return SPN_OK;
 }
 
 /* ---- A step ---- */
@@ -172,24 +161,22 @@ static spn_status log_step(search *t, double epoch, double lr, double term, doub
   n += snprintf(text + n, size - (size_t)n, "], \"derivative\": [");
   for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.4g", i ? ", " : "", net->indicator[i].derivative);
   snprintf(text + n, size - (size_t)n, "]");
-  spn_status status = spn_run_metric(t->run, t->step, err, "%s", text);
+  spn_status status = spn_run_metric(t->run, t->walk.step + 1, err, "%s", text);
   free(text);
   return status;
 }
 
-static spn_status search_step(search *t, spn_err *err) {
+static spn_status search_step(void *owner, const spn_batch *batch, spn_err *err) {
+  search *t = owner;
   const spn_settings *s = t->s;
   spn_supernet *net = t->net;
-  spn_batch batch;
-  int end = 0;
-  SPN_TRY(spn_loader_next(t->loader, &batch, &end, err));
-  double epoch = (double)t->step / (double)t->per_epoch, lr = spn_learning_rate(s, epoch, (double)s->search_epochs);
+  uint64_t step = t->walk.step;
+  double epoch = t->walk.epoch, lr = spn_learning_rate(s, epoch, (double)s->search_epochs);
   int warming = epoch < s->search_warmup_epochs;
-  net->graph->step = t->step;
-  spn_supernet_decide(net, (uint64_t)s->run_seed, t->step, warming ? s->search_keep_probability : 1,
-                      warming ? 0 : s->search_explore, t->step ? s->search_average : 0);
-  spn_graph_forward(net->graph, batch.images, batch.labels, batch.count, 1);
-  SPN_TRY(spn_check_finite(net->graph, t->step, err));
+  spn_supernet_decide(net, (uint64_t)s->run_seed, step, warming ? s->search_keep_probability : 1,
+                      warming ? 0 : s->search_explore, step ? s->search_average : 0);
+  spn_graph_forward(net->graph, batch->images, batch->labels, batch->count, 1);
+  SPN_TRY(spn_steps_check_finite(&t->walk, err));
   int hits = net->graph->correct;
   spn_graph_backward(net->graph);
   spn_supernet_cost(net);
@@ -199,12 +186,10 @@ static spn_status search_step(search *t, spn_err *err) {
   gather_gradients(t);
   double decay = spn_optimizer_step(t->o, net->graph, lr);
   for (int i = 0; !warming && i < net->indicators; i++) update_threshold(t, &net->indicator[i], &t->in[i]);
-  t->step++;
-  t->c->epoch_ce += net->graph->loss * batch.count;
+  t->c->epoch_ce += net->graph->loss * batch->count;
   t->c->epoch_hits += hits;
-  t->c->epoch_images += batch.count;
-  if (t->step % (uint64_t)s->run_log_steps == 0 || t->step == t->steps) return log_step(t, epoch, lr, term, decay, hits, err);
-  return SPN_OK;
+  t->c->epoch_images += batch->count;
+  return spn_steps_log_due(&t->walk) ? log_step(t, epoch, lr, term, decay, hits, err) : SPN_OK;
 }
 
 /* ---- Epochs ---- */
@@ -240,13 +225,14 @@ static spn_status log_significance(search *t, double epoch, spn_err *err) {
                    t->c->epoch_ce / t->c->epoch_images, t->c->epoch_hits / t->c->epoch_images);
   for (int i = 0; i < t->net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.3g", i ? ", " : "", significance(&t->in[i]));
   snprintf(text + n, size - (size_t)n, "]");
-  spn_status status = spn_run_metric(t->run, t->step, err, "%s", text);
+  spn_status status = spn_run_metric(t->run, t->walk.step, err, "%s", text);
   free(text);
   return status;
 }
 
-static spn_status end_epoch(search *t, spn_err *err) {
-  double epoch = (double)(t->step / t->per_epoch);
+static spn_status end_epoch(void *owner, spn_err *err) {
+  search *t = owner;
+  double epoch = (double)(t->walk.step / t->walk.per_epoch);
   spn_run_say(t->run, "epoch %.0f: CE %.3f, top-1 %.2f %%, cost of the gates %.2f %s, lambda %.4g", epoch,
               t->c->epoch_ce / t->c->epoch_images, 100 * t->c->epoch_hits / t->c->epoch_images, t->net->expected_cost,
               t->net->cost.unit, t->c->lambda);
@@ -257,33 +243,18 @@ static spn_status end_epoch(search *t, spn_err *err) {
     if (t->in[i].count > 0) t->in[i].last_mean = t->in[i].sum / t->in[i].count;
     t->in[i].sum = t->in[i].square = t->in[i].count = 0;
   }
-  return checkpoint(t, err);
-}
-
-static void show(const search *t, int last) {
-  const spn_graph *g = t->net->graph;
-  spn_progress p = {.step = t->step, .steps = t->steps, .first_step = t->first_step, .ce = g->loss,
-                    .epoch = (double)t->step / (double)t->per_epoch, .epochs = (double)t->s->search_epochs,
-                    .accuracy = (double)g->correct / g->batch, .batch = g->batch, .cost = t->net->expected_cost,
-                    .target = t->target, .unit = t->net->cost.unit};
-  spn_run_progress(t->run, &p, last);
-}
-
-static spn_status loop(search *t, spn_err *err) {
-  while (t->step < t->steps) {
-    SPN_TRY(search_step(t, err));
-    int epoch_done = t->step % t->per_epoch == 0;
-    show(t, t->step == t->steps);
-    if (epoch_done) SPN_TRY(end_epoch(t, err));
-    int due = t->s->run_checkpoint_steps && t->step % (uint64_t)t->s->run_checkpoint_steps == 0;
-    int limit = t->s->run_max_steps && t->step - t->first_step >= (uint64_t)t->s->run_max_steps;
-    int stop = (spn_stop_requested() || limit) && t->step < t->steps;
-    if (!epoch_done && (due || stop || spn_checkpoint_requested())) SPN_TRY(checkpoint(t, err));
-    if (stop) return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of %llu; --resume goes on from here",
-                              (unsigned long long)t->step, (unsigned long long)t->steps);
-  }
   return SPN_OK;
 }
+
+static void describe(const void *owner, spn_progress *p) {
+  const search *t = owner;
+  p->cost = t->net->expected_cost;
+  p->target = t->target;
+  p->unit = t->net->cost.unit;
+}
+
+static const spn_steps_hooks hooks = {.step = search_step, .end_epoch = end_epoch, .save = indicators_out, .load = indicators_in,
+                                      .describe = describe};
 
 /* ---- Whole ---- */
 
@@ -304,11 +275,9 @@ static spn_status prepare(search *t, const spn_space *space, const spn_cost *cos
   if (!t->numbers) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
   t->c = (controller_numbers *)t->numbers;
   t->in = (indicator_numbers *)(t->c + 1);
-  SPN_TRY(restore(t, err));
-  SPN_TRY(spn_data_loader(t->data, s, SPN_SPLIT_TRAIN, 1, t->step, &t->loader, err));
-  t->per_epoch = spn_loader_batches(t->loader);
-  t->steps = t->per_epoch * (uint64_t)s->search_epochs;
-  return SPN_OK;
+  t->walk = (spn_steps){.run = t->run, .s = s, .data = t->data, .graph = t->net->graph, .optimizer = t->o, .numbers = t->numbers,
+                        .count = t->count, .hooks = &hooks, .owner = t};
+  return spn_steps_open(&t->walk, (int)s->search_epochs, err);
 }
 
 static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
@@ -318,7 +287,7 @@ static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
   out->target = t->target;
   out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice, &out->flips);
   out->cost = spn_cost_of(&t->net->cost, &out->choice);
-  out->images = (double)t->steps * t->net->graph->batch;
+  out->images = (double)t->walk.steps * t->net->graph->batch;
   out->seconds = spn_run_seconds(t->run);
   if (!out->within)
     spn_run_say(t->run, "note: the found network costs %.4g, outside %.4g to %.4g %s", out->cost, t->target * (1 - s->search_tolerance),
@@ -331,9 +300,9 @@ spn_status spn_search_gradient(spn_run *run, const spn_settings *s, const spn_sp
   search t = {.run = run, .s = s, .data = data};
   memset(out, 0, sizeof *out);
   spn_status status = prepare(&t, space, cost, err);
-  if (!status) status = loop(&t, err);
+  if (!status) status = spn_steps_run(&t.walk, err);
   if (!status) status = decide(&t, out, err);
-  if (t.loader) spn_loader_close(t.loader);
+  spn_steps_close(&t.walk);
   spn_optimizer_free(t.o);
   spn_supernet_free(t.net);
   free(t.numbers);

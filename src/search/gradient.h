@@ -5,6 +5,7 @@
 #include "latency/latency.h"
 #include "model/space.h"
 #include "train/evaluate.h"
+#include "train/run.h"
 
 typedef struct {
   spn_choice choice;

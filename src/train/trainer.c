@@ -1,6 +1,5 @@
 #include "train/trainer.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "model/network.h"
 #include "train/environment.h"
 #include "train/model_file.h"
+#include "train/steps.h"
 
 /* What a checkpoint holds besides the weights; doubles only, saved as they stand. */
 typedef struct {
@@ -17,14 +17,12 @@ typedef struct {
 } train_numbers;
 
 typedef struct {
-  spn_run *run;
+  spn_steps walk;
   const spn_settings *s;
   const spn_arch *arch;
   const spn_data *data;
   spn_graph *g;
   spn_optimizer *o;
-  spn_loader *loader;
-  uint64_t step, first_step, steps, per_epoch;
   train_numbers n;
 } trainer;
 
@@ -34,59 +32,40 @@ static spn_status save_model(trainer *t, const char *name, const spn_score *scor
   char text[3][40];
   snprintf(text[0], sizeof text[0], "%lld", t->s->run_seed);
   snprintf(text[1], sizeof text[1], "%.6f", score->top1);
-  snprintf(text[2], sizeof text[2], "%llu", (unsigned long long)(t->step / t->per_epoch));
+  snprintf(text[2], sizeof text[2], "%llu", (unsigned long long)(t->walk.step / t->walk.per_epoch));
   const char *facts[] = {"spnas.seed", text[0], "spnas.holdout_top1", text[1], "spnas.epochs", text[2], NULL};
-  return spn_model_save(spn_run_path(t->run, name), t->g, final_weights(t), t->arch, t->data, facts, err);
+  return spn_model_save(spn_run_path(t->walk.run, name), t->g, final_weights(t), t->arch, t->data, facts, err);
 }
 
-static spn_status checkpoint(trainer *t, spn_err *err) {
-  return spn_state_save(t->run, t->step, t->g, t->o, (const double *)&t->n, sizeof t->n / sizeof(double), err);
-}
-
-static spn_status restore(trainer *t, spn_err *err) {
-  spn_tensors *set;
-  SPN_TRY(spn_run_restore(t->run, &t->first_step, &set, err));
-  t->step = t->first_step;
-  if (!set) return SPN_OK;
-  spn_status status = spn_state_load(set, t->g, t->o, (double *)&t->n, sizeof t->n / sizeof(double), err);
-  spn_tensors_free(set);
-  if (!status) spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
-  return status;
-}
-
-static spn_status train_step(trainer *t, spn_err *err) {
-  spn_batch batch;
-  int end = 0;
-  SPN_TRY(spn_loader_next(t->loader, &batch, &end, err));
-  double epoch = (double)t->step / (double)t->per_epoch;
-  double lr = spn_learning_rate(t->s, epoch, (double)t->s->train_epochs);
-  t->g->step = t->step;
-  spn_graph_forward(t->g, batch.images, batch.labels, batch.count, 1);
-  SPN_TRY(spn_check_finite(t->g, t->step, err));
+static spn_status train_step(void *owner, const spn_batch *batch, spn_err *err) {
+  trainer *t = owner;
+  double lr = spn_learning_rate(t->s, t->walk.epoch, (double)t->s->train_epochs);
+  spn_graph_forward(t->g, batch->images, batch->labels, batch->count, 1);
+  SPN_TRY(spn_steps_check_finite(&t->walk, err));
   spn_graph_backward(t->g);
   double decay = spn_optimizer_step(t->o, t->g, lr);
-  t->step++;
-  t->n.epoch_loss += t->g->loss * batch.count;
+  t->n.epoch_loss += t->g->loss * batch->count;
   t->n.epoch_hits += t->g->correct;
-  t->n.epoch_images += batch.count;
-  if (t->step % (uint64_t)t->s->run_log_steps == 0 || t->step == t->steps)
-    return spn_run_metric(t->run, t->step, err, "\"epoch\": %.4f, \"ce\": %.9g, \"weight_decay\": %.9g, \"lr\": %.9g, \"top1\": %.4f",
-                          epoch, t->g->loss, decay, lr, (double)t->g->correct / batch.count);
-  return SPN_OK;
+  t->n.epoch_images += batch->count;
+  if (!spn_steps_log_due(&t->walk)) return SPN_OK;
+  return spn_run_metric(t->walk.run, t->walk.step + 1, err, "\"epoch\": %.4f, \"ce\": %.9g, \"weight_decay\": %.9g, \"lr\": %.9g, "
+                        "\"top1\": %.4f", t->walk.epoch, t->g->loss, decay, lr, (double)t->g->correct / batch->count);
 }
 
 /* Scores the epoch on the held-out images (the training images' own loss without them) and keeps the best weights. */
-static spn_status end_epoch(trainer *t, spn_err *err) {
+static spn_status end_epoch(void *owner, spn_err *err) {
+  trainer *t = owner;
+  spn_run *run = t->walk.run;
   spn_score score = {.loss = t->n.epoch_loss / t->n.epoch_images, .top1 = t->n.epoch_hits / t->n.epoch_images};
   int held_out = spn_dataset_count(t->data->set, SPN_SPLIT_HOLDOUT) > 0;
   if (held_out) SPN_TRY(spn_evaluate(t->g, final_weights(t), t->data, t->s, SPN_SPLIT_HOLDOUT, &score, err));
-  double epoch = (double)(t->step / t->per_epoch);
-  SPN_TRY(spn_run_metric(t->run, t->step, err, "\"epoch_end\": %.0f, \"train_loss\": %.9g, \"train_top1\": %.6f, \"holdout_loss\": %.9g, "
+  double epoch = (double)(t->walk.step / t->walk.per_epoch);
+  SPN_TRY(spn_run_metric(run, t->walk.step, err, "\"epoch_end\": %.0f, \"train_loss\": %.9g, \"train_top1\": %.6f, \"holdout_loss\": %.9g, "
                          "\"holdout_top1\": %.6f", epoch, t->n.epoch_loss / t->n.epoch_images,
                          t->n.epoch_hits / t->n.epoch_images, held_out ? score.loss : 0, held_out ? score.top1 : 0));
   char chosen[40] = "";
   if (held_out) snprintf(chosen, sizeof chosen, "; held out %.2f %%", 100 * score.top1);
-  spn_run_say(t->run, "epoch %.0f: train loss %.3f, top-1 %.2f %%%s", epoch, t->n.epoch_loss / t->n.epoch_images,
+  spn_run_say(run, "epoch %.0f: train loss %.3f, top-1 %.2f %%%s", epoch, t->n.epoch_loss / t->n.epoch_images,
               100 * t->n.epoch_hits / t->n.epoch_images, chosen);
   t->n.epoch_loss = t->n.epoch_hits = t->n.epoch_images = 0;
   if (!held_out || score.top1 > t->n.best_top1 || !t->n.best_epoch) {
@@ -97,40 +76,15 @@ static spn_status end_epoch(trainer *t, spn_err *err) {
     t->n.best_top5 = score.top5;
     SPN_TRY(save_model(t, "best.safetensors", &score, err));
   }
-  SPN_TRY(save_model(t, "last.safetensors", &score, err));
-  return checkpoint(t, err);
+  return save_model(t, "last.safetensors", &score, err);
 }
 
-static void show(const trainer *t, int last) {
-  spn_progress p = {.step = t->step, .steps = t->steps, .first_step = t->first_step, .ce = t->g->loss,
-                    .epoch = (double)t->step / (double)t->per_epoch, .epochs = (double)t->s->train_epochs,
-                    .accuracy = (double)t->g->correct / t->g->batch, .batch = t->g->batch};
-  spn_run_progress(t->run, &p, last);
-}
-
-static int stop_now(const trainer *t) {
-  return spn_stop_requested() || (t->s->run_max_steps && t->step - t->first_step >= (uint64_t)t->s->run_max_steps);
-}
-
-static spn_status loop(trainer *t, spn_err *err) {
-  while (t->step < t->steps) {
-    SPN_TRY(train_step(t, err));
-    int epoch_done = t->step % t->per_epoch == 0;
-    show(t, t->step == t->steps);
-    if (epoch_done) SPN_TRY(end_epoch(t, err));
-    int due = t->s->run_checkpoint_steps && t->step % (uint64_t)t->s->run_checkpoint_steps == 0;
-    int stop = stop_now(t) && t->step < t->steps;
-    if (!epoch_done && (due || stop || spn_checkpoint_requested())) SPN_TRY(checkpoint(t, err));
-    if (stop) return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of %llu; --resume goes on from here",
-                              (unsigned long long)t->step, (unsigned long long)t->steps);
-  }
-  return SPN_OK;
-}
+static const spn_steps_hooks hooks = {.step = train_step, .end_epoch = end_epoch};
 
 /* The best weights again, on the images that chose nothing. */
 static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   spn_model best;
-  SPN_TRY(spn_model_load(spn_run_path(t->run, "best.safetensors"), &best, err));
+  SPN_TRY(spn_model_load(spn_run_path(t->walk.run, "best.safetensors"), &best, err));
   spn_status status = spn_network_from_tensors(t->g, best.tensors, 0, err);
   spn_model_free(&best);
   if (!status) status = spn_evaluate(t->g, NULL, t->data, t->s, SPN_SPLIT_TEST, &out->test, err);
@@ -139,7 +93,7 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   int n = snprintf(text, sizeof text, "{\n  \"best_epoch\": %d,\n  \"holdout_top1\": %.6f,\n  \"test_top1\": %.6f,\n  \"test_top5\": %.6f,\n"
                    "  \"test_loss\": %.9g,\n  \"test_images\": %zu,\n  \"seconds\": %.1f\n}\n", out->best_epoch,
                    out->best_holdout.top1, out->test.top1, out->test.top5, out->test.loss, out->test.images, out->seconds);
-  return spn_file_write(spn_run_path(t->run, "result.json"), text, (size_t)n, err);
+  return spn_file_write(spn_run_path(t->walk.run, "result.json"), text, (size_t)n, err);
 }
 
 static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
@@ -150,25 +104,23 @@ static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
   SPN_TRY(spn_network_create(t->arch, &o, 0, &t->g, err));
   if (init) SPN_TRY(spn_network_from_tensors(t->g, init, 1, err));
   SPN_TRY(spn_optimizer_create(t->g, s, &t->o, err));
-  SPN_TRY(restore(t, err));
-  SPN_TRY(spn_data_loader(t->data, s, SPN_SPLIT_TRAIN, 1, t->step, &t->loader, err));
-  t->per_epoch = spn_loader_batches(t->loader);
-  t->steps = t->per_epoch * (uint64_t)s->train_epochs;
-  return SPN_OK;
+  t->walk = (spn_steps){.run = t->walk.run, .s = s, .data = t->data, .graph = t->g, .optimizer = t->o, .numbers = (double *)&t->n,
+                        .count = sizeof t->n / sizeof(double), .hooks = &hooks, .owner = t};
+  return spn_steps_open(&t->walk, (int)s->train_epochs, err);
 }
 
 spn_status spn_train(spn_run *run, const spn_settings *s, const spn_arch *arch, const spn_data *data,
                      const spn_tensors *init, spn_train_result *out, spn_err *err) {
-  trainer t = {.run = run, .s = s, .arch = arch, .data = data};
+  trainer t = {.walk.run = run, .s = s, .arch = arch, .data = data};
   spn_status status = prepare(&t, init, err);
-  if (!status) status = loop(&t, err);
+  if (!status) status = spn_steps_run(&t.walk, err);
   if (!status) {
     *out = (spn_train_result){.best_epoch = (int)t.n.best_epoch, .seconds = spn_run_seconds(run),
                               .best_holdout = {.images = (size_t)t.n.best_images, .loss = t.n.best_loss,
                                                .top1 = t.n.best_top1, .top5 = t.n.best_top5}};
     status = final_test(&t, out, err);
   }
-  if (t.loader) spn_loader_close(t.loader);
+  spn_steps_close(&t.walk);
   spn_optimizer_free(t.o);
   spn_graph_free(t.g);
   return status;

@@ -4,6 +4,7 @@
 
 #include "model/arch.h"
 #include "train/evaluate.h"
+#include "train/run.h"
 
 typedef struct {
   spn_score best_holdout; /* of the best epoch's averaged weights; zero without a held-out part */

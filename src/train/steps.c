@@ -1,0 +1,131 @@
+#include "train/steps.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- Checkpoints ---- */
+
+static spn_status check_weights(const spn_steps *t, spn_err *err) {
+  const spn_graph *g = t->graph;
+  for (int i = 0; i < g->param_count; i++)
+    for (size_t k = 0; k < g->params[i].size; k++)
+      if (!isfinite(g->weights[g->params[i].offset + k]))
+        return spn_fail(err, SPN_ENUMERIC, "step %llu: %s holds NaN or infinity; no checkpoint is written over the last good one",
+                        (unsigned long long)t->step, g->params[i].name);
+  return SPN_OK;
+}
+
+static spn_status checkpoint(spn_steps *t, spn_err *err) {
+  SPN_TRY(check_weights(t, err));
+  if (t->hooks->save) t->hooks->save(t->owner);
+  spn_tensors *set = spn_tensors_new();
+  if (!set) return spn_fail(err, SPN_ENOMEM, "checkpoint: out of memory");
+  const spn_optimizer *o = t->optimizer;
+  size_t n = t->graph->param_elements, one = 1;
+  double optimizer_steps = (double)o->steps;
+  spn_status status = spn_tensors_add(set, "weights", SPN_F32, 1, &n, t->graph->weights, err);
+  if (!status) status = spn_tensors_add(set, "slot0", SPN_F32, 1, &n, o->slot[0], err);
+  if (!status && o->slot[1]) status = spn_tensors_add(set, "slot1", SPN_F32, 1, &n, o->slot[1], err);
+  if (!status && o->ema) status = spn_tensors_add(set, "ema", SPN_F32, 1, &n, o->ema, err);
+  if (!status) status = spn_tensors_add(set, "optimizer_steps", SPN_F64, 1, &one, &optimizer_steps, err);
+  if (!status) status = spn_tensors_add(set, "numbers", SPN_F64, 1, &t->count, t->numbers, err);
+  if (!status) status = spn_run_checkpoint(t->run, t->step, set, err);
+  spn_tensors_free(set);
+  return status;
+}
+
+static spn_status take(const spn_tensors *set, const char *name, size_t count, size_t size, void *out, spn_err *err) {
+  const spn_tensor *t = spn_tensors_find(set, name);
+  if (!t || spn_tensor_elements(t) != count)
+    return spn_fail(err, SPN_EINPUT, "checkpoint: %s: expected %zu elements, got %zu; it belongs to another network",
+                    name, count, t ? spn_tensor_elements(t) : 0);
+  memcpy(out, t->data, count * size);
+  return SPN_OK;
+}
+
+static spn_status take_all(spn_steps *t, const spn_tensors *set, spn_err *err) {
+  spn_optimizer *o = t->optimizer;
+  size_t n = t->graph->param_elements;
+  double optimizer_steps;
+  SPN_TRY(take(set, "weights", n, sizeof(real), t->graph->weights, err));
+  SPN_TRY(take(set, "slot0", n, sizeof(real), o->slot[0], err));
+  if (o->slot[1]) SPN_TRY(take(set, "slot1", n, sizeof(real), o->slot[1], err));
+  if (o->ema) SPN_TRY(take(set, "ema", n, sizeof(real), o->ema, err));
+  SPN_TRY(take(set, "optimizer_steps", 1, sizeof optimizer_steps, &optimizer_steps, err));
+  o->steps = (uint64_t)optimizer_steps;
+  return take(set, "numbers", t->count, sizeof *t->numbers, t->numbers, err);
+}
+
+static spn_status restore(spn_steps *t, spn_err *err) {
+  spn_tensors *set;
+  SPN_TRY(spn_run_restore(t->run, &t->first_step, &set, err));
+  t->step = t->first_step;
+  if (!set) return SPN_OK;
+  spn_status status = take_all(t, set, err);
+  spn_tensors_free(set);
+  if (status) return status;
+  if (t->hooks->load) t->hooks->load(t->owner);
+  spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
+  return SPN_OK;
+}
+
+/* ---- The walk ---- */
+
+spn_status spn_steps_open(spn_steps *t, int epochs, spn_err *err) {
+  SPN_TRY(restore(t, err));
+  SPN_TRY(spn_data_loader(t->data, t->s, SPN_SPLIT_TRAIN, 1, t->step, &t->loader, err));
+  t->epochs = epochs;
+  t->per_epoch = spn_loader_batches(t->loader);
+  t->steps = t->per_epoch * (uint64_t)epochs;
+  return SPN_OK;
+}
+
+void spn_steps_close(spn_steps *t) {
+  if (t->loader) spn_loader_close(t->loader);
+  t->loader = NULL;
+}
+
+int spn_steps_log_due(const spn_steps *t) {
+  return (t->step + 1) % (uint64_t)t->s->run_log_steps == 0 || t->step + 1 == t->steps;
+}
+
+spn_status spn_steps_check_finite(const spn_steps *t, spn_err *err) {
+  if (isfinite(t->graph->loss)) return SPN_OK;
+  const char *where = spn_graph_find_bad(t->graph);
+  return spn_fail(err, SPN_ENUMERIC, "step %llu: %s holds NaN or infinity; the run stops and its last checkpoint is intact. "
+                  "A lower optim.lr is the usual remedy", (unsigned long long)t->step, where ? where : "the loss");
+}
+
+static spn_status one_step(spn_steps *t, spn_err *err) {
+  spn_batch batch;
+  int end = 0;
+  SPN_TRY(spn_loader_next(t->loader, &batch, &end, err));
+  t->epoch = (double)t->step / (double)t->per_epoch;
+  t->graph->step = t->step;
+  SPN_TRY(t->hooks->step(t->owner, &batch, err));
+  t->step++;
+  spn_progress p = {.step = t->step, .steps = t->steps, .first_step = t->first_step, .ce = t->graph->loss,
+                    .epoch = (double)t->step / (double)t->per_epoch, .epochs = t->epochs,
+                    .accuracy = (double)t->graph->correct / batch.count, .batch = t->graph->batch};
+  if (t->hooks->describe) t->hooks->describe(t->owner, &p);
+  spn_run_progress(t->run, &p, t->step == t->steps);
+  return SPN_OK;
+}
+
+static int stop_now(const spn_steps *t) {
+  int enough = t->s->run_max_steps && t->step - t->first_step >= (uint64_t)t->s->run_max_steps;
+  return t->step < t->steps && (spn_stop_requested() || enough);
+}
+
+spn_status spn_steps_run(spn_steps *t, spn_err *err) {
+  while (t->step < t->steps) {
+    SPN_TRY(one_step(t, err));
+    int epoch_done = t->step % t->per_epoch == 0;
+    if (epoch_done) SPN_TRY(t->hooks->end_epoch(t->owner, err));
+    int due = t->s->run_checkpoint_steps && t->step % (uint64_t)t->s->run_checkpoint_steps == 0, stop = stop_now(t);
+    if (epoch_done || due || stop || spn_checkpoint_requested()) SPN_TRY(checkpoint(t, err));
+    if (stop) return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of %llu; --resume goes on from here",
+                              (unsigned long long)t->step, (unsigned long long)t->steps);
+  }
+  return SPN_OK;
+}
