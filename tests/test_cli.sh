@@ -109,7 +109,7 @@ test_settings() {
   run 2 'optim.foo: no such setting' search --set optim.foo=1 --out refused
   run 2 'expected section.key=value' search --set optim.lr --out refused
   run 2 'search.target: expected at least' search --set search.target_share=0.0001 --out refused
-  run 1 'absent.json.*No such file' search --config absent.json --out refused
+  run 2 'absent.json.*No such file' search --config absent.json --out refused
   check "nothing is written for wrong settings" [ ! -e refused ]
   run 2 'run.isa' search --set run.isa=abacus --out refused
   rm -rf refused
@@ -131,7 +131,7 @@ test_data() {
 test_networks() {
   run 2 '--arch: expected' "$SPNAS" train --data data --out refused
   run 2 'nope' "$SPNAS" train --data data --out refused --arch nope
-  run 1 'absent/arch.json.*No such file' "$SPNAS" train --data data --out refused --arch absent/arch.json
+  run 2 'absent/arch.json.*No such file' "$SPNAS" train --data data --out refused --arch absent/arch.json
   printf '{"name": 3}' >wrong.json
   run 2 'wrong.json:1:10 name: expected a string, got 3' "$SPNAS" train --data data --out refused --arch ./wrong.json
   printf '{"arch": ' >wrong.json
@@ -156,7 +156,7 @@ test_weights() {
     run 2 "$name.safetensors" train --out refused --init $name.safetensors
   done
   check "no export of a damaged network" [ ! -e refused.onnx ]
-  run 1 'absent.safetensors.*No such file' "$SPNAS" eval absent.safetensors --data data
+  run 2 'absent.safetensors.*No such file' "$SPNAS" eval absent.safetensors --data data
   run 2 'abacus' "$SPNAS" export trained/best.safetensors --format abacus --out refused.onnx
   run 1 'file-in-the-way' "$SPNAS" export trained/best.safetensors --out file-in-the-way/x.onnx
 }

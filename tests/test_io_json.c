@@ -214,7 +214,7 @@ static void replay(void) {
 static void check_load(void) {
   spn_json_doc *doc;
   spn_err err = {0};
-  CHECK(spn_json_load("no/such.json", &doc, &err) == SPN_EIO && !doc, "%s", err.text);
+  CHECK(spn_json_load("no/such.json", &doc, &err) == SPN_EINPUT && !doc, "%s", err.text);
   CHECK(!strcmp(err.text, "no/such.json: cannot open: No such file or directory"), "%s", err.text);
 }
 

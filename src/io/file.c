@@ -21,6 +21,12 @@ static spn_status fail_errno(spn_err *err, const char *path, const char *what) {
 
 /* ---- Reading ---- */
 
+/* A name that leads nowhere is wrong input; everything else that keeps a file shut is the system's. */
+static spn_status cannot_open(spn_err *err, const char *path) {
+  spn_status status = errno == ENOENT || errno == ENOTDIR ? SPN_EINPUT : SPN_EIO;
+  return spn_fail(err, status, "%s: cannot open: %s", path, strerror(errno));
+}
+
 /* Reads until the end or limit + 1 bytes, growing the block: sizes that stat tells may be wrong (pipes, /proc). */
 static spn_status read_all(int fd, const char *path, size_t expected, size_t limit, char **data, size_t *size,
                            spn_err *err) {
@@ -64,7 +70,7 @@ spn_status spn_file_read(const char *path, size_t limit, char **data, size_t *si
   *size = 0;
   do fd = open(path, O_RDONLY | O_CLOEXEC);
   while (fd < 0 && errno == EINTR);
-  if (fd < 0) return fail_errno(err, path, "open");
+  if (fd < 0) return cannot_open(err, path);
   spn_status status;
   if (fstat(fd, &info))
     status = fail_errno(err, path, "read");
