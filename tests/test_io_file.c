@@ -90,7 +90,7 @@ static void check_leftover(void) {
 }
 
 static void failed_as(spn_status want, spn_status status, const spn_err *err, const char *path, const char *reason) {
-  CHECK(status == want && err->code == (int)want, "expected status %d, got %d", want, status);
+  CHECK(status == want && (spn_status)err->code == want, "expected status %d, got %d", want, status);
   CHECK(strstr(err->text, path) == err->text && strstr(err->text, reason), "expected %s ... %s, got %s", path, reason,
         err->text);
 }
