@@ -1,5 +1,5 @@
 /* Times a dense search step of the single-path supernet (forward, backward, indicators, update), the same work as
- * bench/torch_supernet.py: step [--size 32|224] [--batch N] [--steps K] [--threads T] [--profile] [--reproducible] */
+ * bench/torch_supernet.py: step [--size 32|224] [--width W] [--batch N] [--steps K] [--threads T] [--profile] [--reproducible] */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +34,14 @@ static void print_profile(const spn_graph *g, int steps) {
 
 int main(int argc, char **argv) {
   int size = 32, batch = 128, steps = 8, threads = omp_get_num_procs(), profile = 0, reproducible = 0, drop_half = 0;
+  double width = 0;
   const char *space_name = "singlepath";
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--profile")) profile = 1;
     else if (!strcmp(argv[i], "--reproducible")) reproducible = 1;
     else if (!strcmp(argv[i], "--half")) drop_half = 1;
     else if (i + 1 < argc && !strcmp(argv[i], "--size")) size = atoi(argv[++i]);
+    else if (i + 1 < argc && !strcmp(argv[i], "--width")) width = atof(argv[++i]);
     else if (i + 1 < argc && !strcmp(argv[i], "--batch")) batch = atoi(argv[++i]);
     else if (i + 1 < argc && !strcmp(argv[i], "--steps")) steps = atoi(argv[++i]);
     else if (i + 1 < argc && !strcmp(argv[i], "--threads")) threads = atoi(argv[++i]);
@@ -51,6 +53,7 @@ int main(int argc, char **argv) {
   spn_space space;
   spn_cost cost;
   if (spn_space_load(space_name, &space, &err)) return fail(&err);
+  if (width > 0) space.proxy_width = width;
   if (size == 224) { /* the deployment network itself */
     space.proxy_size = space.base.input_size;
     space.proxy_stem_stride = space.base.stem_stride;
