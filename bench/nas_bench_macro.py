@@ -3,7 +3,7 @@
 usage: python bench/nas_bench_macro.py --data CIFAR10 --table nas-bench-macro_cifar10.csv [--spnas build/spnas]
            [--limits 0.4 0.5 0.6] [--seeds 1 2 3] [--out runs/nas-bench-macro] [-- more spnas arguments]
 
-For every cost limit (share of the largest network's FLOPs) and seed: one search at 16x16 and half width (about 90,000
+For every cost limit (share of the largest network's FLOPs) and seed: one search at 16x16 and half width (225,000
 images), then the found network's percentile among the table's networks of equal cost (+-3 % of the largest), its regret
 against the best network within the limit, and whether the limit holds. A random network scores 50. Plain Python.
 """
