@@ -243,18 +243,6 @@ void spn_supernet_measure(spn_supernet *s) {
   }
 }
 
-void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
-                         double average_decay) {
-  s->explores = explore > 0;
-  spn_supernet_measure(s);
-  for (int i = 0; i < s->indicators; i++) {
-    spn_indicator *n = &s->indicator[i];
-    if (average_decay >= 0) n->average = average_decay * n->average + (1 - average_decay) * n->x;
-    double value = draw_gate(s, n, i, seed, step, keep_probability, explore);
-    set_gate(s, n, value, s->explores ? n->between : n->kept);
-  }
-}
-
 /* Gates of a layer in the form the cost model takes: the decisions (kept ones), sigmoid(sharpness * x), or, for the gradient
  * check of soft gates, as they stand. */
 static void cost_gates(const spn_supernet *s, int layer, double sharpness, spn_layer_gates *out) {
@@ -277,7 +265,8 @@ static double pick(const spn_layer_gates *g, const spn_indicator *n) {
   return n->kind == SPN_KIND_EXPAND ? g->expand[n->step] : g->se[n->step];
 }
 
-void spn_supernet_cost(spn_supernet *s) {
+/* R and its derivative with respect to every gate. */
+static void set_cost(spn_supernet *s) {
   s->expected_cost = s->cost.rest;
   for (int layer = 0; layer < s->space.layers; layer++) {
     spn_layer_gates gates, grad, inside;
@@ -293,6 +282,19 @@ void spn_supernet_cost(spn_supernet *s) {
       if (n->layer == layer) n->dcost = pick(n->kind == SPN_KIND_SKIP ? &grad : &inside, n);
     }
   }
+}
+
+void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
+                         double average_decay) {
+  s->explores = explore > 0;
+  spn_supernet_measure(s);
+  for (int i = 0; i < s->indicators; i++) {
+    spn_indicator *n = &s->indicator[i];
+    if (average_decay >= 0) n->average = average_decay * n->average + (1 - average_decay) * n->x;
+    double value = draw_gate(s, n, i, seed, step, keep_probability, explore);
+    set_gate(s, n, value, s->explores ? n->between : n->kept);
+  }
+  set_cost(s);
 }
 
 double spn_supernet_soft_cost(const spn_supernet *s, double sharpness) {
@@ -359,9 +361,7 @@ static double evidence(const spn_supernet *s, const spn_indicator *n) {
 }
 
 double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_form form, double target) {
-  double slope;
-  spn_supernet_cost(s);
-  double term = spn_cost_term(form, s->expected_cost, target, &slope);
+  double slope, term = spn_cost_term(form, s->expected_cost, target, &slope);
   for (int i = 0; i < s->indicators; i++) {
     spn_indicator *n = &s->indicator[i];
     n->dce = s->graph->gates[n->gate].grad + (n->gate2 < 0 ? 0 : s->graph->gates[n->gate2].grad);

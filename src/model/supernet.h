@@ -62,13 +62,12 @@ void spn_supernet_free(spn_supernet *s);
 
 /* Every indicator's statistic, x, derivative and decision from the weights and thresholds as they are. */
 void spn_supernet_measure(spn_supernet *s);
-/* Before a search step: that, running averages, gates. keep_probability 1: no indicator dropout. explore: share of gates
- * that take a random value in this step: 0, 1 or uniform in (0, 1), a third each. average_decay < 0 leaves the running averages alone. */
+/* Before a search step: that, running averages, gates, and R of the decisions (expected_cost, every dcost).
+ * keep_probability 1: no indicator dropout. explore: share of gates that take a random value in this step: 0, 1 or uniform
+ * in (0, 1), a third each. average_decay < 0 leaves the running averages alone. */
 void spn_supernet_decide(spn_supernet *s, uint64_t seed, uint64_t step, double keep_probability, double explore,
                          double average_decay);
-/* R and dR/dgate of the last step's decisions, into expected_cost and every dcost. */
-void spn_supernet_cost(spn_supernet *s);
-/* After spn_graph_backward: that, adds lambda * cost term; fills dce and dthreshold, gathers gains, and adds what flows to the
+/* After spn_graph_backward: adds lambda * cost term; fills dce and dthreshold, gathers gains, and adds what flows to the
  * weights through the statistics. Returns the cost term's value (without lambda).
  *
  * Plain straight-through (explore 0) moves a threshold by dCE/dgate at the gate's present value. At 1 that is close to zero

@@ -29,15 +29,9 @@ typedef struct {
 
 typedef struct {
   spn_steps walk;
-  spn_run *run;
-  const spn_settings *s;
-  const spn_data *data;
   spn_supernet *net;
-  spn_optimizer *o;
   double target;
-  double *numbers; /* controller, then one indicator_numbers each */
-  size_t count;
-  controller_numbers *c;
+  controller_numbers *c; /* walk.numbers: this, then one indicator_numbers each */
   indicator_numbers *in;
 } search;
 
@@ -85,14 +79,14 @@ static void update_threshold(const search *t, spn_indicator *n, indicator_number
   m->updates++;
   m->moment1 = beta1 * m->moment1 + (1 - beta1) * n->dthreshold;
   if (n->dce != 0) { /* else the step did not look */
-    double observed = n->derivative * n->dce / t->s->search_temperature;
+    double observed = n->derivative * n->dce / t->walk.s->search_temperature;
     m->observations++;
     m->moment2 = beta2 * m->moment2 + (1 - beta2) * observed * observed;
   }
   if (m->observations < 1) return;
   double first = m->moment1 / (1 - pow(beta1, m->updates)), second = m->moment2 / (1 - pow(beta2, m->observations));
   double step = first / (sqrt(second) + 1e-12);
-  n->threshold -= t->s->search_threshold_lr * fmax(-3, fmin(3, step));
+  n->threshold -= t->walk.s->search_threshold_lr * fmax(-3, fmin(3, step));
 }
 
 static void gather_gradients(search *t) {
@@ -108,7 +102,7 @@ static void gather_gradients(search *t) {
 /* Where cross entropy and cost pull equally on the average indicator: a start that needs no knowledge of the task. */
 static double first_lambda(const search *t) {
   double ce = 0, cost = 0, slope;
-  spn_cost_term((spn_cost_form)t->s->search_cost_form, t->net->expected_cost, t->target, &slope);
+  spn_cost_term((spn_cost_form)t->walk.s->search_cost_form, t->net->expected_cost, t->target, &slope);
   for (int i = 0; i < t->net->indicators; i++) {
     ce += fabs(t->in[i].count >= 50 ? t->in[i].sum / t->in[i].count : t->in[i].last_mean);
     cost += fabs(slope * t->net->indicator[i].dcost);
@@ -119,8 +113,8 @@ static double first_lambda(const search *t) {
 static void start_search_phase(search *t) {
   for (int i = 0; i < t->net->indicators; i++) { /* weights have grown in the warm-up: every x starts alike */
     spn_indicator *n = &t->net->indicator[i];
-    n->threshold = n->statistic - t->s->search_start_x * t->s->search_temperature;
-    n->average = n->x = t->s->search_start_x;
+    n->threshold = n->statistic - t->walk.s->search_start_x * t->walk.s->search_temperature;
+    n->average = n->x = t->walk.s->search_start_x;
   }
   t->c->started = 1;
   t->c->average_cost = t->net->expected_cost;
@@ -135,7 +129,7 @@ static double soft_cost(const search *t) { return spn_supernet_soft_cost(t->net,
 /* lambda follows ln(R / target): an integral part that finds its size and a proportional part that damps. R is the mean of
  * the hard and the softened cost of the running averages; it aims at the middle of the range that counts as met. */
 static double steer(search *t, double epoch) {
-  const spn_settings *s = t->s;
+  const spn_settings *s = t->walk.s;
   const double integral = 0.02, proportional = 1, decay = 0.95, limit = 0.4;
   double since = epoch - s->search_warmup_epochs, ramp = s->search_ramp_epochs > 0 ? fmin(1, since / s->search_ramp_epochs) : 1;
   if (s->search_lambda >= 0) return ramp * s->search_lambda;
@@ -161,14 +155,14 @@ static spn_status log_step(search *t, double epoch, double lr, double term, doub
   n += snprintf(text + n, size - (size_t)n, "], \"derivative\": [");
   for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.4g", i ? ", " : "", net->indicator[i].derivative);
   snprintf(text + n, size - (size_t)n, "]");
-  spn_status status = spn_run_metric(t->run, t->walk.step + 1, err, "%s", text);
+  spn_status status = spn_run_metric(t->walk.run, t->walk.step + 1, err, "%s", text);
   free(text);
   return status;
 }
 
 static spn_status search_step(void *owner, const spn_batch *batch, spn_err *err) {
   search *t = owner;
-  const spn_settings *s = t->s;
+  const spn_settings *s = t->walk.s;
   spn_supernet *net = t->net;
   uint64_t step = t->walk.step;
   double epoch = t->walk.epoch, lr = spn_learning_rate(s, epoch, (double)s->search_epochs);
@@ -179,12 +173,11 @@ static spn_status search_step(void *owner, const spn_batch *batch, spn_err *err)
   SPN_TRY(spn_steps_check_finite(&t->walk, err));
   int hits = net->graph->correct;
   spn_graph_backward(net->graph);
-  spn_supernet_cost(net);
   if (!warming && !t->c->started) start_search_phase(t);
   t->c->lambda = warming ? 0 : steer(t, epoch);
   double term = spn_supernet_indicator_grads(net, t->c->lambda, (spn_cost_form)s->search_cost_form, t->target);
   gather_gradients(t);
-  double decay = spn_optimizer_step(t->o, net->graph, lr);
+  double decay = spn_optimizer_step(t->walk.optimizer, net->graph, lr);
   for (int i = 0; !warming && i < net->indicators; i++) update_threshold(t, &net->indicator[i], &t->in[i]);
   t->c->epoch_ce += net->graph->loss * batch->count;
   t->c->epoch_hits += hits;
@@ -207,13 +200,13 @@ static void report_indicators(search *t) {
     const spn_indicator *n = &t->net->indicator[i];
     if (n->derivative < 1e-6) {
       dead++;
-      spn_run_say(t->run, "warning: indicator %s is dead: x = %.3g, derivative %.1e", n->name, n->x, n->derivative);
+      spn_run_say(t->walk.run, "warning: indicator %s is dead: x = %.3g, derivative %.1e", n->name, n->x, n->derivative);
     }
     moved += fabs(n->x - t->in[i].x_at_start) > 1e-3;
     significant += significance(&t->in[i]) > 2;
   }
-  if (t->c->started && !moved) spn_run_say(t->run, "warning: no indicator has moved since the warm-up; the search decides nothing");
-  spn_run_say(t->run, "indicators: %d, dead %d, moved %d; gradient of CE significant (|mean| > 2 standard errors) for %d",
+  if (t->c->started && !moved) spn_run_say(t->walk.run, "warning: no indicator has moved since the warm-up; the search decides nothing");
+  spn_run_say(t->walk.run, "indicators: %d, dead %d, moved %d; gradient of CE significant (|mean| > 2 standard errors) for %d",
               t->net->indicators, dead, t->c->started ? moved : 0, significant);
 }
 
@@ -225,7 +218,7 @@ static spn_status log_significance(search *t, double epoch, spn_err *err) {
                    t->c->epoch_ce / t->c->epoch_images, t->c->epoch_hits / t->c->epoch_images);
   for (int i = 0; i < t->net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.3g", i ? ", " : "", significance(&t->in[i]));
   snprintf(text + n, size - (size_t)n, "]");
-  spn_status status = spn_run_metric(t->run, t->walk.step, err, "%s", text);
+  spn_status status = spn_run_metric(t->walk.run, t->walk.step, err, "%s", text);
   free(text);
   return status;
 }
@@ -233,7 +226,7 @@ static spn_status log_significance(search *t, double epoch, spn_err *err) {
 static spn_status end_epoch(void *owner, spn_err *err) {
   search *t = owner;
   double epoch = (double)(t->walk.step / t->walk.per_epoch);
-  spn_run_say(t->run, "epoch %.0f: CE %.3f, top-1 %.2f %%, cost of the gates %.2f %s, lambda %.4g", epoch,
+  spn_run_say(t->walk.run, "epoch %.0f: CE %.3f, top-1 %.2f %%, cost of the gates %.2f %s, lambda %.4g", epoch,
               t->c->epoch_ce / t->c->epoch_images, 100 * t->c->epoch_hits / t->c->epoch_images, t->net->expected_cost,
               t->net->cost.unit, t->c->lambda);
   report_indicators(t);
@@ -259,52 +252,51 @@ static const spn_steps_hooks hooks = {.step = search_step, .end_epoch = end_epoc
 /* ---- Whole ---- */
 
 static spn_status prepare(search *t, const spn_space *space, const spn_cost *cost, spn_err *err) {
-  const spn_settings *s = t->s;
+  const spn_settings *s = t->walk.s;
   SPN_TRY(spn_search_target(s, space, cost, &t->target, err));
   spn_network_options o = {.batch = (int)s->optim_batch, .threads = spn_thread_count(s), .reproducible = s->run_reproducible,
                            .seed = (uint64_t)s->run_seed, .smoothing = s->optim_label_smoothing};
   SPN_TRY(spn_kernels_choose(s, &o.kernels, err));
-  SPN_TRY(spn_supernet_create(space, cost, t->data->classes, space->base.input_channels, &o,
+  SPN_TRY(spn_supernet_create(space, cost, t->walk.data->classes, space->base.input_channels, &o,
                               (spn_statistic)s->search_statistic, s->search_temperature, &t->net, err));
   if (!t->net->indicators) return spn_fail(err, SPN_EINPUT, "space %s: every layer has one option: there is nothing to search", space->name);
   spn_settings own = *s;
   own.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
-  SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->o, err));
-  t->count = (sizeof *t->c + sizeof *t->in * (size_t)t->net->indicators) / sizeof(double);
-  t->numbers = calloc(t->count, sizeof *t->numbers);
-  if (!t->numbers) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
-  t->c = (controller_numbers *)t->numbers;
+  SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->walk.optimizer, err));
+  t->walk.count = (sizeof *t->c + sizeof *t->in * (size_t)t->net->indicators) / sizeof(double);
+  t->walk.numbers = calloc(t->walk.count, sizeof *t->walk.numbers);
+  if (!t->walk.numbers) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
+  t->c = (controller_numbers *)t->walk.numbers;
   t->in = (indicator_numbers *)(t->c + 1);
-  t->walk = (spn_steps){.run = t->run, .s = s, .data = t->data, .graph = t->net->graph, .optimizer = t->o, .numbers = t->numbers,
-                        .count = t->count, .hooks = &hooks, .owner = t};
+  t->walk.graph = t->net->graph;
   return spn_steps_open(&t->walk, (int)s->search_epochs, err);
 }
 
 static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
-  const spn_settings *s = t->s;
+  const spn_settings *s = t->walk.s;
   t->net->explores = s->search_explore > 0; /* this and the next also for a resumed run that has no step left */
   spn_supernet_measure(t->net);
   out->target = t->target;
   out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice, &out->flips);
   out->cost = spn_cost_of(&t->net->cost, &out->choice);
   out->images = (double)t->walk.steps * t->net->graph->batch;
-  out->seconds = spn_run_seconds(t->run);
+  out->seconds = spn_run_seconds(t->walk.run);
   if (!out->within)
-    spn_run_say(t->run, "note: the found network costs %.4g, outside %.4g to %.4g %s", out->cost, t->target * (1 - s->search_tolerance),
-                t->target, t->net->cost.unit);
-  return spn_outcome_write(t->run, s, t->net, t->data, out, err);
+    spn_run_say(t->walk.run, "note: the found network costs %.4g, outside %.4g to %.4g %s", out->cost,
+                t->target * (1 - s->search_tolerance), t->target, t->net->cost.unit);
+  return spn_outcome_write(t->walk.run, s, t->net, t->walk.data, out, err);
 }
 
 spn_status spn_search_gradient(spn_run *run, const spn_settings *s, const spn_space *space, const spn_cost *cost,
                                const spn_data *data, spn_search_result *out, spn_err *err) {
-  search t = {.run = run, .s = s, .data = data};
+  search t = {.walk = {.run = run, .s = s, .data = data, .hooks = &hooks, .owner = &t}};
   memset(out, 0, sizeof *out);
   spn_status status = prepare(&t, space, cost, err);
   if (!status) status = spn_steps_run(&t.walk, err);
   if (!status) status = decide(&t, out, err);
   spn_steps_close(&t.walk);
-  spn_optimizer_free(t.o);
+  spn_optimizer_free(t.walk.optimizer);
   spn_supernet_free(t.net);
-  free(t.numbers);
+  free(t.walk.numbers);
   return status;
 }

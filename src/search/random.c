@@ -1,6 +1,5 @@
 #include "search/random.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "search/outcome.h"
