@@ -169,7 +169,7 @@ static void run_dw_both(void *data) {
 }
 
 static void bench_depthwise(int batch, int side, int c, int k, int stride) {
-  spn_dw_shape s = {.h = side, .w = side, .c = c, .k = k, .stride = stride, .ho = side / stride, .wo = side / stride};
+  spn_dw_shape s = {.h = side, .w = side, .c = c, .ld = c, .k = k, .stride = stride, .ho = side / stride, .wo = side / stride};
   s.pad_top = s.pad_left = ((s.ho - 1) * stride + k - side) / 2;
   depthwise d = {.s = s, .images = hot ? 1 : batch / 2};
   size_t in = (size_t)d.images * side * side * c, out = (size_t)d.images * s.ho * s.wo * c;

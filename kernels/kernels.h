@@ -49,7 +49,8 @@ typedef struct {
 } spn_view_sums;
 
 typedef struct {
-  int h, w, c;              /* input height, width, channels (c = distance between pixels of x, dz_in) */
+  int h, w, c;              /* input height, width, channels */
+  int ld;                   /* distance between pixels of every tensor, >= c */
   int ho, wo;               /* output height and width */
   int k, stride;            /* 3, 5 or 7; 1 or 2 */
   int pad_top, pad_left;    /* zeros before; those after follow from the sizes */
@@ -83,13 +84,13 @@ typedef struct {
                real weight, real *y);
 
   /* Depthwise convolution of `images` consecutive images, w (K*K,C): y (N,ho,wo,C) raw, sum and sq as in stats (NULL:
-   * not wanted). Only the first c_used channels are read and written. scratch: dw_scratch bytes, 64-byte aligned. */
+   * not wanted). Only the first c_used channels are read and written; a written pixel's others, up to ld, may be lost. scratch: dw_scratch bytes, 64-byte aligned. */
   void (*dw_forward)(const spn_dw_shape *shape, int images, int c_used, const spn_view *view, const real *x,
                      const real *w, real *y, double *sum, double *sq, void *scratch);
 
   /* Its backward. dz_out (N,ho,wo,C) and raw y give the output's gradient g through `grad`. Then
    *   dw (K*K,C) += sum of view(x) * g;   da = g convolved back with w;   dz_in, sums as in view_grad.
-   * dz_in NULL: only dw. dw NULL: only dz_in. c_used as above: other channels of dz_in and dw are left alone. */
+   * dz_in NULL: only dw. dw NULL: only dz_in. c_used as above: other channels of dw are left alone. */
   void (*dw_backward)(const spn_dw_shape *shape, int images, int c_used, const spn_view *view, const real *x,
                       const real *w, const spn_norm_grad *grad, const real *dz_out, const real *y, int accumulate,
                       real *dz_in, const spn_view_sums *sums, real *dw, void *scratch);
@@ -97,6 +98,9 @@ typedef struct {
   /* Bytes of scratch either depthwise call may use for this shape. */
   size_t (*dw_scratch)(const spn_dw_shape *shape);
 
+  /* y (P,C; ldy) = x (P,C; ldx), written past the caches: a tensor larger than they are is then not read before it is
+   * written. The ldy - C elements behind a pixel may be lost. */
+  void (*stream)(size_t pixels, int c, const real *x, size_t ldx, real *y, size_t ldy);
   /* acc[i] += alpha*x[i], i < n. */
   void (*axpy)(size_t n, real alpha, const real *x, real *acc);
   /* acc[i] += x[i], i < n. */

@@ -14,7 +14,7 @@ static spn_value *norm(spn_graph *g, const char *name, spn_value *raw, spn_act a
 
 static spn_value *conv1x1(spn_graph *g, const char *name, spn_value *x, int co, const spn_width *in, const spn_width *out,
                           const spn_branch *branch) {
-  spn_conv_spec spec = {.co = co, .k = 1, .stride = 1, .in_width = in, .out_width = out, .branch = branch, .init_std = 0.4};
+  spn_conv_spec spec = {.co = co, .k = 1, .stride = 1, .aligned = out != NULL, .in_width = in, .out_width = out, .branch = branch, .init_std = 0.4};
   return spn_add_conv(g, name, x, &spec);
 }
 

@@ -39,6 +39,12 @@ static float *random_rows(size_t rows, int c, size_t ld) {
   return p;
 }
 
+/* What lies behind the first c columns may have been written; forget it. */
+static void lose(float *p, size_t rows, int c, size_t ld) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = (size_t)c; i < ld; i++) p[r * ld + i] = NAN;
+}
+
 static float *copy_of(const float *from, size_t n) {
   float *p = guarded(n);
   memcpy(p, from, n * sizeof *p);
@@ -203,18 +209,36 @@ static void test_elementwise(const spn_kernels *k) {
 
 /* ---- Depthwise ---- */
 
+static void test_stream(const spn_kernels *k) {
+  static const struct {
+    int pixels, c, ldx, ldy;
+  } shapes[] = {{1, 1, 1, 1}, {7, 17, 17, 17}, {33, 24, 24, 24}, {9, 24, 24, 32}, {9, 72, 80, 80}, {5, 20, 21, 20}, {4, 64, 64, 65}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (int offset = 0; offset < 2; offset++) {
+      size_t pixels = (size_t)shapes[i].pixels, ldx = (size_t)shapes[i].ldx, ldy = (size_t)shapes[i].ldy;
+      float *x = random_rows(pixels, shapes[i].c, ldx), *got = guarded(pixels * ldy + 1), *want = guarded(pixels * ldy + 1);
+      k->stream(pixels, shapes[i].c, x, ldx, got + offset, ldy);
+      spn_kernels_ref()->stream(pixels, shapes[i].c, x, ldx, want + offset, ldy);
+      lose(got + offset, pixels, shapes[i].c, ldy);
+      same("stream", k->name, got, want, pixels * ldy + 1, 0);
+      release(x), release(got), release(want);
+    }
+}
+
 typedef struct {
   int images, h, w, c, c_used;
+  int padding; /* elements behind the channels of a pixel */
 } plane_shape;
 
-static const plane_shape planes[] = {{1, 1, 1, 1, 1},    {3, 2, 2, 8, 8},    {2, 7, 7, 17, 17}, {5, 4, 4, 40, 33},
-                                     {2, 8, 8, 24, 24},  {1, 33, 5, 24, 20}, {1, 5, 33, 8, 8},  {9, 3, 2, 65, 64},
-                                     {2, 16, 16, 16, 9}, {1, 9, 70, 17, 17}, {1, 6, 140, 8, 8}};
+static const plane_shape planes[] = {{1, 1, 1, 1, 1, 0},    {3, 2, 2, 8, 8, 0},    {2, 7, 7, 17, 17, 0}, {5, 4, 4, 40, 33, 0},
+                                     {2, 8, 8, 24, 24, 0},  {1, 33, 5, 24, 20, 0}, {1, 5, 33, 8, 8, 0},  {9, 3, 2, 65, 64, 0},
+                                     {2, 16, 16, 16, 9, 0}, {1, 9, 70, 17, 17, 0}, {1, 6, 140, 8, 8, 0},
+                                     {2, 7, 5, 24, 24, 8}, {3, 4, 6, 40, 20, 8}, {2, 5, 5, 17, 17, 3}};
 
 typedef enum { PAD_SAME, PAD_SYMMETRIC, PAD_NONE } padding;
 
 static spn_dw_shape dw_shape(const plane_shape *p, int k, int stride, padding pad) {
-  spn_dw_shape s = {.h = p->h, .w = p->w, .c = p->c, .k = k, .stride = stride};
+  spn_dw_shape s = {.h = p->h, .w = p->w, .c = p->c, .ld = p->c + p->padding, .k = k, .stride = stride};
   if (pad == PAD_SAME) { /* the odd zero goes after */
     s.ho = (p->h + stride - 1) / stride;
     s.wo = (p->w + stride - 1) / stride;
@@ -244,15 +268,17 @@ static void test_dw_forward(const spn_kernels *k, const spn_dw_shape *s, const p
                             int sums) {
   const spn_kernels *ref = spn_kernels_ref();
   size_t out = (size_t)p->images * s->ho * s->wo;
-  float *x = random_rows((size_t)p->images * s->h * s->w, p->c_used, p->c);
+  size_t ld = (size_t)s->ld;
+  float *x = random_rows((size_t)p->images * s->h * s->w, p->c_used, ld);
   float *w = random_rows(s->k * s->k, p->c_used, p->c);
-  float *got = guarded(out * p->c), *want = guarded(out * p->c), *scratch = dw_scratch(k, s);
+  float *got = guarded(out * ld), *want = guarded(out * ld), *scratch = dw_scratch(k, s);
   double got_sums[2][80] = {{1}}, want_sums[2][80] = {{1}};
   k->dw_forward(s, p->images, p->c_used, view, x, w, got, sums ? got_sums[0] : NULL, sums ? got_sums[1] : NULL,
                 scratch);
   ref->dw_forward(s, p->images, p->c_used, view, x, w, want, sums ? want_sums[0] : NULL, sums ? want_sums[1] : NULL,
                   NULL);
-  same("dw_forward", k->name, got, want, out * p->c, 1e-6);
+  lose(got, out, p->c_used, ld);
+  same("dw_forward", k->name, got, want, out * ld, 1e-6);
   same_sums("dw_forward sum", k->name, got_sums[0], want_sums[0], 80);
   same_sums("dw_forward sq", k->name, got_sums[1], want_sums[1], 80);
   check_scratch(k, s, scratch);
@@ -268,7 +294,7 @@ typedef struct {
 
 static dw_result dw_result_of(const plane_shape *p, const spn_dw_shape *s, int flags) {
   size_t pixels = (size_t)p->images * s->h * s->w;
-  dw_result r = {.dz = flags & ACCUMULATE ? random_rows(pixels, p->c_used, p->c) : guarded(pixels * p->c),
+  dw_result r = {.dz = flags & ACCUMULATE ? random_rows(pixels, p->c_used, (size_t)s->ld) : guarded(pixels * s->ld),
                  .dw = random_rows(s->k * s->k, p->c_used, p->c), .dgate = random_rows(p->images, p->c_used, p->c)};
   return r;
 }
@@ -289,16 +315,18 @@ static void run_dw_backward(const spn_kernels *k, const spn_dw_shape *s, const p
 static void test_dw_backward(const spn_kernels *k, const spn_dw_shape *s, const plane_shape *p, const spn_view *view,
                              int flags) {
   size_t in = (size_t)p->images * s->h * s->w, out = (size_t)p->images * s->ho * s->wo;
-  float *x = random_rows(in, p->c_used, p->c), *w = random_rows(s->k * s->k, p->c_used, p->c);
-  float *dz = random_rows(out, p->c_used, p->c), *y = random_rows(out, p->c_used, p->c);
+  size_t ld = (size_t)s->ld;
+  float *x = random_rows(in, p->c_used, ld), *w = random_rows(s->k * s->k, p->c_used, p->c);
+  float *dz = random_rows(out, p->c_used, ld), *y = random_rows(out, p->c_used, ld);
   float *norm = random_rows(3, p->c_used, p->c);
   dw_result got = dw_result_of(p, s, flags), want = got;
-  want.dz = copy_of(got.dz, in * p->c);
+  want.dz = copy_of(got.dz, in * ld);
   want.dw = copy_of(got.dw, (size_t)s->k * s->k * p->c);
   want.dgate = copy_of(got.dgate, (size_t)p->images * p->c);
   run_dw_backward(k, s, p, view, x, w, norm, dz, y, flags, &got);
   run_dw_backward(spn_kernels_ref(), s, p, view, x, w, norm, dz, y, flags, &want);
-  same("dw_backward dz", k->name, got.dz, want.dz, in * p->c, 2e-6);
+  lose(got.dz, in, p->c_used, ld);
+  same("dw_backward dz", k->name, got.dz, want.dz, in * ld, 2e-6);
   same("dw_backward dw", k->name, got.dw, want.dw, (size_t)s->k * s->k * p->c, 5e-6);
   same("dw_backward dgate", k->name, got.dgate, want.dgate, (size_t)p->images * p->c, 5e-6);
   same_sums("dw_backward sum_dz", k->name, got.sums[0], want.sums[0], 80);
@@ -323,7 +351,7 @@ static void test_depthwise_shape(const spn_kernels *k, const plane_shape *p, int
 /* Larger than the scratch budget, so that rows are cut into bands, or so large that results bypass the caches. */
 static void test_bands(const spn_kernels *k) {
   static const plane_shape large[] = {
-      {1, 60, 90, 70, 70}, {1, 131, 67, 17, 17}, {2, 80, 80, 16, 16}, {1, 128, 130, 64, 64}};
+      {1, 60, 90, 70, 70, 0}, {1, 131, 67, 17, 17, 0}, {2, 80, 80, 16, 16, 0}, {1, 128, 130, 64, 64, 0}, {1, 131, 130, 72, 72, 8}, {1, 131, 130, 80, 40, 0}};
   for (size_t i = 0; i < sizeof large / sizeof *large; i++)
     for (int stride = 1; stride <= 2; stride++) {
       int side = large[i].h > 100 ? 3 : 3 + 2 * pick(3);
@@ -357,6 +385,7 @@ int main(void) {
   for (int i = 1; (k = spn_kernels_at(i)); i++) {
     printf("%s\n", k->name);
     test_elementwise(k);
+    test_stream(k);
     test_depthwise(k);
   }
   return check_report("kernels");

@@ -30,9 +30,9 @@ typedef struct {
   int pixels;
 } running;
 
-/* view_grad of n pixels of one vector; ld is the distance between them in x and dz. */
+/* view_grad of n pixels of one vector, of which `put` lanes are written; ld is the distance between pixels in x and dz. */
 INLINE void grad_row(act_form form, int stream, const view_lanes *view, const float *da, int n, const float *x,
-                     float *dz, size_t ld, int accumulate, int lanes, running *run) {
+                     float *dz, size_t ld, int accumulate, int lanes, int put, running *run) {
   const view_lanes v = *view;
   vf dz_sum = run->dz, dzx_sum = run->dzx, gate_sum = run->gate;
   for (int j = 0; j < n; j++, x += ld, dz += ld) {
@@ -43,7 +43,7 @@ INLINE void grad_row(act_form form, int stream, const view_lanes *view, const fl
     dzx_sum = v_fma(t, value, dzx_sum);
     if (accumulate) t += v_get(dz, lanes);
     if (stream) v_stream(dz, t);
-    else v_put(dz, t, lanes);
+    else v_put(dz, t, put);
   }
   *run = (running){dz_sum, dzx_sum, gate_sum, run->pixels + n};
 }
@@ -63,14 +63,15 @@ static void flush(const band *b, int image, int channel, int lanes, running *run
 static void finish_row(const band *b, const view_lanes *lanes_view, const float *da, int n, int image, int ih, int iw,
                        int channel, int lanes, running *run) {
   const spn_dw_shape *s = b->s;
-  size_t at = (((size_t)image * s->h + ih) * s->w + iw) * s->c + channel, ld = (size_t)s->stride * s->c;
+  size_t at = (((size_t)image * s->h + ih) * s->w + iw) * s->ld + channel, ld = (size_t)s->stride * s->ld;
   const float *x = b->x + at;
   float *dz = b->dz_in + at;
-  int clamp = view_form(b->view) == ACT_CLAMP;
-  if (lanes < SPN_VL) grad_row(view_form(b->view), 0, lanes_view, da, n, x, dz, ld, b->accumulate, lanes, run);
-  else if (clamp && b->stream) grad_row(ACT_CLAMP, 1, lanes_view, da, n, x, dz, ld, 0, SPN_VL, run);
-  else if (clamp) grad_row(ACT_CLAMP, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
-  else grad_row(ACT_HSWISH, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, run);
+  int clamp = view_form(b->view) == ACT_CLAMP, put = dw_put_lanes(s, channel, lanes);
+  if (lanes < SPN_VL)
+    grad_row(view_form(b->view), b->stream && put == SPN_VL, lanes_view, da, n, x, dz, ld, b->accumulate, lanes, put, run);
+  else if (clamp && b->stream) grad_row(ACT_CLAMP, 1, lanes_view, da, n, x, dz, ld, 0, SPN_VL, SPN_VL, run);
+  else if (clamp) grad_row(ACT_CLAMP, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, SPN_VL, run);
+  else grad_row(ACT_HSWISH, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, SPN_VL, run);
   if (run->pixels >= SPN_SHORT_RUN) flush(b, image, channel, lanes, run);
 }
 
@@ -205,7 +206,7 @@ void SPN_SYM(dw_backward)(const spn_dw_shape *s, int images, int c_used, const s
   dw_ahead ahead;
   band b = {.s = s, .view = view, .x = x, .w = w, .accumulate = accumulate, .dz_in = dz_in, .dw = dw,
             .sums = sums ? sums : &no_sums, .ahead = &ahead};
-  b.stream = dz_in && !accumulate && SPN_SYM(dw_streams)(dz_in, (size_t)images * s->h * s->w, s->c);
+  b.stream = dz_in && !accumulate && SPN_SYM(dw_streams)(dz_in, (size_t)images * s->h * s->w, s->ld);
   dw_walk walk;
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 1, images, c_used), images, c_used);
   for (; more; more = walk_next(&walk)) backward_part(&b, &walk, grad, dz_out, y, scratch);

@@ -19,8 +19,8 @@ typedef struct {
   int pixels;
 } running;
 
-/* Writes n pixels of one vector to y and adds them to the running sums. */
-INLINE void store_row(int stream, const float *row, int n, float *y, size_t ld, int lanes, running *run) {
+/* Writes n pixels of one vector, `put` lanes, to y and adds them to the running sums. */
+INLINE void store_row(int stream, const float *row, int n, float *y, size_t ld, int put, running *run) {
   vf s[2] = {run->sum}, q[2] = {run->sq};
   int j = 0;
   for (; j + 2 <= n; j += 2)
@@ -29,13 +29,13 @@ INLINE void store_row(int stream, const float *row, int n, float *y, size_t ld, 
       s[u] += v;
       q[u] = v_fma(v, v, q[u]);
       if (stream) v_stream(y + (j + u) * ld, v);
-      else v_put(y + (j + u) * ld, v, lanes);
+      else v_put(y + (j + u) * ld, v, put);
     }
   if (j < n) {
     vf v = v_load(row + j * SPN_VL);
     s[0] += v;
     q[0] = v_fma(v, v, q[0]);
-    v_put(y + j * ld, v, lanes);
+    v_put(y + j * ld, v, put);
   }
   run->sum = s[0] + s[1];
   run->sq = q[0] + q[1];
@@ -54,16 +54,17 @@ static void convolve_plane(const band *b, int image, int channel, int lanes, con
   const spn_dw_shape *s = b->s;
   size_t pitch = (size_t)b->window.cols * SPN_VL;
   float row[(DW_CHUNK + DW_STRIP) * SPN_VL] __attribute__((aligned(64)));
+  int put = dw_put_lanes(s, channel, lanes);
   for (int from = 0; from < s->wo; from += DW_CHUNK) {
     int n = s->wo - from < DW_CHUNK ? s->wo - from : DW_CHUNK;
     for (int r = b->r0; r < b->r1; r++) {
       const float *x = plane + (r - b->r0) * s->stride * pitch + (size_t)from * s->stride * SPN_VL;
-      float *y = b->y + (((size_t)image * s->ho + r) * s->wo + from) * s->c + channel;
+      float *y = b->y + (((size_t)image * s->ho + r) * s->wo + from) * s->ld + channel;
       ahead_step(b->ahead);
       SPN_SYM(dw_conv_row)(s->k, s->stride, s->k, x, pitch, w, n, row);
-      if (lanes < SPN_VL) store_row(0, row, n, y, s->c, lanes, run);
-      else if (b->stream) store_row(1, row, n, y, s->c, SPN_VL, run);
-      else store_row(0, row, n, y, s->c, SPN_VL, run);
+      if (put < SPN_VL) store_row(0, row, n, y, s->ld, put, run);
+      else if (b->stream) store_row(1, row, n, y, s->ld, SPN_VL, run);
+      else store_row(0, row, n, y, s->ld, SPN_VL, run);
       if (run->pixels >= SPN_SHORT_RUN) flush(b, channel, lanes, run);
     }
   }
@@ -96,7 +97,7 @@ void SPN_SYM(dw_forward)(const spn_dw_shape *s, int images, int c_used, const sp
                          const float *w, float *y, double *sum, double *sq, void *scratch) {
   dw_walk walk;
   dw_ahead ahead;
-  int stream = SPN_SYM(dw_streams)(y, (size_t)images * s->ho * s->wo, s->c);
+  int stream = SPN_SYM(dw_streams)(y, (size_t)images * s->ho * s->wo, s->ld);
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 0, images, c_used), images, c_used);
   for (; more; more = walk_next(&walk)) {
     band b = {.s = s, .part = walk_part(&walk, s->h, s->w), .window = SPN_SYM(dw_x_window)(s, walk.r0, walk.r1),

@@ -72,8 +72,8 @@ size_t SPN_SYM(dw_scratch)(const spn_dw_shape *s) {
   return (one_row > BUDGET ? one_row : BUDGET) + DW_SLACK * SPN_VL * sizeof(float);
 }
 
-int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int c) {
-  return pixels * c * sizeof *tensor >= STREAM_BYTES && c % SPN_VL == 0 && (size_t)tensor % sizeof(vf) == 0;
+int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int ld) {
+  return pixels * ld * sizeof *tensor >= STREAM_BYTES && ld % SPN_VL == 0 && (size_t)tensor % sizeof(vf) == 0;
 }
 
 /* ---- Planes ---- */
@@ -95,7 +95,7 @@ INLINE void zero_columns(float *row, int from, int to) {
 INLINE void view_row(act_form form, const dw_part *part, const dw_window *window, const view_lanes *v, int n,
                      const float *x, float *to) {
   const view_lanes lanes = *v;
-#define BODY(col, at) v_store(at, view_value(form, &lanes, v_get(x + (size_t)(col) * part->c, n)))
+#define BODY(col, at) v_store(at, view_value(form, &lanes, v_get(x + (size_t)(col) * part->ld, n)))
   FILL_ROW(part, window, to, BODY);
 #undef BODY
 }
@@ -112,7 +112,7 @@ INLINE void load_view_form(act_form form, const dw_part *part, const dw_window *
     for (int r = 0; r < window->rows; r++) {
       int row = window->row0 + r;
       int inside = row >= 0 && row < part->h;
-      const float *from = inside ? x + ((image * part->h + row) * part->w) * part->c + part->c0 : NULL;
+      const float *from = inside ? x + ((image * part->h + row) * part->w) * part->ld + part->c0 : NULL;
       for (int v = 0; v < part->vectors; v++) {
         float *to = planes + ((size_t)v * part->images + i) * plane + r * row_floats;
         int n = part_lanes(part, v);
@@ -133,14 +133,14 @@ void SPN_SYM(dw_load_view)(const dw_part *part, const dw_window *window, const s
 INLINE void grad_row(const dw_part *part, const dw_window *window, const norm_lanes *v, int n, const float *dz,
                      const float *y, float *to) {
   if (!v) {
-#define BODY(col, at) v_store(at, v_get(dz + (size_t)(col) * part->c, n))
+#define BODY(col, at) v_store(at, v_get(dz + (size_t)(col) * part->ld, n))
     FILL_ROW(part, window, to, BODY);
 #undef BODY
     return;
   }
   const norm_lanes lanes = *v;
 #define BODY(col, at) \
-  v_store(at, norm_value(&lanes, v_get(dz + (size_t)(col) * part->c, n), v_get(y + (size_t)(col) * part->c, n)))
+  v_store(at, norm_value(&lanes, v_get(dz + (size_t)(col) * part->ld, n), v_get(y + (size_t)(col) * part->ld, n)))
   FILL_ROW(part, window, to, BODY);
 #undef BODY
 }
@@ -155,7 +155,7 @@ void SPN_SYM(dw_load_grad)(const dw_part *part, const dw_window *window, const s
     for (int r = 0; r < window->rows; r++) {
       int row = window->row0 + r;
       int inside = row >= 0 && row < part->h;
-      size_t from = inside ? (((size_t)part->image0 + i) * part->h + row) * part->w * part->c + part->c0 : 0;
+      size_t from = inside ? (((size_t)part->image0 + i) * part->h + row) * part->w * part->ld + part->c0 : 0;
       for (int v = 0; v < part->vectors; v++, from += SPN_VL) {
         float *to = planes + ((size_t)v * part->images + i) * plane + r * row_floats;
         const norm_lanes *norm = grad->a ? &lanes[v] : NULL;

@@ -30,7 +30,12 @@ dw_plan SPN_SYM(dw_make_plan)(const spn_dw_shape *shape, int backward, int image
 size_t SPN_SYM(dw_scratch)(const spn_dw_shape *shape);
 /* Whether a tensor this call writes is better written past the caches: too large to be still there when its reader
  * comes, and its vectors aligned. */
-int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int c);
+int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int ld);
+
+/* Lanes to write of a vector that has `lanes` channels from `channel` on: all where there is room. */
+INLINE int dw_put_lanes(const spn_dw_shape *s, int channel, int lanes) {
+  return channel + SPN_VL <= s->ld ? SPN_VL : lanes;
+}
 
 /* The parts of a call, one after another: images, in them groups of channels, in them bands of output rows. */
 typedef struct {
@@ -77,7 +82,7 @@ INLINE size_t window_floats(const dw_window *window) { return (size_t)window->ro
 
 /* Part of an NHWC tensor: `images` images from `image0` on, `vectors` vectors of channels from channel c0 on. */
 typedef struct {
-  int h, w, c;
+  int h, w, ld;
   int image0, images;
   int c0, vectors, c_used;
 } dw_part;
@@ -90,7 +95,7 @@ INLINE int part_lanes(const dw_part *part, int i) {
 
 /* The walk's part of a tensor of h x w images. */
 INLINE dw_part walk_part(const dw_walk *walk, int h, int w) {
-  return (dw_part){.h = h, .w = w, .c = walk->shape->c, .image0 = walk->image0, .images = walk->images,
+  return (dw_part){.h = h, .w = w, .ld = walk->shape->ld, .image0 = walk->image0, .images = walk->images,
                    .c0 = walk->vector0 * SPN_VL, .vectors = walk->vectors, .c_used = walk->c_used};
 }
 
@@ -119,8 +124,8 @@ INLINE void ahead_add(dw_ahead *ahead, const dw_part *part, int row0, int rows, 
   if (end <= row0) return;
   size_t pixels = (size_t)((part->images - 1) * part->h + end - row0) * part->w;
   ahead->streams[ahead->count++] = (dw_stream){
-      .at = (const char *)(x + (((size_t)part->image0 * part->h + row0) * part->w) * part->c + part->c0),
-      .stride = (size_t)part->c * sizeof *x,
+      .at = (const char *)(x + (((size_t)part->image0 * part->h + row0) * part->w) * part->ld + part->c0),
+      .stride = (size_t)part->ld * sizeof *x,
       .bytes = (size_t)walk_least(part->vectors * SPN_VL, part->c_used - part->c0) * sizeof *x,
       .left = pixels,
       .per_step = pixels / steps + 1,

@@ -239,6 +239,34 @@ void SPN_SYM(ew_join)(size_t pixels, int c, const spn_view *view_a, const float 
 #undef BODY
 }
 
+/* ---- stream ---- */
+
+/* Flat: from the first aligned vector to the last. */
+static void stream_flat(size_t n, const float *x, float *y) {
+  size_t i = 0;
+  for (; i < n && (size_t)(y + i) % sizeof(vf); i++) y[i] = x[i];
+  for (; i + SPN_VL <= n; i += SPN_VL) v_stream(y + i, v_load(x + i));
+  for (; i < n; i++) y[i] = x[i];
+}
+
+/* y is aligned in every pixel, and its tail may be written as a whole vector. */
+static void stream_rows(size_t pixels, int c, const float *x, size_t ldx, float *y, size_t ldy) {
+  for (size_t p = 0; p < pixels; p++, x += ldx, y += ldy) {
+    int i = 0;
+    for (; i + SPN_VL <= c; i += SPN_VL) v_stream(y + i, v_load(x + i));
+    if (i < c) v_stream(y + i, v_load_n(x + i, c - i));
+  }
+}
+
+void SPN_SYM(ew_stream)(size_t pixels, int c, const float *x, size_t ldx, float *y, size_t ldy) {
+  int whole = (c + SPN_VL - 1) / SPN_VL * SPN_VL;
+  if (ldx == (size_t)c && ldy == (size_t)c) stream_flat(pixels * (size_t)c, x, y);
+  else if ((size_t)y % sizeof(vf) == 0 && ldy % SPN_VL == 0 && (size_t)whole <= ldy) stream_rows(pixels, c, x, ldx, y, ldy);
+  else
+    for (size_t p = 0; p < pixels; p++) memcpy(y + p * ldy, x + p * ldx, (size_t)c * sizeof *y);
+  v_stream_end();
+}
+
 /* ---- Flat arrays ---- */
 
 void SPN_SYM(ew_axpy)(size_t n, float alpha, const float *x, float *acc) {

@@ -14,6 +14,7 @@ void SPN_SYM(ew_stats)(size_t pixels, int c, const float *x, size_t ldx, double 
 void SPN_SYM(ew_view_sum)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, double *sum);
 void SPN_SYM(ew_join)(size_t pixels, int c, const spn_view *view_a, const float *a, const spn_view *view_b,
                       const float *b, float weight, float *y);
+void SPN_SYM(ew_stream)(size_t pixels, int c, const float *x, size_t ldx, float *y, size_t ldy);
 void SPN_SYM(ew_axpy)(size_t n, float alpha, const float *x, float *acc);
 void SPN_SYM(ew_add)(size_t n, const float *x, float *acc);
 double SPN_SYM(ew_dot)(size_t n, const float *a, const float *b);

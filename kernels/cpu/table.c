@@ -16,6 +16,7 @@ const spn_kernels *SPN_SYM(spn_kernels)(void) {
       .dw_forward = SPN_SYM(dw_forward),
       .dw_backward = SPN_SYM(dw_backward),
       .dw_scratch = SPN_SYM(dw_scratch),
+      .stream = SPN_SYM(ew_stream),
       .axpy = SPN_SYM(ew_axpy),
       .add = SPN_SYM(ew_add),
       .dot = SPN_SYM(ew_dot),

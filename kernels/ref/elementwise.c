@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "ref/ref.h"
 
 static void view_load(size_t pixels, int c, const spn_view *view, const real *x, size_t ldx, real *a, size_t lda) {
@@ -44,6 +46,10 @@ static void join(size_t pixels, int c, const spn_view *view_a, const real *a, co
     }
 }
 
+static void stream(size_t pixels, int c, const real *x, size_t ldx, real *y, size_t ldy) {
+  for (size_t p = 0; p < pixels; p++) memcpy(y + p * ldy, x + p * ldx, (size_t)c * sizeof *y);
+}
+
 static void axpy(size_t n, real alpha, const real *x, real *acc) {
   for (size_t i = 0; i < n; i++) acc[i] += alpha * x[i];
 }
@@ -70,6 +76,7 @@ const spn_kernels *spn_kernels_ref(void) {
       .dw_forward = ref_dw_forward,
       .dw_backward = ref_dw_backward,
       .dw_scratch = ref_dw_scratch,
+      .stream = stream,
       .axpy = axpy,
       .add = add,
       .dot = dot,

@@ -39,26 +39,48 @@ void spn_value_load(const spn_graph *g, const spn_value *v, size_t first, size_t
     int image;
     size_t n = run_of_image(v, first, pixels, &image);
     spn_view view = spn_value_view(v, image);
-    g->kernels->view_load(n, c, &view, v->x + first * v->c, (size_t)v->c, a, lda);
+    g->kernels->view_load(n, c, &view, v->x + first * v->ld, (size_t)v->ld, a, lda);
     first += n;
     pixels -= n;
     a += n * lda;
   }
 }
 
-void spn_value_grad(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
-                    const real *da, size_t ldda, int accumulate) {
+/* Twice the share of the last-level cache that a step can count on. */
+enum { STREAM_BYTES = 24 << 20 };
+
+int spn_value_streams(const spn_graph *g, const spn_value *v, int c) {
+  return (size_t)g->batch * v->h * v->w * c * sizeof(real) >= STREAM_BYTES;
+}
+
+/* dz (ld lddz): where the first pixel's goes. */
+static void grad_to(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
+                    const real *da, size_t ldda, int accumulate, real *dz, size_t lddz) {
   while (pixels) {
     int image;
     size_t n = run_of_image(v, first, pixels, &image);
     spn_view view = spn_value_view(v, image);
     spn_view_sums sums = spn_value_sums(v, part, image);
-    g->kernels->view_grad(n, c, &view, v->x + first * v->c, (size_t)v->c, da, ldda, accumulate,
-                          v->dz + first * v->c, (size_t)v->c, &sums);
+    g->kernels->view_grad(n, c, &view, v->x + first * v->ld, (size_t)v->ld, da, ldda, accumulate, dz, lddz, &sums);
     first += n;
     pixels -= n;
     da += n * ldda;
+    dz += n * lddz;
   }
+}
+
+void spn_value_grad(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
+                    const real *da, size_t ldda, int accumulate) {
+  grad_to(g, v, part, first, pixels, c, da, ldda, accumulate, v->dz + first * v->ld, (size_t)v->ld);
+}
+
+void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
+                         real *da, int accumulate) {
+  real *home = v->dz + first * v->ld;
+  size_t ld = (size_t)v->ld;
+  int streams = !accumulate && spn_value_streams(g, v, c);
+  grad_to(g, v, part, first, pixels, c, da, (size_t)c, accumulate, streams ? da : home, streams ? (size_t)c : ld);
+  if (streams) g->kernels->stream(pixels, c, da, (size_t)c, home, ld);
 }
 
 /* ---- Parts ---- */
@@ -159,7 +181,8 @@ const char *spn_graph_find_bad(spn_graph *g) {
     run(g, node, 0);
     const spn_value *v = node->out;
     if (!v || v->base != v || v->width || (node->branch && !node->branch->forward)) continue;
-    if (!all_finite(v->x, (size_t)g->count * v->h * v->w * v->c)) return node->name;
+    for (size_t p = 0; p < (size_t)g->count * v->h * v->w; p++)
+      if (!all_finite(v->x + p * v->ld, (size_t)v->c)) return node->name;
   }
   for (int i = 0; g->grads && i < g->param_count; i++) {
     const spn_param *p = &g->params[i];

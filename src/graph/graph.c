@@ -118,7 +118,7 @@ spn_value *spn_graph_stored(spn_graph *g, spn_node *producer, int h, int w, int 
   spn_value *v = new_value(g);
   v->h = h;
   v->w = w;
-  v->c = c;
+  v->c = v->ld = c;
   v->base = v;
   v->producer = producer->index;
   v->needs_grad = producer->index > 0; /* everything but the input */

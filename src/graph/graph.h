@@ -63,8 +63,9 @@ typedef struct {
 typedef struct spn_value spn_value;
 struct spn_value {
   int h, w, c;
+  int ld;          /* elements from one pixel to the next, >= c; what lies between has no meaning */
   spn_value *base; /* the value that owns storage; itself for stored tensors */
-  real *x;         /* (N,h,w,c) storage, shared with base */
+  real *x;         /* (N,h,w,c; ld) storage, shared with base */
   real *dz;        /* gradient at z of the view, shared with base; NULL: nobody needs it */
   const real *scale, *shift; /* (c) or NULL */
   spn_act act;
@@ -169,6 +170,8 @@ typedef struct {
   int co, k, stride;
   int pad_before, pad_after;   /* both axes */
   int bias;
+  int aligned;                 /* output pixels start at cache lines (ld > co where needed), so that vectors do not cross
+                                  them and can bypass the caches: for the large tensors of expanded channels */
   const spn_width *in_width;   /* gates on input channels (project), or NULL */
   const spn_width *out_width;  /* gates on output channels (expand), or NULL */
   const spn_branch *branch;
@@ -241,6 +244,12 @@ void spn_value_load(const spn_graph *g, const spn_value *v, size_t first, size_t
 /* Writes or adds the gradient da (ld ldda) of the same pixels to v->dz and v's sums of this part. */
 void spn_value_grad(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
                     const real *da, size_t ldda, int accumulate);
+/* The same from a tile da (ld c) in cache, which is overwritten: a large tensor is then written past the caches. */
+void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
+                         real *da, int accumulate);
+/* The tensor's first c channels are too large to be found in the caches again by their reader: writing them past the
+ * caches saves reading them first. */
+int spn_value_streams(const spn_graph *g, const spn_value *v, int c);
 spn_view spn_value_view(const spn_value *v, int image);
 spn_view_sums spn_value_sums(const spn_value *v, int part, int image);
 int spn_value_plain(const spn_value *v); /* the view is the identity */

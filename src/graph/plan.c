@@ -38,7 +38,7 @@ static void plan_values(spn_graph *g) {
   for (int i = 0; i < g->value_count; i++) {
     spn_value *v = g->values[i];
     if (v->base != v) continue;
-    size_t bytes = (size_t)g->batch * v->h * v->w * v->c * sizeof(real);
+    size_t bytes = (size_t)g->batch * v->h * v->w * v->ld * sizeof(real);
     int end = g->inference_only ? v->last_use : last - v->producer;
     if (v->producer > 0) add_buffer(g, (void **)&v->x, bytes, v->producer, end); /* the input's is the caller's */
     if (v->needs_grad && !g->inference_only)

@@ -57,7 +57,7 @@ static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x,
   spn_value *y = x;
   if (b->expand > 1)
     y = conv_norm(g, prefix, "expand", "expand.bn", arch, y, (spn_conv_spec){.co = spn_block_expanded(b), .k = 1,
-                  .stride = 1, .out_width = m->width, .branch = m->branch}, arch->activation);
+                  .stride = 1, .aligned = 1, .out_width = m->width, .branch = m->branch}, arch->activation);
   y = depthwise_norm(g, prefix, arch, b, y, m);
   if (spn_block_squeeze(b)) y = squeeze_excite(g, prefix, b, y, m);
   y = conv_norm(g, prefix, "project", "project.bn", arch, y, (spn_conv_spec){.co = b->out, .k = 1, .stride = 1,

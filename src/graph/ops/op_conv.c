@@ -121,7 +121,7 @@ static real *load_source(spn_graph *g, const spn_node *node, const conv_state *s
                          int scaled, real *scratch) {
   const spn_value *x = node->in[0];
   size_t first = (size_t)unit * s->in_area, pixels = (size_t)units * s->in_area, all = (size_t)s->tile * s->in_area;
-  if (spn_value_plain(x) && c == x->c && units == s->tile) return x->x + first * (size_t)x->c;
+  if (spn_value_plain(x) && c == x->ld && units == s->tile) return x->x + first * (size_t)x->ld;
   spn_value_load(g, x, first, pixels, c, scratch, (size_t)c);
   if (scaled) spn_width_scale(g, s->spec.in_width, pixels, c, scratch, (size_t)c);
   memset(scratch + pixels * (size_t)c, 0, (all - pixels) * (size_t)c * sizeof(real));
@@ -146,15 +146,16 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
     long units = end - unit < s->tile ? end - unit : s->tile;
     size_t pixels = (size_t)units * s->out_area;
     real *in = load_source(g, node, s, unit, units, ci, 1, src);
-    real *home = y->x + (size_t)unit * s->out_area * y->c;
-    int direct = units == s->tile && co == y->c;
+    real *home = y->x + (size_t)unit * s->out_area * y->ld;
+    int streams = spn_value_streams(g, y, co), direct = !streams && units == s->tile && co == y->ld;
     real *out = direct ? home : dst;
     spn_conv_run(s->conv[FORWARD][level], thread, in, s->packed[FORWARD], out, rest);
     if (s->bias >= 0) add_bias(spn_param_weights(g, s->bias), pixels, co, out);
     if (stats) g->kernels->stats(pixels, co, out, (size_t)co, stats, stats + y->c);
-    if (!direct)
+    if (streams) g->kernels->stream(pixels, co, out, (size_t)co, home, (size_t)y->ld);
+    else if (!direct)
       for (size_t p = 0; p < pixels; p++)
-        memcpy(home + p * (size_t)y->c, out + p * (size_t)co, (size_t)co * sizeof(real));
+        memcpy(home + p * (size_t)y->ld, out + p * (size_t)co, (size_t)co * sizeof(real));
   }
 }
 
@@ -179,9 +180,9 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
   for (long unit = (long)n0 * s->units_per_image; unit < end; unit += s->tile) {
     long units = end - unit < s->tile ? end - unit : s->tile;
     size_t first = (size_t)unit * s->out_area, pixels = (size_t)units * s->out_area;
-    real *dy = y->dz + first * (size_t)y->c;
-    if (y->norm.a || units < s->tile || co < y->c) {
-      g->kernels->norm_grad_load(pixels, co, &y->norm, dy, (size_t)y->c, y->x + first * (size_t)y->c, (size_t)y->c,
+    real *dy = y->dz + first * (size_t)y->ld;
+    if (y->norm.a || units < s->tile || co < y->ld) {
+      g->kernels->norm_grad_load(pixels, co, &y->norm, dy, (size_t)y->ld, y->x + first * (size_t)y->ld, (size_t)y->ld,
                                  dst, (size_t)co);
       memset(dst + pixels * (size_t)co, 0, ((size_t)s->tile * s->out_area - pixels) * (size_t)co * sizeof(real));
       dy = dst;
@@ -193,8 +194,8 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
     if (!x->needs_grad) continue;
     spn_conv_run(s->conv[BACK_DATA][dl], thread, dsrc, s->packed[BACK_DATA], dy, rest);
     spn_width_scale(g, s->spec.in_width, (size_t)units * s->in_area, ci_data, dsrc, (size_t)ci_data);
-    spn_value_grad(g, x, part, (size_t)unit * s->in_area, (size_t)units * s->in_area, ci_data, dsrc,
-                   (size_t)ci_data, x->base->grad_written);
+    spn_value_grad_tile(g, x, part, (size_t)unit * s->in_area, (size_t)units * s->in_area, ci_data, dsrc,
+                        x->base->grad_written);
   }
 }
 
@@ -273,5 +274,6 @@ spn_value *spn_add_conv(spn_graph *g, const char *name, spn_value *x, const spn_
   int padded = spec->pad_before + spec->pad_after - spec->k;
   spn_value *y = spn_graph_stored(g, node, (x->h + padded) / spec->stride + 1, (x->w + padded) / spec->stride + 1, spec->co);
   y->width = spec->out_width;
+  if (spec->aligned) y->ld = (y->c + 15) / 16 * 16;
   return y;
 }

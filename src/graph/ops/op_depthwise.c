@@ -52,8 +52,8 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
   if (stats) memset(stats, 0, 2 * (size_t)y->c * sizeof *stats);
   spn_view view = spn_value_view(x, n0);
   g->kernels->dw_forward(&s->shape, n1 - n0, spn_width_computed(s->spec.width, x->c), &view,
-                         x->x + (size_t)n0 * x->h * x->w * x->c, s->effective,
-                         y->x + (size_t)n0 * y->h * y->w * y->c, stats, stats ? stats + y->c : NULL, scratch);
+                         x->x + (size_t)n0 * x->h * x->w * x->ld, s->effective,
+                         y->x + (size_t)n0 * y->h * y->w * y->ld, stats, stats ? stats + y->c : NULL, scratch);
 }
 
 static void forward(spn_graph *g, spn_node *node) {
@@ -64,7 +64,7 @@ static void forward(spn_graph *g, spn_node *node) {
 static void backward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
   dw_state *s = node->state;
   spn_value *x = node->in[0], *y = node->out;
-  size_t in = (size_t)n0 * x->h * x->w * x->c, out = (size_t)n0 * y->h * y->w * y->c;
+  size_t in = (size_t)n0 * x->h * x->w * x->ld, out = (size_t)n0 * y->h * y->w * y->ld;
   real *dw = spn_graph_part(g, part);
   memset(dw, 0, g->params[s->weight].size * sizeof(real));
   spn_view view = spn_value_view(x, n0);
@@ -116,9 +116,10 @@ spn_value *spn_add_depthwise(spn_graph *g, const char *name, spn_value *x, const
   s->weight = spn_op_param(g, name, "weight", SPN_PARAM_WEIGHT, 3, (size_t[]){k, k, (size_t)x->c}, spec->init_std, 0);
   int padded = spec->pad_before + spec->pad_after - spec->k;
   int ho = (x->h + padded) / spec->stride + 1, wo = (x->w + padded) / spec->stride + 1;
-  s->shape = (spn_dw_shape){.h = x->h, .w = x->w, .c = x->c, .ho = ho, .wo = wo, .k = spec->k,
+  s->shape = (spn_dw_shape){.h = x->h, .w = x->w, .c = x->c, .ld = x->ld, .ho = ho, .wo = wo, .k = spec->k,
                             .stride = spec->stride, .pad_top = spec->pad_before, .pad_left = spec->pad_before};
   spn_value *y = spn_graph_stored(g, node, ho, wo, x->c);
   y->width = spec->width;
+  y->ld = x->ld;
   return y;
 }

@@ -15,7 +15,7 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
   for (int n = n0; n < n1; n++) {
     memset(sum, 0, c * sizeof *sum);
     spn_view view = spn_value_view(x, n);
-    g->kernels->view_sum(area, x->c, &view, x->x + (size_t)n * area * c, c, sum);
+    g->kernels->view_sum(area, x->c, &view, x->x + (size_t)n * area * x->ld, (size_t)x->ld, sum);
     for (size_t i = 0; i < c; i++) y->x[(size_t)n * c + i] = (real)(sum[i] / (double)area);
   }
 }

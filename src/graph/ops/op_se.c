@@ -94,7 +94,7 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
     real *mean = s->mean + (size_t)n * ld, *r = s->squeezed + (size_t)n * (size_t)sq;
     memset(sum, 0, ld * sizeof *sum);
     spn_view view = spn_value_view(x, n);
-    g->kernels->view_sum(area, c, &view, x->x + (size_t)n * area * ld, ld, sum);
+    g->kernels->view_sum(area, c, &view, x->x + (size_t)n * area * x->ld, (size_t)x->ld, sum);
     for (int i = 0; i < c; i++) mean[i] = (real)(sum[i] / (double)area);
     mask_row(m.channel, levels.levels, levels.ends, mean, c, q);
     for (int j = 0; j < sq; j++) {
