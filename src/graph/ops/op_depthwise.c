@@ -2,17 +2,16 @@
  *
  * The effective kernel w_k = w_inner + d_1*(w_ring1 + d_2*w_ring2) is formed once a step (Single-Path NAS, arXiv
  * 1904.02877, eq. 2; larger rings nest in the same way). Its gradient gives the weights' (times the mask) and the
- * gates' (dot product with the ring). */
+ * gates' (dot product with the ring). Rings that are closed are left out: the step costs what its kernel costs. */
 #include <stdlib.h>
 
 #include "graph/ops.h"
-
 
 typedef struct {
   spn_dw_spec spec;
   int weight;
   spn_dw_shape shape;
-  real *effective; /* (k,k,c) */
+  real *effective; /* (side,side,c) of the kernel in use, at most (k,k,c) */
 } dw_state;
 
 /* Ring of a tap: 0 inside the inner kernel, otherwise i+1 for the ring that gate i opens. */
@@ -33,14 +32,38 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
   return SPN_OK;
 }
 
-static void form_kernel(spn_graph *g, dw_state *s) {
+/* Rings a pass needs: those that the gates open, and backward those whose gate wants a gradient. */
+static int rings_in_use(const spn_graph *g, const spn_dw_spec *spec, int backward) {
+  int rings = 0;
+  while (rings < spec->rings && (g->gates[spec->gates[rings]].value != 0 || (backward && g->gates[spec->gates[rings]].wanted))) rings++;
+  return rings;
+}
+
+/* The convolution with the kernel that these rings leave. */
+static spn_dw_shape shape_in_use(const dw_state *s, int rings) {
+  spn_dw_shape shape = s->shape;
+  if (rings == s->spec.rings) return shape;
+  shape.k = rings ? s->spec.ring_k[rings - 1] : s->spec.inner_k;
+  shape.pad_top -= (s->shape.k - shape.k) / 2;
+  shape.pad_left -= (s->shape.k - shape.k) / 2;
+  return shape;
+}
+
+/* Number in the whole kernel of tap t of a smaller one at its centre. */
+static int whole_tap(const dw_state *s, const spn_dw_shape *used, int t) {
+  int border = (s->shape.k - used->k) / 2;
+  return (t / used->k + border) * s->shape.k + t % used->k + border;
+}
+
+static void form_kernel(spn_graph *g, dw_state *s, const spn_dw_shape *used) {
   const real *w = spn_param_weights(g, s->weight);
   double coef[4];
   spn_nested_coefs(g, s->spec.rings, s->spec.gates, coef);
   size_t c = (size_t)s->shape.c;
-  for (int t = 0; t < s->spec.k * s->spec.k; t++) {
-    real m = (real)coef[ring_of(&s->spec, t / s->spec.k, t % s->spec.k)];
-    for (size_t i = 0; i < c; i++) s->effective[(size_t)t * c + i] = m * w[(size_t)t * c + i];
+  for (int t = 0; t < used->k * used->k; t++) {
+    int whole = whole_tap(s, used, t);
+    real m = (real)coef[ring_of(&s->spec, whole / s->spec.k, whole % s->spec.k)];
+    for (size_t i = 0; i < c; i++) s->effective[(size_t)t * c + i] = m * w[(size_t)whole * c + i];
   }
 }
 
@@ -51,13 +74,16 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
   double *stats = g->training && y->stats ? y->stats + (size_t)part * 2 * y->c : NULL;
   if (stats) memset(stats, 0, 2 * (size_t)y->c * sizeof *stats);
   spn_view view = spn_value_view(x, n0);
-  g->kernels->dw_forward(&s->shape, n1 - n0, spn_width_computed(s->spec.width, x->c), &view,
+  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 0));
+  g->kernels->dw_forward(&used, n1 - n0, spn_width_computed(s->spec.width, x->c), &view,
                          x->x + (size_t)n0 * x->h * x->w * x->ld, s->effective,
                          y->x + (size_t)n0 * y->h * y->w * y->ld, stats, stats ? stats + y->c : NULL, scratch);
 }
 
 static void forward(spn_graph *g, spn_node *node) {
-  form_kernel(g, node->state);
+  dw_state *s = node->state;
+  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 0));
+  form_kernel(g, s, &used);
   spn_graph_parts(g, node, forward_part);
 }
 
@@ -65,11 +91,12 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
   dw_state *s = node->state;
   spn_value *x = node->in[0], *y = node->out;
   size_t in = (size_t)n0 * x->h * x->w * x->ld, out = (size_t)n0 * y->h * y->w * y->ld;
+  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 1));
   real *dw = spn_graph_part(g, part);
-  memset(dw, 0, g->params[s->weight].size * sizeof(real));
+  memset(dw, 0, (size_t)(used.k * used.k) * (size_t)used.c * sizeof(real));
   spn_view view = spn_value_view(x, n0);
   spn_view_sums sums = spn_value_sums(x, part, n0);
-  g->kernels->dw_backward(&s->shape, n1 - n0, spn_width_through(s->spec.width, x->c), &view, x->x + in, s->effective,
+  g->kernels->dw_backward(&used, n1 - n0, spn_width_through(s->spec.width, x->c), &view, x->x + in, s->effective,
                           &y->norm, y->dz + out, y->x + out, x->base->grad_written,
                           x->needs_grad ? x->dz + in : NULL, &sums, dw, scratch);
 }
@@ -92,9 +119,14 @@ static void split_gradient(spn_graph *g, dw_state *s) {
 
 static void backward(spn_graph *g, spn_node *node) {
   dw_state *s = node->state;
+  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 1));
+  size_t c = (size_t)used.c;
+  real *sum = spn_graph_part(g, 0), *grad = spn_param_grads(g, s->weight);
+  form_kernel(g, s, &used); /* a ring may be wanted that forward left out */
   spn_graph_parts(g, node, backward_part);
   if (node->in[0]->needs_grad) node->in[0]->base->grad_written = 1;
-  spn_graph_reduce(g, g->params[s->weight].size, spn_graph_part(g, 0), g->need_part, spn_param_grads(g, s->weight));
+  spn_graph_reduce(g, (size_t)(used.k * used.k) * c, (const char *)sum, g->need_part, sum);
+  for (int t = 0; t < used.k * used.k; t++) memcpy(grad + (size_t)whole_tap(s, &used, t) * c, sum + (size_t)t * c, c * sizeof(real));
   split_gradient(g, s);
 }
 
