@@ -27,6 +27,6 @@ typedef struct {
   spn_status (*run)(const spn_arguments *args, spn_err *err);
 } spn_command;
 
-extern const spn_command spn_cmd_search, spn_cmd_train, spn_cmd_eval, spn_cmd_export, spn_cmd_info;
+extern const spn_command spn_cmd_search, spn_cmd_train, spn_cmd_eval, spn_cmd_export, spn_cmd_info, spn_cmd_pack;
 
 #endif

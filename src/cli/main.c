@@ -6,7 +6,7 @@
 #include "train/environment.h"
 #include "train/run.h"
 
-static const spn_command *const commands[] = {&spn_cmd_search, &spn_cmd_train, &spn_cmd_eval, &spn_cmd_export, &spn_cmd_info};
+static const spn_command *const commands[] = {&spn_cmd_search, &spn_cmd_train, &spn_cmd_eval, &spn_cmd_export, &spn_cmd_info, &spn_cmd_pack};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void overview(FILE *out) {

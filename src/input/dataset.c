@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 char *spn_path_join(const char *folder, const char *name) {
   size_t size = strlen(folder) + strlen(name) + 2;
@@ -27,23 +28,25 @@ static const char *detect(const char *path) {
   if (spn_idx_found(path)) return "idx";
   if (spn_cifar_found(path, 10)) return "cifar10";
   if (spn_cifar_found(path, 100)) return "cifar100";
+  if (spn_pack_found(path)) return "pack";
   return spn_folder_found(path) ? "folder" : NULL;
 }
 
 static spn_status read_set(spn_dataset *set, const char *kind, spn_err *err) {
-  static const char *const kinds[] = {"idx", "cifar10", "cifar100", "folder"};
+  static const char *const kinds[] = {"idx", "cifar10", "cifar100", "folder", "pack"};
   if (!kind || !strcmp(kind, "auto")) {
     kind = detect(set->path);
     if (!kind)
       return spn_fail(err, SPN_EINPUT, "%s: found no data set: expected train-images-idx3-ubyte[.gz], data_batch_1.bin, "
-                      "train.bin, or train/ with a folder of images for each class", set->path);
+                      "train.bin, train/ with a folder of images for each class, or a pack", set->path);
   }
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (!strcmp(kind, kinds[i])) set->kind = kinds[i];
   if (!set->kind)
-    return spn_fail(err, SPN_EINPUT, "data set kind: expected auto, idx, cifar10, cifar100 or folder, got %s", kind);
+    return spn_fail(err, SPN_EINPUT, "data set kind: expected auto, idx, cifar10, cifar100, folder or pack, got %s", kind);
   if (!strcmp(kind, "idx")) return spn_idx_read(set, err);
   if (!strcmp(kind, "folder")) return spn_folder_index(set, err);
+  if (!strcmp(kind, "pack")) return spn_pack_read(set, err);
   return spn_cifar_read(set, strcmp(kind, "cifar10") ? 100 : 10, err);
 }
 
@@ -66,7 +69,7 @@ static spn_status open_set(spn_dataset *set, const spn_dataset_options *options,
   set->reason = calloc(set->count, sizeof *set->reason);
   set->noted = calloc(set->count, 1);
   if (!set->reason || !set->noted) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
-  return spn_folder_keep(set, err);
+  return set->packed ? SPN_OK : spn_folder_keep(set, err);
 }
 
 spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **out, spn_err *err) {
@@ -96,6 +99,9 @@ void spn_dataset_close(spn_dataset *set) {
   free(set->name_at);
   free((void *)set->reason);
   free(set->noted);
+  free(set->packed);
+  free((void *)set->verified);
+  if (set->map) munmap(set->map, set->map_bytes);
   free(set->path);
   pthread_mutex_destroy(&set->lock);
   free(set);
@@ -111,8 +117,9 @@ const char *spn_dataset_class_name(const spn_dataset *set, int label) {
 
 const char *spn_dataset_kind(const spn_dataset *set) { return set->kind; }
 
-/* The path of a folder set's item; returns its length, as snprintf. */
+/* The path of a folder's or pack's item; returns its length, as snprintf. */
 static int print_path(const spn_dataset *set, uint32_t item, char *out, size_t size) {
+  if (set->packed) return snprintf(out, size, "%s: %s/%s", set->path, set->class_names[set->labels[item]], set->names + set->name_at[item]);
   const char *folder = item < set->train_count ? set->train_folder : set->test_folder;
   return snprintf(out, size, "%s/%s/%s", folder, set->class_names[set->labels[item]], set->names + set->name_at[item]);
 }
@@ -135,6 +142,7 @@ spn_status spn_dataset_image(spn_dataset *set, uint32_t item, spn_image *out, sp
     return SPN_OK;
   }
   if (atomic_load(&set->reason[item])) return SPN_EINPUT;
+  if (set->packed) return spn_pack_image(set, item, out);
   if (set->kept && set->kept[item].pixels) {
     *out = set->kept[item];
     out->owned = NULL;

@@ -7,6 +7,7 @@
 
 #include "input/image.h"
 #include "input/input.h"
+#include "input/pack.h"
 
 enum { SPN_SPLITS = 3, SPN_BAD_LISTED = 8, SPN_CLASSES_MAX = 65536, SPN_SMALL_SIDE = 64 };
 #define SPN_KEEP_MAX ((size_t)1 << 30)        /* bytes of small folder images kept decoded */
@@ -30,12 +31,17 @@ struct spn_dataset {
   size_t *name_at;               /* (count) where an item's name starts */
   spn_image *kept;               /* (count) decoded small images, or NULL */
 
+  unsigned char *map;            /* pack: the file */
+  size_t map_bytes;
+  spn_pack_entry *packed;        /* (count) */
+  atomic_uchar *verified;        /* (count) the image's checksum was right */
+
   uint32_t *split[SPN_SPLITS];   /* items in ascending order */
   size_t split_count[SPN_SPLITS];
 
-  _Atomic(const char *) *reason; /* folder (count): why an item is unusable, a constant, or NULL */
+  _Atomic(const char *) *reason; /* folder, pack (count): why an item is unusable, a constant, or NULL */
   pthread_mutex_t lock;          /* guards what follows */
-  unsigned char *noted;          /* folder (count): item is in bad */
+  unsigned char *noted;          /* folder, pack (count): item is in bad */
   size_t bad;
   uint32_t bad_first[SPN_BAD_LISTED];
 };
@@ -44,10 +50,14 @@ struct spn_dataset {
 spn_status spn_idx_read(spn_dataset *set, spn_err *err);
 spn_status spn_cifar_read(spn_dataset *set, int classes, spn_err *err);
 spn_status spn_folder_index(spn_dataset *set, spn_err *err);
+spn_status spn_pack_read(spn_dataset *set, spn_err *err);
 /* 1 if path looks like a set of that kind. */
 int spn_idx_found(const char *path);
 int spn_cifar_found(const char *path, int classes);
 int spn_folder_found(const char *path);
+int spn_pack_found(const char *path);
+/* An image of a pack, as spn_dataset_image. */
+spn_status spn_pack_image(spn_dataset *set, uint32_t item, spn_image *out);
 
 /* Decodes a folder's images into memory if all are small; otherwise leaves the set as it was. SPN_EINPUT: max_bad. */
 spn_status spn_folder_keep(spn_dataset *set, spn_err *err);

@@ -11,7 +11,7 @@ typedef enum { SPN_SPLIT_TRAIN, SPN_SPLIT_HOLDOUT, SPN_SPLIT_TEST } spn_split;
 typedef enum { SPN_RESIZE_BILINEAR, SPN_RESIZE_BICUBIC } spn_resize;
 
 typedef struct {
-  const char *kind;      /* "auto", "idx", "cifar10", "cifar100", "folder" */
+  const char *kind;      /* "auto", "idx", "cifar10", "cifar100", "folder", "pack" */
   const char *path;      /* a folder: idx files; CIFAR .bin files; or train/ and test|val/ with class folders below. Without
                             test|val (path may then hold the class folders itself) a tenth of the training images, classes in
                             proportion and the same for every seed, is the test split */

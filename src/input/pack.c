@@ -1,0 +1,167 @@
+#include "input/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "input/dataset.h"
+#include "input/transform.h"
+#include "io/file.h"
+
+enum { CHUNK = 256 }; /* images decoded together */
+
+typedef struct {
+  unsigned char *pixels;
+  int h, w;
+  uint32_t crc;
+  spn_status status;
+  spn_err err;
+} packed;
+
+typedef struct {
+  spn_dataset *set;
+  spn_file *file;
+  spn_pack_entry *entries;
+  char *names;
+  size_t names_used, names_room;
+  spn_pack_end end;
+} writer;
+
+/* ---- One image ---- */
+
+/* rgb (h,w,3) reduced to (out_h,out_w,3), rounded to 8 bit. */
+static spn_status reduce(spn_scratch *s, const spn_image *image, int out_h, int out_w, spn_resize filter, unsigned char *out) {
+  size_t row = (size_t)image->w * 3, line = (size_t)out_w * 3;
+  float *blended = malloc((row + 1) * sizeof *blended), *values = malloc(line * sizeof *values);
+  spn_status status = blended && values ? spn_taps_set(&s->y, image->h, out_h, 0, out_h, filter) : SPN_ENOMEM;
+  if (!status) status = spn_taps_set(&s->x, image->w, out_w, 0, out_w, filter);
+  for (int y = 0; !status && y < out_h; y++) {
+    spn_taps_blend_rows(image->pixels, row, s->y.spans[y], s->y.weights + (size_t)y * (size_t)s->y.stride, row, blended);
+    spn_taps_blend_columns(&s->x, blended, 3, values);
+    for (size_t i = 0; i < line; i++) {
+      float v = values[i] + 0.5f;
+      out[(size_t)y * line + i] = v <= 0 ? 0 : v >= 255 ? 255 : (unsigned char)v;
+    }
+  }
+  free(blended);
+  free(values);
+  return status;
+}
+
+/* Out's size: short side `side`, the long one in proportion (at least 1); never enlarged. */
+static void reduced_size(const spn_image *image, int side, int *h, int *w) {
+  int least = image->h < image->w ? image->h : image->w;
+  *h = image->h;
+  *w = image->w;
+  if (!side || least <= side) return;
+  *h = (int)(((int64_t)image->h * side + least / 2) / least);
+  *w = (int)(((int64_t)image->w * side + least / 2) / least);
+}
+
+static void pack_image(spn_dataset *set, uint32_t item, int side, spn_resize filter, packed *out) {
+  spn_image image;
+  spn_scratch scratch = {0};
+  *out = (packed){.status = spn_dataset_image(set, item, &image, &out->err)};
+  if (out->status) return;
+  reduced_size(&image, side, &out->h, &out->w);
+  size_t bytes = (size_t)out->h * (size_t)out->w * 3;
+  out->pixels = malloc(bytes);
+  out->status = !out->pixels ? SPN_ENOMEM
+                : out->h > UINT16_MAX || out->w > UINT16_MAX
+                    ? spn_fail(&out->err, SPN_EINPUT, "image of %dx%d: expected sides up to %d; give pack.side", image.w, image.h, UINT16_MAX)
+                    : SPN_OK;
+  if (!out->status && out->h == image.h && out->w == image.w) memcpy(out->pixels, image.pixels, bytes);
+  else if (!out->status) out->status = reduce(&scratch, &image, out->h, out->w, filter, out->pixels);
+  if (!out->status) out->crc = (uint32_t)crc32_z(0, out->pixels, bytes);
+  spn_scratch_free(&scratch);
+  spn_image_free(&image);
+}
+
+/* ---- The file ---- */
+
+static spn_status add_name(writer *w, const char *name) {
+  size_t length = strlen(name) + 1;
+  if (w->names_room - w->names_used < length) {
+    size_t room = 2 * w->names_room + length + 4096;
+    char *names = realloc(w->names, room);
+    if (!names) return SPN_ENOMEM;
+    w->names = names;
+    w->names_room = room;
+  }
+  memcpy(w->names + w->names_used, name, length);
+  w->names_used += length;
+  return SPN_OK;
+}
+
+static spn_status add_image(writer *w, uint32_t item, const packed *image, uint64_t *at, spn_err *err) {
+  size_t bytes = (size_t)image->h * (size_t)image->w * 3;
+  w->entries[w->end.count++] = (spn_pack_entry){.at = *at, .crc = image->crc, .name_at = (uint32_t)w->names_used,
+                                                .label = w->set->labels[item], .h = (uint16_t)image->h, .w = (uint16_t)image->w};
+  if (item < w->set->train_count) w->end.train_count++;
+  *at += bytes;
+  if (w->names_used > UINT32_MAX - 8192 || add_name(w, w->set->names + w->set->name_at[item]))
+    return spn_fail(err, SPN_ENOMEM, "%s: out of memory for the names", w->set->path);
+  return spn_file_append(w->file, image->pixels, bytes, err);
+}
+
+/* Appends a chunk's images in order; one that cannot be read is noted and left out. */
+static spn_status add_chunk(writer *w, uint32_t first, const packed *chunk, int n, uint64_t *at, spn_err *err) {
+  for (int i = 0; i < n; i++) {
+    if (chunk[i].status == SPN_EINPUT && atomic_load(&w->set->reason[first + (uint32_t)i])) spn_dataset_note_bad(w->set, first + (uint32_t)i);
+    else if (chunk[i].status == SPN_ENOMEM) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", w->set->path);
+    else if (chunk[i].status) return *err = chunk[i].err, chunk[i].status;
+    else SPN_TRY(add_image(w, first + (uint32_t)i, &chunk[i], at, err));
+  }
+  return spn_dataset_check_bad(w->set, err);
+}
+
+static spn_status add_images(writer *w, int side, spn_resize filter, int threads, void (*progress)(size_t, size_t), spn_err *err) {
+  static const char start[] = SPN_PACK_MAGIC;
+  uint64_t at = sizeof start - 1;
+  packed *chunk = calloc(CHUNK, sizeof *chunk);
+  spn_status status = chunk ? spn_file_append(w->file, start, sizeof start - 1, err) : spn_fail(err, SPN_ENOMEM, "out of memory");
+  for (size_t first = 0; !status && first < w->set->count; first += CHUNK) {
+    int n = (int)(w->set->count - first < CHUNK ? w->set->count - first : CHUNK);
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int i = 0; i < n; i++) pack_image(w->set, (uint32_t)first + (uint32_t)i, side, filter, &chunk[i]);
+    status = add_chunk(w, (uint32_t)first, chunk, n, &at, err);
+    for (int i = 0; i < n; i++) free(chunk[i].pixels);
+    if (progress) progress(first + (size_t)n, w->set->count);
+  }
+  free(chunk);
+  w->end.index_at = at;
+  return status;
+}
+
+static spn_status add_index(writer *w, int side, spn_err *err) {
+  size_t entries = (size_t)w->end.count * sizeof *w->entries;
+  w->end.index_bytes = entries + w->names_used;
+  w->end.index_crc = (uint32_t)crc32_z(crc32_z(0, (const unsigned char *)w->entries, entries), (const unsigned char *)w->names, w->names_used);
+  w->end.classes = (uint32_t)w->set->classes;
+  w->end.version = SPN_PACK_VERSION;
+  w->end.side = (uint32_t)side;
+  memcpy(w->end.magic, SPN_PACK_MAGIC, sizeof w->end.magic);
+  if (!w->end.train_count) return spn_fail(err, SPN_EINPUT, "%s: no training image can be read", w->set->path);
+  SPN_TRY(spn_file_append(w->file, w->entries, entries, err));
+  SPN_TRY(spn_file_append(w->file, w->names, w->names_used, err));
+  return spn_file_append(w->file, &w->end, sizeof w->end, err);
+}
+
+spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resize filter, int threads,
+                          void (*progress)(size_t done, size_t count), size_t *bad, spn_err *err) {
+  writer w = {.set = set};
+  if (!set->train_folder) return spn_fail(err, SPN_EINPUT, "%s: expected a folder of images, got a set of kind %s, which needs no packing", set->path, set->kind);
+  w.entries = calloc(set->count, sizeof *w.entries);
+  if (!w.entries) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
+  spn_status status = spn_file_create(path, &w.file, err);
+  for (int c = 0; !status && c < set->classes; c++)
+    if (add_name(&w, set->class_names[c])) status = spn_fail(err, SPN_ENOMEM, "out of memory");
+  if (!status) status = add_images(&w, side, filter, threads, progress, err);
+  if (!status) status = add_index(&w, side, err);
+  if (!status) status = spn_file_commit(w.file, err);
+  else spn_file_abort(w.file);
+  *bad = set->bad;
+  free(w.entries);
+  free(w.names);
+  return status;
+}
