@@ -1,9 +1,11 @@
-"""spnas against PyTorch on the same supernet step, in turn, on this machine.
+"""spnas's step against PyTorch's, against oneDNN's convolutions alone and against itself, in turn on this machine.
 
-usage: python bench/compare.py [--build build] [--runs 3] [--sizes 32 224] [--modes eager nchw compile bf16]
+usage: python bench/compare.py [--build build] [--runs 3] [--sizes 32 224] [--modes eager nchw compile bf16] [--no-kernels]
+                               [--sweep] [--json FILE]
 
-Every run times each PyTorch mode and spnas once; PyTorch's best mode of a run counts. Needs torch in the Python that
-runs it. Prints medians and, with --json FILE, writes every figure.
+Every run times each PyTorch mode and each work of spnas once; PyTorch's best mode of a run counts against spnas in f32.
+Prints every run's ratios and the table of medians. --sweep adds spnas's cost against batch and width. Needs torch in the
+Python that runs it; without it PyTorch's rows are left out.
 """
 import argparse
 import json
@@ -24,42 +26,85 @@ def torch_step(size, mode):
     if done.returncode:
         print(f"  torch {mode} at {size}: failed: {done.stderr.strip().splitlines()[-1:]}")
         return None
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return {**json.loads(done.stdout.strip().splitlines()[-1]), "mode": mode}
 
 
-def spnas_step(build, size):
-    command = [str(build / "bench_step"), "--size", str(size), "--batch", str(BATCH[size]), "--steps", "5"]
+def spnas_step(build, size, *options, batch=None, steps=8):
+    command = [str(build / "bench_step"), "--size", str(size), "--batch", str(batch or BATCH[size]), "--steps", str(steps), *options]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"batch \d+: ([\d.]+) ms/step ([\d.]+) img/s peak ([\d.]+) MB", text)
-    return {"ms": float(found[1]), "images_per_second": float(found[2]), "peak_mb": float(found[3])}
+    found = re.search(r"batch \d+: ([\d.]+) ms/step ([\d.]+) img/s(?: peak ([\d.]+) MB)?", text)
+    return {"ms": float(found[1]), "images_per_second": float(found[2]), "peak_mb": float(found[3] or 0)}
+
+
+def kernels(build):
+    """Depthwise: time of the weight gradient over that of the forward pass, for every layer."""
+    text = subprocess.run([str(build / "bench_kernels"), "--json"], capture_output=True, text=True, check=True).stdout
+    us = {(r["kernel"], r["shape"]): r["us"] for r in json.loads(text)["results"]}
+    return {shape: us["dw_backward weights", shape] / t for (kernel, shape), t in us.items() if kernel == "dw_forward"}
+
+
+def one_run(args, run):
+    figures = {}
+    for size in args.sizes:
+        ours = spnas_step(args.build, size)
+        peers = [p for p in (torch_step(size, mode) for mode in args.modes) if p]
+        figures[f"dense {size}"] = ours
+        if peers:
+            best = max(peers, key=lambda p: p["images_per_second"])
+            figures[f"torch {size}"] = peers
+            figures[f"dense step at {size}x{size}, batch {BATCH[size]}, against PyTorch's best mode"] = ours["images_per_second"] / best["images_per_second"]
+            figures[f"peak memory at {size}x{size} against PyTorch's"] = ours["peak_mb"] / min(p["peak_mb"] for p in peers)
+            print(f"  run {run} {size}x{size}: spnas {ours['images_per_second']:.1f} images/s {ours['peak_mb']:.0f} MB; torch " +
+                  ", ".join(f"{p['mode']} {p['images_per_second']:.1f}" for p in peers) + f" images/s, {best['peak_mb']:.0f} MB", flush=True)
+        if size == 32:
+            works = {w: spnas_step(args.build, 32, "--work", w, steps=16 if w == "schedule" else 8) for w in ("schedule", "half", "pointwise")}
+            single, bf16 = spnas_step(args.build, 32, "--threads", "1", steps=4), spnas_step(args.build, 32, "--bf16")
+            figures.update(works, single=single, bf16=bf16)
+            print(f"  run {run} 32x32: " + ", ".join(f"{n} {f['images_per_second']:.1f}" for n, f in
+                  {"dense": ours, **works, "one thread": single, "bf16": bf16}.items()) + " images/s", flush=True)
+            if peers:
+                figures["8-epoch search schedule at 32x32 against PyTorch's dense step"] = works["schedule"]["images_per_second"] / best["images_per_second"]
+            figures["dense step's time over that of its 1x1 convolutions alone in oneDNN"] = ours["ms"] / works["pointwise"]["ms"]
+            figures["a half-MACs network against the dense supernet"] = works["half"]["images_per_second"] / ours["images_per_second"]
+            figures["all threads against one"] = ours["images_per_second"] / single["images_per_second"]
+            figures["bf16 against f32"] = bf16["images_per_second"] / ours["images_per_second"]
+    if not args.no_kernels:
+        ratios = kernels(args.build)
+        worst = max(ratios, key=ratios.get)
+        figures["depthwise weight gradient's time over forward's, worst layer"] = ratios[worst]
+        figures["depthwise"] = ratios
+        print(f"  run {run} depthwise: worst {worst}; " + ", ".join(f"{r:.2f}" for r in ratios.values()), flush=True)
+    return figures
+
+
+def sweep(build):
+    print("| batch | width | images/s | peak MB |\n|---|---|---|---|")
+    for batch, width in [(32, 1), (64, 1), (128, 1), (256, 1), (128, 0.5), (128, 0.75)]:
+        step = spnas_step(build, 32, "--width", str(width), batch=batch)
+        print(f"| {batch} | {width:g} | {step['images_per_second']:.1f} | {step['peak_mb']:.0f} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 224])
-    parser.add_argument("--modes", nargs="+", default=["eager", "compile", "nchw", "bf16"], choices=sorted(MODES))
+    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 224], choices=sorted(BATCH))
+    parser.add_argument("--modes", nargs="*", default=["eager", "compile", "nchw", "bf16"], choices=sorted(MODES))
+    parser.add_argument("--no-kernels", action="store_true")
+    parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
-    report = []
-    for size in args.sizes:
-        runs = []
-        for _ in range(args.runs):
-            ours = spnas_step(args.build, size)
-            peers = [p for p in (torch_step(size, mode) for mode in args.modes) if p]
-            best = max(peers, key=lambda p: p["images_per_second"])
-            runs.append({"spnas": ours, "torch": peers, "speedup": ours["images_per_second"] / best["images_per_second"],
-                         "memory": ours["peak_mb"] / min(p["peak_mb"] for p in peers), "best": best})
-            print(f"{size}x{size} batch {BATCH[size]}: spnas {ours['images_per_second']:.1f} images/s {ours['peak_mb']:.0f} MB; torch "
-                  f"{best['images_per_second']:.1f} images/s {best['peak_mb']:.0f} MB ({best['layout']}, compile {best['compile']}, "
-                  f"bf16 {best['bf16']}): {runs[-1]['speedup']:.2f}x, memory {runs[-1]['memory']:.2f}x", flush=True)
-        speedup = statistics.median(r["speedup"] for r in runs)
-        memory = statistics.median(r["memory"] for r in runs)
-        print(f"{size}x{size}: median of {args.runs} runs: {speedup:.2f}x as fast, {memory:.2f}x the peak memory")
-        report.append({"size": size, "batch": BATCH[size], "speedup": speedup, "memory": memory, "runs": runs})
+    runs = [one_run(args, i + 1) for i in range(args.runs)]
+    print(f"\n| measure | median of {args.runs} | runs |\n|---|---|---|")
+    for name in runs[0]:
+        values = [r[name] for r in runs if isinstance(r.get(name), float)]
+        if values:
+            print(f"| {name} | {statistics.median(values):.2f}x | {', '.join(f'{v:.2f}' for v in values)} |")
+    if args.sweep:
+        print()
+        sweep(args.build)
     if args.json:
-        args.json.write_text(json.dumps(report, indent=1))
+        args.json.write_text(json.dumps(runs, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 /* Times steps of the single-path supernet (forward, backward, indicators, update).
  *
  *   bench_step [--work dense|schedule|half|pointwise] [--size 32|224] [--space NAME] [--width W] [--batch N] [--steps K]
- *              [--threads T] [--profile] [--reproducible]
+ *              [--threads T] [--profile] [--reproducible] [--bf16]
  *
  * dense: every option on, the same work as bench/torch_supernet.py. schedule: steps as an 8-epoch search draws them, five
  * of the warm-up to three of the search. half: a random network of about half the operations, through the supernet.
@@ -26,23 +26,31 @@ static int fail(const spn_err *err) {
   return 1;
 }
 
+/* A row a node: milliseconds forward and backward, and, where the op tells, what that is in GF/s (backward counts twice the
+ * forward's flops) and, forward, in GB/s of activations. */
 static void print_profile(const spn_graph *g, int steps) {
-  printf("%-22s %-10s %9s %9s\n", "node", "op", "forward", "backward");
+  printf("%-22s %-10s %9s %9s %7s %7s %6s  %s\n", "node", "op", "forward", "backward", "GF/s", "GF/s", "GB/s", "implementation");
   double total[2] = {0};
   for (int i = 0; i < g->node_count; i++) {
     const spn_node *n = g->nodes[i];
-    printf("%-22s %-10s %6.2f ms %6.2f ms\n", n->name, n->op->name, n->seconds[0] / steps * 1e3, n->seconds[1] / steps * 1e3);
-    total[0] += n->seconds[0] / steps * 1e3;
-    total[1] += n->seconds[1] / steps * 1e3;
+    double forward = n->seconds[0] / steps, backward = n->seconds[1] / steps, flops = 0, bytes = 0;
+    if (n->op->cost) n->op->cost(g, n, &flops, &bytes);
+    printf("%-22s %-10s %6.2f ms %6.2f ms", n->name, n->op->name, forward * 1e3, backward * 1e3);
+    if (flops > 0 && forward > 0 && backward > 0)
+      printf(" %7.1f %7.1f %6.1f  %s", flops / forward * 1e-9, 2 * flops / backward * 1e-9, bytes / forward * 1e-9,
+             n->op->implementation ? n->op->implementation(n) : g->kernels->name);
+    printf("\n");
+    total[0] += forward;
+    total[1] += backward;
   }
-  printf("%-22s %-10s %6.1f ms %6.1f ms\n", "sum", "", total[0], total[1]);
+  printf("%-22s %-10s %6.1f ms %6.1f ms\n", "sum", "", total[0] * 1e3, total[1] * 1e3);
 }
 
 typedef enum { DENSE, SCHEDULE, HALF, POINTWISE } work;
 
 typedef struct {
   work work;
-  int size, batch, steps, threads, profile, reproducible;
+  int size, batch, steps, threads, profile, reproducible, bf16;
   double width;
   const char *space;
 } options;
@@ -54,6 +62,7 @@ static int read_options(int argc, char **argv, options *o) {
     const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (!strcmp(name, "--profile")) o->profile = 1;
     else if (!strcmp(name, "--reproducible")) o->reproducible = 1;
+    else if (!strcmp(name, "--bf16")) o->bf16 = 1;
     else if (!value) return 0;
     else if (!strcmp(name, "--size")) o->size = atoi(value), i++;
     else if (!strcmp(name, "--width")) o->width = atof(value), i++;
@@ -116,7 +125,8 @@ static void pointwise(const spn_graph *g, const options *o) {
     const spn_node *n = g->nodes[i];
     if (strcmp(n->op->name, "conv") || !strcmp(n->name, "stem.conv")) continue;
     const spn_value *x = n->in[0];
-    spn_conv_shape shape = {.n = 1, .h = 1, .w = o->batch * x->h * x->w / o->threads, .ci = x->c, .co = n->out->c, .k = 1, .stride = 1};
+    spn_conv_shape shape = {.n = 1, .h = 1, .w = o->batch * x->h * x->w / o->threads, .ci = x->c, .co = n->out->c, .k = 1, .stride = 1,
+                            .bf16 = o->bf16};
     double seconds[3];
     for (int kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++)
       sum += seconds[kind] = time_pointwise((spn_conv_kind)kind, &shape, o);
@@ -210,7 +220,7 @@ int main(int argc, char **argv) {
   spn_settings_default(&s);
   s.optim_batch = o.batch;
   s.optim_ema = 0;
-  spn_network_options network = {.batch = o.batch, .threads = o.threads, .reproducible = o.reproducible, .kernels = spn_kernels_get(NULL), .seed = 1};
+  spn_network_options network = {.batch = o.batch, .threads = o.threads, .reproducible = o.reproducible, .kernels = spn_kernels_get(NULL), .bf16 = o.bf16, .seed = 1};
   if (spn_supernet_create(&space, &cost, 10, 3, &network, SPN_STATISTIC_RMS, 1, &net, &err)) return fail(&err);
   if (spn_optimizer_create(net->graph, &s, &optimizer, &err)) return fail(&err);
   if (o.work == POINTWISE) pointwise(net->graph, &o);

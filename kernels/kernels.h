@@ -126,6 +126,7 @@ typedef struct {
   int n, h, w, ci, co; /* src (n,h,w,ci), dst (n,ho,wo,co), channels last, dense */
   int k, stride;
   int pad_top, pad_left, pad_bottom, pad_right;
+  int bf16; /* multiply in bfloat16 (sums stay in float): what is read is rounded first, what is written is float */
 } spn_conv_shape;
 typedef struct spn_conv spn_conv;
 
@@ -142,6 +143,12 @@ void spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw);
  * overwritten) = gradient from src and dst. w is in packed format. */
 void spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch);
 const char *spn_conv_impl(const spn_conv *conv); /* oneDNN's implementation name, for example jit_1x1:avx512_core */
+
+/* Whether oneDNN multiplies in bfloat16 on this CPU at all. */
+int spn_conv_has_bf16(void);
+/* 1 when multiplying in bfloat16 is clearly faster on this machine: a typical tile is timed both ways, rounding included.
+ * The finding of the first call is kept. */
+int spn_conv_prefers_bf16(void);
 
 /* Guards and versions: call once before anything else. Works around AMX that CPUID advertises and the machine lacks. */
 void spn_backend_init(void);

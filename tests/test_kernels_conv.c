@@ -78,6 +78,16 @@ static void check_threads(spn_conv *conv, const sizes *n, const float *src, cons
   }
 }
 
+/* Rounds to bfloat16, ties to even. */
+static void round_all(float *p, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    unsigned bits;
+    memcpy(&bits, &p[i], sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+    memcpy(&p[i], &bits, sizeof bits);
+  }
+}
+
 static void test_direction(spn_conv_kind kind, const spn_conv_shape *s) {
   spn_err err = {0};
   spn_conv *conv;
@@ -89,12 +99,17 @@ static void test_direction(spn_conv_kind kind, const spn_conv_shape *s) {
   size_t packed_size = spn_conv_packed(conv);
   float *packed = random_array(packed_size);
   void *scratch = scratch_of(conv);
-  CHECK(packed_size >= n.w, "%zu packed elements hold %zu weights", packed_size, n.w);
+  CHECK((s->bf16 && kind != SPN_CONV_BACKWARD_WEIGHTS ? 2 : 1) * packed_size >= n.w, "%zu packed elements hold %zu weights", packed_size, n.w);
   if (kind != SPN_CONV_BACKWARD_WEIGHTS) spn_conv_pack(conv, w, packed);
   else memset(packed, 0, packed_size * sizeof *packed);
   operands run = copy_operands(conv, &n, src, packed, dst);
   spn_conv_run(conv, THREADS - 1, run.src, run.w, run.dst, scratch);
   check_threads(conv, &n, src, packed, dst, &run);
+  if (s->bf16) { /* what the plain loops are to read */
+    if (kind != SPN_CONV_BACKWARD_DATA) round_all(src, n.src);
+    if (kind != SPN_CONV_FORWARD) round_all(dst, n.dst);
+    if (kind != SPN_CONV_BACKWARD_WEIGHTS) round_all(w, n.w);
+  }
   if (kind == SPN_CONV_BACKWARD_WEIGHTS) {
     float *got = random_array(n.w);
     spn_conv_unpack(conv, run.w, got);
@@ -111,16 +126,16 @@ static void test_direction(spn_conv_kind kind, const spn_conv_shape *s) {
   spn_conv_destroy(conv);
 }
 
-/* n, h, w, ci, co, k, stride, pads top, left, bottom, right. */
+/* n, h, w, ci, co, k, stride, pads top, left, bottom, right, bf16. */
 static const spn_conv_shape shapes[] = {
-    {1, 1, 100, 24, 144, 1, 1, 0, 0, 0, 0}, {1, 1, 97, 144, 24, 1, 1, 0, 0, 0, 0},
-    {1, 1, 1, 40, 10, 1, 1, 0, 0, 0, 0}, {1, 1, 64, 320, 1280, 1, 1, 0, 0, 0, 0},
-    {1, 1, 7, 17, 5, 1, 1, 0, 0, 0, 0}, {128, 1, 1, 320, 10, 1, 1, 0, 0, 0, 0},
-    {2, 16, 16, 3, 32, 3, 2, 0, 0, 1, 1}, {2, 32, 32, 3, 32, 3, 1, 1, 1, 1, 1},
-    {1, 15, 17, 3, 24, 3, 2, 1, 1, 1, 1}, {2, 9, 9, 8, 16, 5, 1, 2, 2, 2, 2},
-    {1, 10, 10, 16, 16, 5, 2, 1, 1, 2, 2}, {1, 12, 12, 16, 8, 7, 1, 3, 3, 3, 3},
-    {1, 6, 6, 16, 16, 3, 2, 0, 0, 0, 0}, {1, 8, 8, 16, 33, 1, 2, 0, 0, 0, 0},
-    {3, 4, 4, 1, 1, 3, 1, 1, 1, 1, 1},
+    {1, 1, 100, 24, 144, 1, 1, 0, 0, 0, 0, 0}, {1, 1, 97, 144, 24, 1, 1, 0, 0, 0, 0, 0},
+    {1, 1, 1, 40, 10, 1, 1, 0, 0, 0, 0, 0}, {1, 1, 64, 320, 1280, 1, 1, 0, 0, 0, 0, 0},
+    {1, 1, 7, 17, 5, 1, 1, 0, 0, 0, 0, 0}, {128, 1, 1, 320, 10, 1, 1, 0, 0, 0, 0, 0},
+    {2, 16, 16, 3, 32, 3, 2, 0, 0, 1, 1, 0}, {2, 32, 32, 3, 32, 3, 1, 1, 1, 1, 1, 0},
+    {1, 15, 17, 3, 24, 3, 2, 1, 1, 1, 1, 0}, {2, 9, 9, 8, 16, 5, 1, 2, 2, 2, 2, 0},
+    {1, 10, 10, 16, 16, 5, 2, 1, 1, 2, 2, 0}, {1, 12, 12, 16, 8, 7, 1, 3, 3, 3, 3, 0},
+    {1, 6, 6, 16, 16, 3, 2, 0, 0, 0, 0, 0}, {1, 8, 8, 16, 33, 1, 2, 0, 0, 0, 0, 0},
+    {3, 4, 4, 1, 1, 3, 1, 1, 1, 1, 1, 0},
 };
 
 int main(void) {
@@ -130,12 +145,18 @@ int main(void) {
   CHECK(spn_cpu_name()[0], "the CPU has a name");
   int threads = omp_get_max_threads();
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    for (spn_conv_kind kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++)
+    for (spn_conv_kind kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++) {
+      spn_conv_shape narrow = shapes[i];
+      narrow.bf16 = 1;
       test_direction(kind, &shapes[i]);
+      if (spn_conv_has_bf16()) test_direction(kind, &narrow);
+    }
+  if (!spn_conv_has_bf16()) printf("bf16 is not tested: this CPU has no multiply for it\n");
+  if (spn_conv_prefers_bf16()) CHECK(spn_conv_has_bf16(), "prefers what it has not");
   CHECK(omp_get_max_threads() == threads, "the caller's thread count is restored");
   spn_conv *conv;
   spn_err err = {0};
-  const spn_conv_shape impossible = {1, 2, 2, 8, 8, 7, 1, 0, 0, 0, 0};
+  const spn_conv_shape impossible = {1, 2, 2, 8, 8, 7, 1, 0, 0, 0, 0, 0};
   CHECK(spn_conv_create(SPN_CONV_FORWARD, &impossible, 1, &conv, &err) == SPN_EBACKEND && !conv, "no output pixel");
   CHECK(strstr(err.text, "kernel 7") != NULL, "the error names the convolution: %s", err.text);
   spn_conv_destroy(NULL);

@@ -1,5 +1,8 @@
 /* Dense convolution on a tile through oneDNN. Activations stay in nhwc; the weights take whatever format the primitive
- * likes best. The primitive is created, and run, as if OpenMP had one thread: parallelism is the caller's. */
+ * likes best. The primitive is created, and run, as if OpenMP had one thread: parallelism is the caller's.
+ *
+ * In bfloat16 the operands that are read are rounded into scratch first (weights when they are packed); what is written
+ * is float, so nobody else knows. */
 #include "dnnl/shim.h"
 
 #include <omp.h>
@@ -12,12 +15,17 @@ typedef struct {
   dnnl_stream_t stream;
   dnnl_memory_t src, weights, dst, scratch;
   void *src_at, *weights_at, *dst_at, *scratch_at;
+  dnnl_memory_t wide[2]; /* bf16: src and dst as the caller has them */
+  void *wide_at[2];
 } slot;
 
 struct spn_conv {
   spn_conv_kind kind;
   dnnl_primitive_t primitive, reorder; /* reorder: oihw -> packed, or packed -> oihw for the weight gradient */
   md_own src, weights, dst, scratch, oihw;
+  dnnl_primitive_t round[2];           /* bf16: src, dst from float; NULL where they are written */
+  md_own wide[2];
+  size_t round_at[2], scratch_at;      /* places in the caller's scratch */
   dnnl_memory_t plain; /* weights in oihw, for the reorder */
   char impl[64];
   int threads;
@@ -43,18 +51,33 @@ static void free_desc(conv_desc *desc) {
   md_free(&desc->dst);
 }
 
-static dnnl_status_t make_desc(const spn_conv_shape *s, conv_desc *desc) {
-  int ho = (s->h + s->pad_top + s->pad_bottom - s->k) / s->stride + 1;
-  int wo = (s->w + s->pad_left + s->pad_right - s->k) / s->stride + 1;
+/* Whether a kind reads an operand, and so takes it in bfloat16. */
+static int reads_src(spn_conv_kind kind) { return kind != SPN_CONV_BACKWARD_DATA; }
+static int reads_dst(spn_conv_kind kind) { return kind != SPN_CONV_FORWARD; }
+static int reads_weights(spn_conv_kind kind) { return kind != SPN_CONV_BACKWARD_WEIGHTS; }
+
+static dnnl_data_type_t type_of(int bf16) { return bf16 ? dnnl_bf16 : dnnl_f32; }
+
+static void activation_dims(const spn_conv_shape *s, dnnl_dims_t src, dnnl_dims_t dst) {
+  src[0] = dst[0] = s->n;
+  src[1] = s->ci, src[2] = s->h, src[3] = s->w;
+  dst[1] = s->co;
+  dst[2] = (s->h + s->pad_top + s->pad_bottom - s->k) / s->stride + 1;
+  dst[3] = (s->w + s->pad_left + s->pad_right - s->k) / s->stride + 1;
+}
+
+/* src, weights, dst: which of them are bfloat16. */
+static dnnl_status_t make_desc(const spn_conv_shape *s, int src_bf16, int weights_bf16, int dst_bf16, conv_desc *desc) {
   *desc = (conv_desc){
       .strides = {s->stride, s->stride},
       .pad_before = {s->pad_top, s->pad_left},
       .pad_after = {s->pad_bottom, s->pad_right},
   };
-  dnnl_dims_t src = {s->n, s->ci, s->h, s->w}, weights = {s->co, s->ci, s->k, s->k}, dst = {s->n, s->co, ho, wo};
-  dnnl_status_t status = md_create(&desc->src, src, dnnl_nhwc);
-  if (!status) status = md_create(&desc->weights, weights, dnnl_format_tag_any);
-  if (!status) status = md_create(&desc->dst, dst, dnnl_nhwc);
+  dnnl_dims_t src, weights = {s->co, s->ci, s->k, s->k}, dst;
+  activation_dims(s, src, dst);
+  dnnl_status_t status = md_create(&desc->src, src, type_of(src_bf16), dnnl_nhwc);
+  if (!status) status = md_create(&desc->weights, weights, type_of(weights_bf16), dnnl_format_tag_any);
+  if (!status) status = md_create(&desc->dst, dst, type_of(dst_bf16), dnnl_nhwc);
   return status;
 }
 
@@ -76,14 +99,14 @@ static dnnl_status_t read_choice(spn_conv *conv, const_dnnl_primitive_desc_t pd)
   return status;
 }
 
-static dnnl_status_t make_primitive(spn_conv *conv, const conv_desc *desc) {
+static dnnl_status_t make_primitive(spn_conv *conv, const conv_desc *desc, const conv_desc *forward) {
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t hint = NULL, pd = NULL;
   dnnl_engine_t engine = backend_engine();
   dnnl_status_t status = dnnl_primitive_attr_create(&attr);
   if (!status) status = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
   if (!status && conv->kind != SPN_CONV_FORWARD)
-    status = conv_primitive_desc(SPN_CONV_FORWARD, desc, engine, attr, NULL, &hint);
+    status = conv_primitive_desc(SPN_CONV_FORWARD, forward, engine, attr, NULL, &hint);
   if (!status) status = conv_primitive_desc(conv->kind, desc, engine, attr, hint, &pd);
   if (!status) status = read_choice(conv, pd);
   if (!status) status = dnnl_primitive_create(&conv->primitive, pd);
@@ -98,13 +121,43 @@ static dnnl_status_t make_reorder(spn_conv *conv, const spn_conv_shape *s) {
   dnnl_engine_t engine = backend_engine();
   dnnl_primitive_desc_t pd = NULL;
   int unpack = conv->kind == SPN_CONV_BACKWARD_WEIGHTS;
-  dnnl_status_t status = md_create(&conv->oihw, dims, dnnl_oihw);
+  dnnl_status_t status = md_create(&conv->oihw, dims, dnnl_f32, dnnl_oihw);
   if (!status)
     status = dnnl_reorder_primitive_desc_create(&pd, unpack ? MD(conv->weights) : MD(conv->oihw), engine,
                                                 unpack ? MD(conv->oihw) : MD(conv->weights), engine, NULL);
   if (!status) status = dnnl_primitive_create(&conv->reorder, pd);
   if (!status) status = dnnl_memory_create(&conv->plain, MD(conv->oihw), engine, DNNL_MEMORY_NONE);
   if (pd) dnnl_primitive_desc_destroy(pd);
+  return status;
+}
+
+/* The reorder that rounds src (which 0) or dst (1) to bfloat16. */
+static dnnl_status_t make_round(spn_conv *conv, const dnnl_dims_t dims, int which) {
+  dnnl_engine_t engine = backend_engine();
+  dnnl_primitive_desc_t pd = NULL;
+  dnnl_status_t status = md_create(&conv->wide[which], dims, dnnl_f32, dnnl_nhwc);
+  if (!status)
+    status = dnnl_reorder_primitive_desc_create(&pd, MD(conv->wide[which]), engine, which ? MD(conv->dst) : MD(conv->src), engine, NULL);
+  if (!status) status = dnnl_primitive_create(&conv->round[which], pd);
+  if (pd) dnnl_primitive_desc_destroy(pd);
+  return status;
+}
+
+static size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static dnnl_status_t make_rounding(spn_conv *conv, const spn_conv_shape *s) {
+  dnnl_dims_t src, dst;
+  activation_dims(s, src, dst);
+  dnnl_status_t status = dnnl_success;
+  if (s->bf16 && reads_src(conv->kind)) {
+    status = make_round(conv, src, 0);
+    conv->round_at[1] = lines(dnnl_memory_desc_get_size(MD(conv->src)));
+  }
+  conv->scratch_at = conv->round_at[1];
+  if (!status && s->bf16 && reads_dst(conv->kind)) {
+    status = make_round(conv, dst, 1);
+    conv->scratch_at += lines(dnnl_memory_desc_get_size(MD(conv->dst)));
+  }
   return status;
 }
 
@@ -115,16 +168,22 @@ static dnnl_status_t make_slot(const spn_conv *conv, slot *s) {
   if (!status) status = dnnl_memory_create(&s->weights, MD(conv->weights), engine, DNNL_MEMORY_NONE);
   if (!status) status = dnnl_memory_create(&s->dst, MD(conv->dst), engine, DNNL_MEMORY_NONE);
   if (!status) status = dnnl_memory_create(&s->scratch, MD(conv->scratch), engine, DNNL_MEMORY_NONE);
+  for (int i = 0; i < 2; i++)
+    if (!status && conv->round[i]) status = dnnl_memory_create(&s->wide[i], MD(conv->wide[i]), engine, DNNL_MEMORY_NONE);
   return status;
 }
 
 static dnnl_status_t make_all(spn_conv *conv, const spn_conv_shape *shape) {
-  conv_desc desc;
-  dnnl_status_t status = make_desc(shape, &desc);
-  if (!status) status = make_primitive(conv, &desc);
+  conv_desc desc = {0}, forward = {0};
+  int bf16 = shape->bf16;
+  dnnl_status_t status = make_desc(shape, bf16 && reads_src(conv->kind), bf16 && reads_weights(conv->kind), bf16 && reads_dst(conv->kind), &desc);
+  if (!status) status = make_desc(shape, bf16, bf16, bf16, &forward);
+  if (!status) status = make_primitive(conv, &desc, &forward);
   if (!status) status = make_reorder(conv, shape);
+  if (!status) status = make_rounding(conv, shape);
   for (int i = 0; !status && i < conv->threads; i++) status = make_slot(conv, &conv->slots[i]);
   free_desc(&desc);
+  free_desc(&forward);
   return status;
 }
 
@@ -174,6 +233,8 @@ void spn_conv_destroy(spn_conv *conv) {
     free_memory(s->weights);
     free_memory(s->dst);
     free_memory(s->scratch);
+    free_memory(s->wide[0]);
+    free_memory(s->wide[1]);
     if (s->stream) dnnl_stream_destroy(s->stream);
   }
   free_memory(conv->plain);
@@ -184,12 +245,20 @@ void spn_conv_destroy(spn_conv *conv) {
   md_free(&conv->dst);
   md_free(&conv->scratch);
   md_free(&conv->oihw);
+  for (int i = 0; i < 2; i++) {
+    if (conv->round[i]) dnnl_primitive_destroy(conv->round[i]);
+    md_free(&conv->wide[i]);
+  }
   free(conv->slots);
   free(conv);
 }
 
-size_t spn_conv_scratch(const spn_conv *conv) { return dnnl_memory_desc_get_size(MD(conv->scratch)); }
-size_t spn_conv_packed(const spn_conv *conv) { return dnnl_memory_desc_get_size(MD(conv->weights)) / sizeof(real); }
+size_t spn_conv_scratch(const spn_conv *conv) { return conv->scratch_at + dnnl_memory_desc_get_size(MD(conv->scratch)); }
+
+size_t spn_conv_packed(const spn_conv *conv) {
+  return (dnnl_memory_desc_get_size(MD(conv->weights)) + sizeof(real) - 1) / sizeof(real);
+}
+
 const char *spn_conv_impl(const spn_conv *conv) { return conv->impl; }
 
 static void set_handle(dnnl_memory_t memory, void **known, void *at) {
@@ -213,14 +282,27 @@ static void run_reorder(spn_conv *conv, real *oihw, real *packed) {
 void spn_conv_pack(spn_conv *conv, const real *oihw, real *packed) { run_reorder(conv, (real *)oihw, packed); }
 void spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw) { run_reorder(conv, oihw, (real *)packed); }
 
+/* Where the primitive finds src (which 0) or dst (1): as it is, or rounded into scratch. */
+static void *round_operand(spn_conv *conv, slot *s, int which, real *from, void *scratch) {
+  if (!conv->round[which]) return from;
+  void *to = (char *)scratch + conv->round_at[which];
+  dnnl_memory_t memory = which ? s->dst : s->src;
+  set_handle(s->wide[which], &s->wide_at[which], from);
+  set_handle(memory, which ? &s->dst_at : &s->src_at, to);
+  dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, s->wide[which]}, {DNNL_ARG_TO, memory}};
+  dnnl_primitive_execute(conv->round[which], s->stream, 2, args);
+  return to;
+}
+
 void spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch) {
   slot *s = &conv->slots[thread];
   int data = conv->kind == SPN_CONV_BACKWARD_DATA, weights = conv->kind == SPN_CONV_BACKWARD_WEIGHTS;
   int saved = begin_single();
-  set_handle(s->src, &s->src_at, src);
+  void *src_at = round_operand(conv, s, 0, src, scratch), *dst_at = round_operand(conv, s, 1, dst, scratch);
+  set_handle(s->src, &s->src_at, src_at);
   set_handle(s->weights, &s->weights_at, w);
-  set_handle(s->dst, &s->dst_at, dst);
-  set_handle(s->scratch, &s->scratch_at, scratch);
+  set_handle(s->dst, &s->dst_at, dst_at);
+  set_handle(s->scratch, &s->scratch_at, (char *)scratch + conv->scratch_at);
   dnnl_exec_arg_t args[] = {{data ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, s->src},
                             {weights ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, s->weights},
                             {data || weights ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, s->dst},

@@ -2,8 +2,8 @@
 
 #if DNNL_VERSION_MAJOR >= 3
 
-dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
-  return dnnl_memory_desc_create_with_tag(md, 4, dims, dnnl_f32, tag);
+dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
+  return dnnl_memory_desc_create_with_tag(md, 4, dims, type, tag);
 }
 
 dnnl_status_t md_copy(md_own *md, md_ref from) { return dnnl_memory_desc_clone(md, from); }
@@ -32,8 +32,8 @@ dnnl_status_t conv_primitive_desc(spn_conv_kind kind, const conv_desc *d, dnnl_e
 
 #else
 
-dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
-  return dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, tag);
+dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
+  return dnnl_memory_desc_init_by_tag(md, 4, dims, type, tag);
 }
 
 dnnl_status_t md_copy(md_own *md, md_ref from) {

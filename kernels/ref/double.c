@@ -41,6 +41,8 @@ const char *spn_conv_impl(const spn_conv *conv) { return "ref"; }
 
 void spn_backend_init(void) {}
 const char *spn_backend_version(void) { return "plain loops in double"; }
+int spn_conv_has_bf16(void) { return 0; }
+int spn_conv_prefers_bf16(void) { return 0; }
 const char *spn_cpu_name(void) { return "any"; }
 
 const spn_kernels *spn_kernels_get(const char *isa) {

@@ -34,8 +34,9 @@ static spn_status open_network(const char *path, int threads, spnas_network *net
   SPN_TRY(spn_model_load(path, &net->model, err));
   net->model.eval.augment = SPN_AUGMENT_NONE;
   net->classes = spn_model_classes(&net->model);
-  spn_network_options o = {.batch = 1, .threads = spn_thread_count(&s), .seed = 1};
-  SPN_TRY(spn_kernels_choose(&s, &o.kernels, err));
+  s.optim_batch = 1;
+  spn_network_options o;
+  SPN_TRY(spn_options_choose(&s, &o, err));
   SPN_TRY(spn_network_create(&net->model.arch, &o, 1, &net->graph, err));
   SPN_TRY(spn_network_from_tensors(net->graph, net->model.tensors, 0, err));
   size_t size = (size_t)net->model.eval.size;

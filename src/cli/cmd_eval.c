@@ -44,8 +44,8 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
   data.eval.augment = SPN_AUGMENT_NONE;
   spn_status status = data.classes == m->arch.classes ? SPN_OK
       : spn_fail(err, SPN_EINPUT, "%s: expected data with the network's %d classes, got %d", s->data_path, m->arch.classes, data.classes);
-  spn_network_options o = {.batch = (int)s->optim_batch, .threads = spn_thread_count(s), .reproducible = s->run_reproducible, .seed = 1};
-  if (!status) status = spn_kernels_choose(s, &o.kernels, err);
+  spn_network_options o;
+  if (!status) status = spn_options_choose(s, &o, err);
   if (!status) status = spn_network_create(&m->arch, &o, 1, &g, err);
   if (!status) {
     status = spn_network_from_tensors(g, m->tensors, 0, err);

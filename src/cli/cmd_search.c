@@ -20,13 +20,13 @@ static void report(const char *folder, const spn_space *space, const spn_cost *c
 }
 
 static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_err *err) {
-  const spn_kernels *kernels;
+  spn_network_options machine;
   spn_space space;
   spn_cost cost;
   spn_data data;
   spn_run *run;
   double target;
-  SPN_TRY(spn_kernels_choose(s, &kernels, err)); /* before anything is written */
+  SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_space_load(s->search_space, &space, err));
   if (s->search_proxy_size) space.proxy_size = (int)s->search_proxy_size;
   if (s->search_proxy_width > 0) space.proxy_width = s->search_proxy_width;

@@ -32,13 +32,13 @@ static spn_status train(const spn_arguments *a, const spn_settings *s, spn_arch 
 }
 
 static spn_status command(const spn_arguments *a, spn_err *err) {
-  const spn_kernels *kernels;
+  spn_network_options machine;
   spn_arch arch;
   spn_model init = {0};
   char note[256];
   const spn_settings *s = &a->settings;
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
-  SPN_TRY(spn_kernels_choose(s, &kernels, err)); /* before anything is written */
+  SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_cli_load_arch(s, s->train_arch, &arch, note, err));
   if (note[0]) fprintf(stderr, "spnas train: %s\n", note);
   if (s->train_init[0]) SPN_TRY(spn_model_load(s->train_init, &init, err));

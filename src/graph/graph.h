@@ -90,8 +90,10 @@ typedef struct {
   void (*forward)(spn_graph *g, spn_node *node);
   void (*backward)(spn_graph *g, spn_node *node);
   void (*release)(spn_node *node); /* frees what state owns, not state */
-  /* One line for --profile: flops and bytes of a forward pass; may be NULL. */
+  /* For a profile: flops and bytes of a forward pass with every gate open; may be NULL. */
   void (*cost)(const spn_graph *g, const spn_node *node, double *flops, double *bytes);
+  /* For a profile: what the backend chose; NULL: the graph's own kernels. */
+  const char *(*implementation)(const spn_node *node);
 } spn_op;
 
 struct spn_node {
@@ -118,6 +120,7 @@ struct spn_graph {
   uint64_t seed, step;
   double norm_momentum; /* >= 0: replaces every batch norm's momentum (recalibration); -1: each its own */
   const spn_kernels *kernels;
+  int bf16;          /* convolutions multiply in bfloat16 */
 
   spn_node **nodes;
   int node_count;

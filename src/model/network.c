@@ -70,6 +70,7 @@ static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x,
 spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o, const spn_block_masks *masks,
                              spn_graph *into) {
   spn_graph *g = into ? into : spn_graph_new(o->batch, o->threads, o->reproducible, o->kernels, o->seed);
+  g->bf16 = o->bf16;
   spn_value *x = spn_add_input(g, arch->input_size, arch->input_size, arch->input_channels);
   spn_pad pad = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride);
   x = conv_norm(g, "stem.", "conv", "bn", arch, x, (spn_conv_spec){.co = arch->stem_channels, .k = arch->stem_kernel,

@@ -12,6 +12,7 @@
 typedef struct {
   int batch, threads, reproducible;
   const spn_kernels *kernels;
+  int bf16; /* convolutions multiply in bfloat16 */
   uint64_t seed;
   double smoothing; /* of labels */
 } spn_network_options;

@@ -254,9 +254,8 @@ static const spn_steps_hooks hooks = {.step = search_step, .end_epoch = end_epoc
 static spn_status prepare(search *t, const spn_space *space, const spn_cost *cost, spn_err *err) {
   const spn_settings *s = t->walk.s;
   SPN_TRY(spn_search_target(s, space, cost, &t->target, err));
-  spn_network_options o = {.batch = (int)s->optim_batch, .threads = spn_thread_count(s), .reproducible = s->run_reproducible,
-                           .seed = (uint64_t)s->run_seed, .smoothing = s->optim_label_smoothing};
-  SPN_TRY(spn_kernels_choose(s, &o.kernels, err));
+  spn_network_options o;
+  SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_supernet_create(space, cost, t->walk.data->classes, space->base.input_channels, &o,
                               (spn_statistic)s->search_statistic, s->search_temperature, &t->net, err));
   if (!t->net->indicators) return spn_fail(err, SPN_EINPUT, "space %s: every layer has one option: there is nothing to search", space->name);

@@ -110,8 +110,9 @@ spn_status spn_outcome_write(spn_run *run, const spn_settings *s, const spn_supe
   spn_space_arch(&net->space, &out->choice, 1, &proxy);
   proxy.classes = net->arch.classes;
   proxy.input_channels = net->arch.input_channels;
-  spn_network_options o = {.batch = net->graph->batch, .threads = net->graph->threads, .reproducible = s->run_reproducible,
-                           .kernels = net->graph->kernels, .seed = (uint64_t)s->run_seed, .smoothing = 0};
+  spn_network_options o;
+  SPN_TRY(spn_options_choose(s, &o, err));
+  o.smoothing = 0;
   SPN_TRY(spn_network_create(&proxy, &o, 0, &g, err));
   spn_status status = spn_network_cut(net->graph, g, err);
   if (!status) status = spn_recalibrate(g, data, s, (int)s->search_recalibrate, err);

@@ -21,9 +21,19 @@ int spn_thread_count(const spn_settings *s) {
   return s->run_threads ? (int)s->run_threads : omp_get_num_procs();
 }
 
-spn_status spn_kernels_choose(const spn_settings *s, const spn_kernels **out, spn_err *err) {
-  *out = spn_kernels_get(s->run_isa);
-  if (*out) return SPN_OK;
+static int bf16_chosen(const spn_settings *s) {
+  enum { F32, BF16 };
+  return s->run_precision == BF16 || (s->run_precision != F32 && spn_conv_prefers_bf16());
+}
+
+spn_status spn_options_choose(const spn_settings *s, spn_network_options *out, spn_err *err) {
+  *out = (spn_network_options){.batch = (int)s->optim_batch, .threads = spn_thread_count(s), .reproducible = s->run_reproducible,
+                               .kernels = spn_kernels_get(s->run_isa), .bf16 = bf16_chosen(s), .seed = (uint64_t)s->run_seed,
+                               .smoothing = s->optim_label_smoothing};
+  if (out->bf16 && !spn_conv_has_bf16())
+    return spn_fail(err, SPN_EINPUT, "run.precision: expected f32 or auto, because %s does not multiply in bf16 on this CPU, got bf16",
+                    spn_backend_version());
+  if (out->kernels) return SPN_OK;
   return spn_fail(err, SPN_EINPUT, "run.isa: expected auto, avx512, avx2, plain or ref that this CPU can run, got \"%.100s\"",
                   s->run_isa);
 }
@@ -39,6 +49,7 @@ char *spn_environment_json(const spn_settings *s, const char *command) {
   const spn_kernels *k = spn_kernels_get(s->run_isa);
   cJSON_AddStringToObject(o, "kernels", k ? k->name : "none");
   cJSON_AddStringToObject(o, "onednn", spn_backend_version());
+  cJSON_AddStringToObject(o, "precision", bf16_chosen(s) ? "bf16" : "f32");
   cJSON_AddNumberToObject(o, "threads", spn_thread_count(s));
   cJSON_AddBoolToObject(o, "reproducible", s->run_reproducible);
   snprintf(text, sizeof text, "%lld", s->run_seed);

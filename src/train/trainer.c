@@ -94,9 +94,8 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
 
 static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
   const spn_settings *s = t->walk.s;
-  spn_network_options o = {.batch = (int)s->optim_batch, .threads = spn_thread_count(s), .reproducible = s->run_reproducible,
-                           .seed = (uint64_t)s->run_seed, .smoothing = s->optim_label_smoothing};
-  SPN_TRY(spn_kernels_choose(s, &o.kernels, err));
+  spn_network_options o;
+  SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_network_create(t->arch, &o, 0, &t->walk.graph, err));
   if (init) SPN_TRY(spn_network_from_tensors(t->walk.graph, init, 1, err));
   SPN_TRY(spn_optimizer_create(t->walk.graph, s, &t->walk.optimizer, err));

@@ -62,7 +62,7 @@ static spn_status create(spn_graph *g, spn_node *node, conv_state *s, int kind, 
   spn_conv_shape shape = {.n = s->tile, .h = x->h, .w = x->w, .ci = in_channels(node, s, level),
                           .co = out_channels(node, s, level), .k = s->spec.k, .stride = s->spec.stride,
                           .pad_top = s->spec.pad_before, .pad_left = s->spec.pad_before,
-                          .pad_bottom = s->spec.pad_after, .pad_right = s->spec.pad_after};
+                          .pad_bottom = s->spec.pad_after, .pad_right = s->spec.pad_after, .bf16 = g->bf16};
   (void)y;
   if (s->in_area == 1 && s->units_per_image == x->h * x->w) shape.n = 1, shape.h = 1, shape.w = s->tile;
   static const spn_conv_kind kinds[KINDS] = {SPN_CONV_FORWARD, SPN_CONV_BACKWARD_DATA, SPN_CONV_BACKWARD_WEIGHTS};
@@ -261,8 +261,13 @@ static void cost(const spn_graph *g, const spn_node *node, double *flops, double
   *bytes = sizeof(real) * (double)g->batch * ((double)x->h * x->w * x->c + (double)y->h * y->w * y->c);
 }
 
+static const char *implementation(const spn_node *node) {
+  const conv_state *s = node->state;
+  return spn_conv_impl(s->conv[FORWARD][s->max_level - 1]);
+}
+
 const spn_op spn_op_conv = {.name = "conv", .prepare = prepare, .forward = forward, .backward = backward,
-                            .release = release, .cost = cost};
+                            .release = release, .cost = cost, .implementation = implementation};
 
 spn_value *spn_add_conv(spn_graph *g, const char *name, spn_value *x, const spn_conv_spec *spec) {
   spn_node *node = spn_graph_node(g, &spn_op_conv, name, x, NULL, spec->branch, sizeof(conv_state));
