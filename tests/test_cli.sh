@@ -77,7 +77,7 @@ test_help() {
   run 0 "usage: spnas COMMAND" "$SPNAS" --help
   run 2 "usage: spnas COMMAND" "$SPNAS"
   run 0 "oneDNN" "$SPNAS" --version
-  for command in search train eval export info; do
+  for command in search train eval export info pack; do
     run 0 "usage: spnas $command" "$SPNAS" $command --help
     run 0 "$command " "$SPNAS" --help
     run 2 "expected" "$SPNAS" $command
@@ -240,6 +240,51 @@ test_numeric() {
   check "NaN: the checkpoints load" grep -q 'going on from step' log
 }
 
+# ---- Packs and precision ----
+
+# jpeg NAME: the picture of that name in data_input/vectors.h.
+jpeg() {
+  LC_ALL=C awk -v name="$1" 'on { n = split($0, v, ","); for (i = 1; i <= n; i++) if (v[i] ~ /[0-9]/) printf "%c", v[i] + 0 }
+    on && /}/ { exit }
+    index($0, " " name "[]") { on = 1 }' "$TESTS/data_input/vectors.h"
+}
+
+test_pack() {
+  mkdir -p photos/train/a photos/train/b photos/test/a photos/test/b
+  for i in 1 2 3 4 5 6 7 8; do
+    jpeg jpeg_rgb >photos/train/a/$i
+    jpeg jpeg_grey >photos/train/b/$i
+  done
+  jpeg jpeg_rgb >photos/test/a/1
+  jpeg jpeg_grey >photos/test/b/1
+  run 0 'wrote photos.pack' "$SPNAS" pack --data photos --out photos.pack
+  run 0 'folder data, 14 training, 2 held-out, 2 test images' search --data photos --out loose --set optim.batch=4
+  run 0 'pack data, 14 training, 2 held-out, 2 test images' search --data photos.pack --out packed --set optim.batch=4
+  check "a pack trains as its folder does" cmp loose/metrics.jsonl packed/metrics.jsonl
+  printf x | dd of=photos.pack bs=1 seek=50 conv=notrunc 2>/dev/null
+  run 2 'photos.pack: a/1: checksum differs' search --data photos.pack --out refused --set optim.batch=4
+  run 2 'class folders' "$SPNAS" pack --data data --out refused.pack
+  run 2 'out: expected' "$SPNAS" pack --data photos
+  check "nothing is left of what was refused" [ ! -e refused.pack ]
+  rm -rf refused
+}
+
+# first_ce FOLDER
+first_ce() { sed -n '1s/.*"ce": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
+
+test_precision() {
+  run 2 'run.precision: expected.*f32' search --out refused --set run.precision=f16
+  run 0 'predicted' search --out chosen --set run.precision=auto
+  check "auto reports its choice" grep -q '"precision":[[:space:]]*"\(f32\|bf16\)"' chosen/env.json
+  if ! search --out narrow --set run.precision=bf16 >log 2>&1; then
+    check "bf16 is refused in words" grep -q 'run.precision: expected f32 or auto' log
+    return
+  fi
+  check "bf16 is reported" grep -q '"precision":[[:space:]]*"bf16"' narrow/env.json
+  check "bf16 starts where f32 starts ($(first_ce narrow), $(first_ce searched))" \
+    awk -v a="$(first_ce narrow)" -v b="$(first_ce searched)" 'BEGIN { d = a > b ? a - b : b - a; exit !(a > 0 && d > 0 && d < 0.02 * b) }'
+}
+
 # ---- A full disk ----
 
 sums() { cksum "$1"/checkpoints/*.safetensors 2>/dev/null; }
@@ -286,6 +331,8 @@ test_records
 test_weights
 test_resume
 test_numeric
+test_pack
+test_precision
 test_file_limit
 test_full_disk
 echo "test_cli: $PASSED passed, $FAILED failed"
