@@ -285,6 +285,20 @@ test_precision() {
     awk -v a="$(first_ce narrow)" -v b="$(first_ce searched)" 'BEGIN { d = a > b ? a - b : b - a; exit !(a > 0 && d > 0 && d < 0.02 * b) }'
 }
 
+# gains FOLDER
+gains() { grep '"gain"' "$1/arch.json"; }
+
+# Gains for the decoding come from held-out images, after a search that they do not change.
+test_judge() {
+  run 0 'predicted' search --out unjudged --set search.judge=0
+  run 0 'predicted' search --out judged --set search.judge=40
+  check "judging leaves the search alone" cmp unjudged/metrics.jsonl judged/metrics.jsonl
+  check "judging measures gains anew" [ "$(gains unjudged)" != "$(gains judged)" ]
+  run 0 'predicted' search --out judged-again --set search.judge=40 --set run.max_steps=0
+  check "judging can be repeated" [ "$(gains judged-again)" = "$(gains judged)" ]
+  run 0 'predicted' search --out no-holdout --set data.holdout=0
+}
+
 # ---- A full disk ----
 
 sums() { cksum "$1"/checkpoints/*.safetensors 2>/dev/null; }
@@ -333,6 +347,7 @@ test_resume
 test_numeric
 test_pack
 test_precision
+test_judge
 test_file_limit
 test_full_disk
 echo "test_cli: $PASSED passed, $FAILED failed"

@@ -130,6 +130,7 @@ spn_status spn_supernet_create(const spn_space *space, const spn_cost *cost, int
   s->cost = *cost;
   s->statistic = statistic;
   s->temperature = temperature;
+  s->gain_decay = 0.998;
   spn_choice max;
   spn_choice_max(space, &max);
   spn_space_arch(space, &max, 1, &s->arch);
@@ -347,11 +348,10 @@ static double inner_gain(const spn_supernet *s, int layer, int by_decision) {
 }
 
 static void gather_gain(const spn_supernet *s, spn_indicator *n) {
-  const double decay = 0.998;
   if (!n->between || openness(s, n, 0) < 1) return;
   double seen = -n->dce - (n->kind == SPN_KIND_SKIP ? inner_gain(s, n->layer, 0) : 0);
-  n->gain_weight = decay * n->gain_weight + 1 - decay;
-  n->gain += (1 - decay) / n->gain_weight * (seen - n->gain);
+  n->gain_weight = s->gain_decay * n->gain_weight + 1;
+  n->gain += (seen - n->gain) / n->gain_weight;
 }
 
 /* What the cross entropy says against opening the gate. */

@@ -31,7 +31,7 @@ typedef struct {
   /* state */
   double threshold;
   double average;      /* running average of x: what is decoded */
-  double gain, gain_weight; /* with exploration: running mean of CE(closed) - CE(open), and the weight behind it */
+  double gain, gain_weight; /* with exploration: running mean of CE(closed) - CE(open), and how many steps' weight is behind it */
   /* of the last step */
   double statistic, x, derivative; /* derivative = sigmoid'(x) */
   int on, kept;        /* decision; 0: dropped in this step by indicator dropout */
@@ -50,6 +50,7 @@ typedef struct {
   int soft;            /* gates are sigmoid(x) instead of 0 or 1: for the gradient check */
   spn_indicator *indicator;
   int indicators;
+  double gain_decay;    /* of the gains' running means, per step; 1: plain means */
   int explores;         /* the last step's gates took random values now and then: gains are learnt, and decoded */
   double expected_cost; /* R of the last step's decisions (of its gates when soft) */
 } spn_supernet;

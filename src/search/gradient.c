@@ -271,10 +271,50 @@ static spn_status prepare(search *t, const spn_space *space, const spn_cost *cos
   return spn_steps_open(&t->walk, (int)s->search_epochs, err);
 }
 
+static void forget_gains(spn_supernet *net, int layers_only) {
+  for (int i = 0; i < net->indicators; i++)
+    if (!layers_only || net->indicator[i].kind == SPN_KIND_SKIP) net->indicator[i].gain = net->indicator[i].gain_weight = 0;
+}
+
+static void judge_batch(search *t, const spn_batch *batch, uint64_t number) {
+  const spn_settings *s = t->walk.s;
+  spn_supernet_decide(t->net, (uint64_t)s->run_seed, t->walk.steps + number, 1, s->search_explore, -1);
+  spn_graph_forward(t->net->graph, batch->images, batch->labels, batch->count, 1);
+  spn_graph_backward(t->net->graph);
+  spn_supernet_indicator_grads(t->net, 0, (spn_cost_form)s->search_cost_form, t->target);
+}
+
+/* Measures all gains anew, with the final weights, on images that these have not seen: what a gate does to the loss of the
+ * images it is trained on says more about memory than about what was learnt. A layer's gain is taken net of those inside,
+ * so it is only gathered once these have settled. */
+static spn_status judge(search *t, spn_err *err) {
+  const spn_settings *s = t->walk.s;
+  spn_data plain = *t->walk.data;
+  spn_loader *loader;
+  if (!t->net->explores || !s->search_judge || spn_dataset_count(plain.set, SPN_SPLIT_HOLDOUT) < (size_t)s->optim_batch) return SPN_OK;
+  plain.train = plain.eval; /* shuffled, but not augmented */
+  SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_HOLDOUT, 1, 0, &loader, err));
+  spn_status status = SPN_OK;
+  forget_gains(t->net, 0);
+  t->net->gain_decay = 1;
+  t->net->graph->norm_momentum = 1; /* running statistics stay those of the training images */
+  for (uint64_t i = 0; i < (uint64_t)s->search_judge && !status; i++) {
+    spn_batch batch;
+    int end = 0;
+    if (i == (uint64_t)s->search_judge / 4) forget_gains(t->net, 1);
+    status = spn_loader_next(loader, &batch, &end, err);
+    if (!status) judge_batch(t, &batch, i);
+  }
+  t->net->graph->norm_momentum = -1;
+  spn_loader_close(loader);
+  return status;
+}
+
 static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
   const spn_settings *s = t->walk.s;
   t->net->explores = s->search_explore > 0; /* this and the next also for a resumed run that has no step left */
   spn_supernet_measure(t->net);
+  SPN_TRY(judge(t, err));
   out->target = t->target;
   out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice, &out->flips);
   out->cost = spn_cost_of(&t->net->cost, &out->choice);
