@@ -5,6 +5,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
+spn_status spn_names_add(spn_names *names, const char *name, size_t *at) {
+  size_t length = strlen(name) + 1;
+  if (names->room - names->used < length) {
+    size_t room = 2 * names->room + length + 4096;
+    char *text = realloc(names->text, room);
+    if (!text) return SPN_ENOMEM;
+    names->text = text;
+    names->room = room;
+  }
+  memcpy(names->text + names->used, name, length);
+  *at = names->used;
+  names->used += length;
+  return SPN_OK;
+}
+
 char *spn_path_join(const char *folder, const char *name) {
   size_t size = strlen(folder) + strlen(name) + 2;
   char *path = malloc(size);

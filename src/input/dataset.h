@@ -78,6 +78,14 @@ void spn_dataset_note_bad(spn_dataset *set, uint32_t item);
 /* SPN_EINPUT with the list when the share of noted items is above max_bad. */
 spn_status spn_dataset_check_bad(spn_dataset *set, spn_err *err);
 
+/* Appends a zero-terminated name to a block that grows by doubling; *at is where it starts. Zero-initialise; the block is
+ * the owner's to free. */
+typedef struct {
+  char *text;
+  size_t used, room;
+} spn_names;
+spn_status spn_names_add(spn_names *names, const char *name, size_t *at);
+
 /* folder/name in a malloc'd string, or NULL. */
 char *spn_path_join(const char *folder, const char *name);
 /* The names "0", "1", ... */

@@ -76,11 +76,13 @@ int spn_folder_found(const char *path) {
   return found;
 }
 
-/* Room for more images and their names; both grow by doubling. */
-typedef struct { size_t items, used, room; } arena;
+/* Room for more images, which grows by doubling, and their names. */
+typedef struct {
+  size_t items;
+  spn_names names;
+} arena;
 
 static spn_status add_image(spn_dataset *set, arena *a, int label, const char *name) {
-  size_t length = strlen(name) + 1;
   if (set->count == a->items) {
     size_t items = a->items ? 2 * a->items : 1024;
     int32_t *labels = realloc(set->labels, items * sizeof *labels);
@@ -90,17 +92,10 @@ static spn_status add_image(spn_dataset *set, arena *a, int label, const char *n
     if (!labels || !name_at) return SPN_ENOMEM;
     a->items = items;
   }
-  if (a->room - a->used < length) {
-    size_t room = 2 * a->room + length + 4096;
-    char *names = realloc(set->names, room);
-    if (!names) return SPN_ENOMEM;
-    set->names = names;
-    a->room = room;
-  }
-  memcpy(set->names + a->used, name, length);
-  set->labels[set->count] = label;
-  set->name_at[set->count++] = a->used;
-  a->used += length;
+  spn_status status = spn_names_add(&a->names, name, &set->name_at[set->count]);
+  set->names = a->names.text; /* the set's to free */
+  if (status) return status;
+  set->labels[set->count++] = label;
   return SPN_OK;
 }
 

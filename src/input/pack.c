@@ -22,8 +22,7 @@ typedef struct {
   spn_dataset *set;
   spn_file *file;
   spn_pack_entry *entries;
-  char *names;
-  size_t names_used, names_room;
+  spn_names names;
   spn_pack_end end;
 } writer;
 
@@ -79,28 +78,14 @@ static void pack_image(spn_dataset *set, uint32_t item, int side, spn_resize fil
 
 /* ---- The file ---- */
 
-static spn_status add_name(writer *w, const char *name) {
-  size_t length = strlen(name) + 1;
-  if (w->names_room - w->names_used < length) {
-    size_t room = 2 * w->names_room + length + 4096;
-    char *names = realloc(w->names, room);
-    if (!names) return SPN_ENOMEM;
-    w->names = names;
-    w->names_room = room;
-  }
-  memcpy(w->names + w->names_used, name, length);
-  w->names_used += length;
-  return SPN_OK;
-}
-
 static spn_status add_image(writer *w, uint32_t item, const packed *image, uint64_t *at, spn_err *err) {
-  size_t bytes = (size_t)image->h * (size_t)image->w * 3;
-  w->entries[w->end.count++] = (spn_pack_entry){.at = *at, .crc = image->crc, .name_at = (uint32_t)w->names_used,
+  size_t bytes = (size_t)image->h * (size_t)image->w * 3, name_at;
+  if (spn_names_add(&w->names, w->set->names + w->set->name_at[item], &name_at) || name_at > UINT32_MAX)
+    return spn_fail(err, SPN_ENOMEM, "%s: no room for the names", w->set->path);
+  w->entries[w->end.count++] = (spn_pack_entry){.at = *at, .crc = image->crc, .name_at = (uint32_t)name_at,
                                                 .label = w->set->labels[item], .h = (uint16_t)image->h, .w = (uint16_t)image->w};
   if (item < w->set->train_count) w->end.train_count++;
   *at += bytes;
-  if (w->names_used > UINT32_MAX - 8192 || add_name(w, w->set->names + w->set->name_at[item]))
-    return spn_fail(err, SPN_ENOMEM, "%s: out of memory for the names", w->set->path);
   return spn_file_append(w->file, image->pixels, bytes, err);
 }
 
@@ -135,33 +120,34 @@ static spn_status add_images(writer *w, int side, spn_resize filter, int threads
 
 static spn_status add_index(writer *w, int side, spn_err *err) {
   size_t entries = (size_t)w->end.count * sizeof *w->entries;
-  w->end.index_bytes = entries + w->names_used;
-  w->end.index_crc = (uint32_t)crc32_z(crc32_z(0, (const unsigned char *)w->entries, entries), (const unsigned char *)w->names, w->names_used);
+  w->end.index_bytes = entries + w->names.used;
+  w->end.index_crc = (uint32_t)crc32_z(crc32_z(0, (const unsigned char *)w->entries, entries), (const unsigned char *)w->names.text, w->names.used);
   w->end.classes = (uint32_t)w->set->classes;
   w->end.version = SPN_PACK_VERSION;
   w->end.side = (uint32_t)side;
   memcpy(w->end.magic, SPN_PACK_MAGIC, sizeof w->end.magic);
   if (!w->end.train_count) return spn_fail(err, SPN_EINPUT, "%s: no training image can be read", w->set->path);
   SPN_TRY(spn_file_append(w->file, w->entries, entries, err));
-  SPN_TRY(spn_file_append(w->file, w->names, w->names_used, err));
+  SPN_TRY(spn_file_append(w->file, w->names.text, w->names.used, err));
   return spn_file_append(w->file, &w->end, sizeof w->end, err);
 }
 
 spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resize filter, int threads,
                           void (*progress)(size_t done, size_t count), size_t *bad, spn_err *err) {
   writer w = {.set = set};
+  size_t at;
   if (!set->train_folder) return spn_fail(err, SPN_EINPUT, "%s: expected a folder of images, got a set of kind %s, which needs no packing", set->path, set->kind);
   w.entries = calloc(set->count, sizeof *w.entries);
   if (!w.entries) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
   spn_status status = spn_file_create(path, &w.file, err);
   for (int c = 0; !status && c < set->classes; c++)
-    if (add_name(&w, set->class_names[c])) status = spn_fail(err, SPN_ENOMEM, "out of memory");
+    if (spn_names_add(&w.names, set->class_names[c], &at)) status = spn_fail(err, SPN_ENOMEM, "out of memory");
   if (!status) status = add_images(&w, side, filter, threads, progress, err);
   if (!status) status = add_index(&w, side, err);
   if (!status) status = spn_file_commit(w.file, err);
   else spn_file_abort(w.file);
   *bad = set->bad;
   free(w.entries);
-  free(w.names);
+  free(w.names.text);
   return status;
 }
