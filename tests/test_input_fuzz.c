@@ -49,6 +49,28 @@ static void replay(int kind, const void *seed, size_t size, int rounds, int repa
   free(out);
 }
 
+/* A pack of three small images into out; its size, 0 on failure. */
+static size_t make_pack(unsigned char *out) {
+  static const unsigned char empty[1] = {0};
+  spn_dataset_options options = {.kind = "folder"};
+  spn_dataset *set;
+  spn_err err;
+  size_t bad, size = 0;
+  LLVMFuzzerTestOneInput(empty, 1); /* makes the folder all this lies in */
+  put_png("few/a/1", 5, 9);
+  put_png("few/a/2", 6, 100);
+  put_png("few/b/3", 3, 200);
+  options.path = at("few");
+  if (spn_dataset_open(&options, &set, &err)) return 0;
+  if (!spn_pack_write(set, at("few.pack"), 4, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err)) {
+    FILE *file = fopen(at("few.pack"), "rb");
+    size = fread(out, 1, SEED_MAX, file);
+    fclose(file);
+  }
+  spn_dataset_close(set);
+  return size;
+}
+
 int main(void) {
   static unsigned char seed[SEED_MAX], pixels[9 * 7 * 4];
   for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i * 31);
@@ -62,5 +84,8 @@ int main(void) {
   replay(2, seed, make_idx_labels(seed, 3), ROUNDS, 0);
   replay(3, seed, make_cifar(seed, 2, 1), ROUNDS / 2, 0);
   replay(4, seed, make_cifar(seed, 2, 2), ROUNDS / 2, 0);
+  size_t size = make_pack(seed);
+  CHECK(size > 0, "a pack to begin with");
+  replay(5, seed, size, ROUNDS, 0);
   return check_report("test_input_fuzz");
 }
