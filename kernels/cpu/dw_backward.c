@@ -178,7 +178,7 @@ static void look_ahead(const band *b, dw_walk next, const float *dz_out, const f
 }
 
 static void backward_part(band *b, const dw_walk *walk, const spn_norm_grad *grad, const float *dz_out, const float *y,
-                          float *scratch) {
+                          int borders, float *scratch) {
   const spn_dw_shape *s = b->s;
   b->in = walk_part(walk, s->h, s->w);
   b->out = walk_part(walk, s->ho, s->wo);
@@ -191,8 +191,8 @@ static void backward_part(band *b, const dw_walk *walk, const spn_norm_grad *gra
   b->x_planes = scratch;
   b->g_planes = g_planes;
   look_ahead(b, *walk, dz_out, grad->a ? y : NULL, b->ahead);
-  if (b->dw) SPN_SYM(dw_load_view)(&b->in, &b->x_window, b->view, b->x, scratch);
-  SPN_SYM(dw_load_grad)(&b->out, &b->g_window, grad, dz_out, y, g_planes);
+  if (b->dw) SPN_SYM(dw_load_view)(&b->in, &b->x_window, b->view, b->x, borders, scratch);
+  SPN_SYM(dw_load_grad)(&b->out, &b->g_window, grad, dz_out, y, borders, g_planes);
   for (int v = 0; v < b->in.vectors; v++) {
     if (b->dw) weight_grad(b, v);
     if (b->dz_in) input_grad(b, v);
@@ -209,6 +209,7 @@ void SPN_SYM(dw_backward)(const spn_dw_shape *s, int images, int c_used, const s
   b.stream = dz_in && !accumulate && SPN_SYM(dw_streams)(dz_in, (size_t)images * s->h * s->w, s->ld);
   dw_walk walk;
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 1, images, c_used), images, c_used);
-  for (; more; more = walk_next(&walk)) backward_part(&b, &walk, grad, dz_out, y, scratch);
+  for (int layout = -1; more; more = walk_next(&walk))
+    backward_part(&b, &walk, grad, dz_out, y, walk_keeps_borders(&walk, &layout), scratch);
   if (b.stream) v_stream_end();
 }

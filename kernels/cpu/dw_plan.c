@@ -82,26 +82,26 @@ INLINE void zero_columns(float *row, int from, int to) {
   for (int i = from; i < to; i++) v_store(row + i * SPN_VL, (vf){0});
 }
 
-/* Writes one row of a plane: BODY(column of the image, place in the plane) inside, zeros outside. */
-#define FILL_ROW(part, window, row_at, BODY)                                     \
+/* Writes one row of a plane: BODY(column of the image, place in the plane) inside, zeros outside unless they are there. */
+#define FILL_ROW(part, window, borders, row_at, BODY)                            \
   do {                                                                           \
     int first_ = most(0, (window)->col0), end_ = least((part)->w, (window)->col0 + (window)->cols); \
     if (end_ < first_) end_ = first_;                                            \
-    zero_columns(row_at, 0, first_ - (window)->col0);                            \
+    if (!(borders)) zero_columns(row_at, 0, first_ - (window)->col0);            \
     for (int col_ = first_; col_ < end_; col_++) BODY(col_, (row_at) + (col_ - (window)->col0) * SPN_VL); \
-    zero_columns(row_at, end_ - (window)->col0, (window)->cols);                 \
+    if (!(borders)) zero_columns(row_at, end_ - (window)->col0, (window)->cols); \
   } while (0)
 
 INLINE void view_row(act_form form, const dw_part *part, const dw_window *window, const view_lanes *v, int n,
-                     const float *x, float *to) {
+                     const float *x, int borders, float *to) {
   const view_lanes lanes = *v;
 #define BODY(col, at) v_store(at, view_value(form, &lanes, v_get(x + (size_t)(col) * part->ld, n)))
-  FILL_ROW(part, window, to, BODY);
+  FILL_ROW(part, window, borders, to, BODY);
 #undef BODY
 }
 
 INLINE void load_view_form(act_form form, const dw_part *part, const dw_window *window, const spn_view *view,
-                           const float *x, float *planes) {
+                           const float *x, int borders, float *planes) {
   size_t row_floats = (size_t)window->cols * SPN_VL, plane = window_floats(window);
   for (int i = 0; i < part->images; i++) {
     size_t image = part->image0 + i;
@@ -116,37 +116,38 @@ INLINE void load_view_form(act_form form, const dw_part *part, const dw_window *
       for (int v = 0; v < part->vectors; v++) {
         float *to = planes + ((size_t)v * part->images + i) * plane + r * row_floats;
         int n = part_lanes(part, v);
-        if (!inside) zero_columns(to, 0, window->cols);
-        else if (n == SPN_VL) view_row(form, part, window, &lanes[v], SPN_VL, from + v * SPN_VL, to);
-        else view_row(form, part, window, &lanes[v], n, from + v * SPN_VL, to);
+        if (!inside && !borders) zero_columns(to, 0, window->cols);
+        if (!inside) continue;
+        if (n == SPN_VL) view_row(form, part, window, &lanes[v], SPN_VL, from + v * SPN_VL, borders, to);
+        else view_row(form, part, window, &lanes[v], n, from + v * SPN_VL, borders, to);
       }
     }
   }
 }
 
 void SPN_SYM(dw_load_view)(const dw_part *part, const dw_window *window, const spn_view *view, const float *x,
-                           float *planes) {
-  if (view_form(view) == ACT_CLAMP) load_view_form(ACT_CLAMP, part, window, view, x, planes);
-  else load_view_form(ACT_HSWISH, part, window, view, x, planes);
+                           int borders, float *planes) {
+  if (view_form(view) == ACT_CLAMP) load_view_form(ACT_CLAMP, part, window, view, x, borders, planes);
+  else load_view_form(ACT_HSWISH, part, window, view, x, borders, planes);
 }
 
 INLINE void grad_row(const dw_part *part, const dw_window *window, const norm_lanes *v, int n, const float *dz,
-                     const float *y, float *to) {
+                     const float *y, int borders, float *to) {
   if (!v) {
 #define BODY(col, at) v_store(at, v_get(dz + (size_t)(col) * part->ld, n))
-    FILL_ROW(part, window, to, BODY);
+    FILL_ROW(part, window, borders, to, BODY);
 #undef BODY
     return;
   }
   const norm_lanes lanes = *v;
 #define BODY(col, at) \
   v_store(at, norm_value(&lanes, v_get(dz + (size_t)(col) * part->ld, n), v_get(y + (size_t)(col) * part->ld, n)))
-  FILL_ROW(part, window, to, BODY);
+  FILL_ROW(part, window, borders, to, BODY);
 #undef BODY
 }
 
 void SPN_SYM(dw_load_grad)(const dw_part *part, const dw_window *window, const spn_norm_grad *grad, const float *dz,
-                           const float *y, float *planes) {
+                           const float *y, int borders, float *planes) {
   size_t row_floats = (size_t)window->cols * SPN_VL, plane = window_floats(window);
   norm_lanes lanes[DW_MAX_GROUP];
   for (int v = 0; grad->a && v < part->vectors; v++)
@@ -161,9 +162,10 @@ void SPN_SYM(dw_load_grad)(const dw_part *part, const dw_window *window, const s
         const norm_lanes *norm = grad->a ? &lanes[v] : NULL;
         int n = part_lanes(part, v);
         const float *y_row = grad->a ? y + from : NULL;
-        if (!inside) zero_columns(to, 0, window->cols);
-        else if (n == SPN_VL) grad_row(part, window, norm, SPN_VL, dz + from, y_row, to);
-        else grad_row(part, window, norm, n, dz + from, y_row, to);
+        if (!inside && !borders) zero_columns(to, 0, window->cols);
+        if (!inside) continue;
+        if (n == SPN_VL) grad_row(part, window, norm, SPN_VL, dz + from, y_row, borders, to);
+        else grad_row(part, window, norm, n, dz + from, y_row, borders, to);
       }
     }
 }

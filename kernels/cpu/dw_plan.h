@@ -62,6 +62,15 @@ INLINE int walk_to(dw_walk *walk, int image, int vector, int row) {
   return image < walk->all_images;
 }
 
+/* Whether the planes still have the zeros of the part before around them: both are whole images, laid out alike. *last: -1
+ * before the first part. */
+INLINE int walk_keeps_borders(const dw_walk *walk, int *last) {
+  int whole = walk->r0 == 0 && walk->r1 == walk->shape->ho, layout = whole ? walk->vectors << 16 | walk->images : -1;
+  int keeps = whole && layout == *last;
+  *last = layout;
+  return keeps;
+}
+
 INLINE int walk_next(dw_walk *walk) { return walk_to(walk, walk->image0, walk->vector0, walk->r1); }
 
 /* Starts the walk of a call; 0 when there is nothing to do. */
@@ -99,10 +108,11 @@ INLINE dw_part walk_part(const dw_walk *walk, int h, int w) {
                    .c0 = walk->vector0 * SPN_VL, .vectors = walk->vectors, .c_used = walk->c_used};
 }
 
-void SPN_SYM(dw_load_view)(const dw_part *part, const dw_window *window, const spn_view *view, const float *x,
+/* Copy a part into planes. borders: the zeros around the image are already there. */
+void SPN_SYM(dw_load_view)(const dw_part *part, const dw_window *window, const spn_view *view, const float *x, int borders,
                            float *planes);
 void SPN_SYM(dw_load_grad)(const dw_part *part, const dw_window *window, const spn_norm_grad *grad, const float *dz,
-                           const float *y, float *planes);
+                           const float *y, int borders, float *planes);
 
 /* ---- Ahead: while one part is computed, the next part's pixels are fetched into the second-level cache ---- */
 typedef struct {
