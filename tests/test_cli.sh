@@ -290,12 +290,12 @@ gains() { grep '"gain"' "$1/arch.json"; }
 
 # Gains for the decoding come from held-out images, after a search that they do not change.
 test_judge() {
-  run 0 'predicted' search --out unjudged --set search.judge=0
+  run 0 'predicted' search --out unjudged
   run 0 'predicted' search --out judged --set search.judge=40
   check "judging leaves the search alone" cmp unjudged/metrics.jsonl judged/metrics.jsonl
   check "judging measures gains anew" [ "$(gains unjudged)" != "$(gains judged)" ]
-  run 0 'predicted' search --out judged-again --set search.judge=40 --set run.max_steps=0
-  check "judging can be repeated" [ "$(gains judged-again)" = "$(gains judged)" ]
+  run 0 'predicted' search --out unjudged --set search.judge=40 --resume
+  check "a finished search can be judged again" [ "$(gains unjudged)" = "$(gains judged)" ]
   run 0 'predicted' search --out no-holdout --set data.holdout=0
 }
 

@@ -46,7 +46,7 @@ void spn_value_load(const spn_graph *g, const spn_value *v, size_t first, size_t
   }
 }
 
-/* Twice the share of the last-level cache that a step can count on. */
+/* What a step cannot count on finding in the last-level cache again: the best of 8, 16, 24 and 32 MB beside 32 MB of cache. */
 enum { STREAM_BYTES = 24 << 20 };
 
 int spn_value_streams(const spn_graph *g, const spn_value *v, int c) {

@@ -278,7 +278,8 @@ static void forget_gains(spn_supernet *net, int layers_only) {
 
 static void judge_batch(search *t, const spn_batch *batch, uint64_t number) {
   const spn_settings *s = t->walk.s;
-  spn_supernet_decide(t->net, (uint64_t)s->run_seed, t->walk.steps + number, 1, s->search_explore, -1);
+  t->net->graph->step = t->walk.steps + number; /* of dropout; a resumed run comes here without a step of its own */
+  spn_supernet_decide(t->net, (uint64_t)s->run_seed, t->net->graph->step, 1, s->search_explore, -1);
   spn_graph_forward(t->net->graph, batch->images, batch->labels, batch->count, 1);
   spn_graph_backward(t->net->graph);
   spn_supernet_indicator_grads(t->net, 0, (spn_cost_form)s->search_cost_form, t->target);

@@ -58,12 +58,11 @@ static int choose_tile(const spn_graph *g, const conv_state *s, int ci, int co) 
 }
 
 static spn_status create(spn_graph *g, spn_node *node, conv_state *s, int kind, int level, spn_err *err) {
-  const spn_value *x = node->in[0], *y = node->out;
+  const spn_value *x = node->in[0];
   spn_conv_shape shape = {.n = s->tile, .h = x->h, .w = x->w, .ci = in_channels(node, s, level),
                           .co = out_channels(node, s, level), .k = s->spec.k, .stride = s->spec.stride,
                           .pad_top = s->spec.pad_before, .pad_left = s->spec.pad_before,
                           .pad_bottom = s->spec.pad_after, .pad_right = s->spec.pad_after, .bf16 = g->bf16};
-  (void)y;
   if (s->in_area == 1 && s->units_per_image == x->h * x->w) shape.n = 1, shape.h = 1, shape.w = s->tile;
   static const spn_conv_kind kinds[KINDS] = {SPN_CONV_FORWARD, SPN_CONV_BACKWARD_DATA, SPN_CONV_BACKWARD_WEIGHTS};
   spn_err inner;
