@@ -160,6 +160,56 @@ static void test_networks(void) {
   }
 }
 
+/* ---- Work that is left out ---- */
+
+/* Gradients of a step with the network's closed gates at `closed`. */
+static void gradients(spn_supernet *s, const spn_choice *c, double closed, real *out) {
+  spn_graph *g = s->graph;
+  spn_supernet_set(s, c);
+  for (int i = 0; i < g->gate_count; i++)
+    if (g->gates[i].value == 0) g->gates[i].value = closed;
+  spn_graph_forward(g, images, labels, BATCH, 1);
+  spn_graph_backward(g);
+  memcpy(out, g->grads, g->param_elements * sizeof *out);
+}
+
+/* How many parameters have gradients further apart than rounding explains. */
+static int gradients_apart(const spn_graph *g, const real *a, const real *b) {
+  int apart = 0;
+  double top = largest(b, g->param_elements);
+  for (int i = 0; i < g->param_count; i++) {
+    const spn_param *p = &g->params[i];
+    double scale = fmax(largest(b + p->offset, p->size), 1e-2 * top); /* some are zero but for rounding */
+    apart += !(distance(a + p->offset, b + p->offset, p->size) <= 1e-4 * scale);
+  }
+  return apart;
+}
+
+/* A closed gate at 0 leaves out work (kernels' rings, channels, whole blocks); at 1e-20 everything is computed and counts
+ * for nothing. Every gradient is the same. Rounding may move a value across an activation's corner: then other images. */
+static void test_left_out(void) {
+  enum { DRAWS = 6, TRIES = 8 };
+  for (int row = 0; row < ROWS; row++) {
+    spn_supernet *s = supernet(row, SIZE, 0.25, options_of(1, 0));
+    perturb(s->graph);
+    real *out = malloc(2 * s->graph->param_elements * sizeof *out), *dense = out + s->graph->param_elements;
+    for (int i = 0; i < DRAWS; i++) {
+      spn_choice c;
+      int apart = 1;
+      spn_choice_random(&s->space, 77, (uint64_t)i, &c);
+      for (int t = 0; t < TRIES && apart; t++) {
+        make_images((uint64_t)(100 * i + t));
+        gradients(s, &c, 0, out);
+        gradients(s, &c, 1e-20, dense);
+        apart = gradients_apart(s->graph, out, dense);
+      }
+      CHECK(!apart, "%s network %d: gradients of %d parameters differ from the dense computation's", rows[row].space, i, apart);
+    }
+    free(out);
+    spn_supernet_free(s);
+  }
+}
+
 /* ---- Indicators ---- */
 
 static void check_start(int row, int size, double width) {
@@ -337,6 +387,7 @@ int main(int argc, char **argv) {
   sleep_while_waiting(argv);
   spn_backend_init();
   if (chosen(only, "networks")) test_networks();
+  if (chosen(only, "left out")) test_left_out();
   if (chosen(only, "start")) test_start();
   if (chosen(only, "far")) test_far_thresholds();
   if (chosen(only, "gains")) test_gains();
