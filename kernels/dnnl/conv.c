@@ -143,8 +143,6 @@ static dnnl_status_t make_round(spn_conv *conv, const dnnl_dims_t dims, int whic
   return status;
 }
 
-static size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 static dnnl_status_t make_rounding(spn_conv *conv, const spn_conv_shape *s) {
   dnnl_dims_t src, dst;
   activation_dims(s, src, dst);

@@ -8,8 +8,6 @@
 
 enum { PIXELS = 96, FEW = 96, MANY = 576, RUNS = 30 }; /* a tile of the supernet's middle */
 
-static size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /* Best of some runs of one kind; infinite when oneDNN or the system refuses. */
 static double kind_seconds(spn_conv_kind kind, int bf16) {
   const spn_conv_shape shape = {.n = 1, .h = 1, .w = PIXELS, .ci = FEW, .co = MANY, .k = 1, .stride = 1, .bf16 = bf16};

@@ -33,6 +33,9 @@ dnnl_status_t conv_primitive_desc(spn_conv_kind kind, const conv_desc *desc, dnn
                                   const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
                                   dnnl_primitive_desc_t *out);
 
+/* Bytes rounded up to whole cache lines. */
+static inline size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 /* The process's one CPU engine; NULL when oneDNN refuses. */
 dnnl_engine_t backend_engine(void);
 /* Whether oneDNN runs on OpenMP (or nothing), so that one OpenMP thread means one thread. */

@@ -10,8 +10,8 @@
 typedef struct {
   spn_dw_spec spec;
   int weight;
-  spn_dw_shape shape;
-  real *effective; /* (side,side,c) of the kernel in use, at most (k,k,c) */
+  spn_dw_shape shape, used; /* with the whole kernel; with the one that the pass under way needs */
+  real *effective;          /* (used.k,used.k,c), room for (k,k,c) */
 } dw_state;
 
 /* Ring of a tap: 0 inside the inner kernel, otherwise i+1 for the ring that gate i opens. */
@@ -49,19 +49,19 @@ static spn_dw_shape shape_in_use(const dw_state *s, int rings) {
   return shape;
 }
 
-/* Number in the whole kernel of tap t of a smaller one at its centre. */
-static int whole_tap(const dw_state *s, const spn_dw_shape *used, int t) {
-  int border = (s->shape.k - used->k) / 2;
-  return (t / used->k + border) * s->shape.k + t % used->k + border;
+/* Number in the whole kernel of tap t of the one in use, which lies at its centre. */
+static int whole_tap(const dw_state *s, int t) {
+  int k = s->used.k, border = (s->shape.k - k) / 2;
+  return (t / k + border) * s->shape.k + t % k + border;
 }
 
-static void form_kernel(spn_graph *g, dw_state *s, const spn_dw_shape *used) {
+static void form_kernel(spn_graph *g, dw_state *s) {
   const real *w = spn_param_weights(g, s->weight);
   double coef[4];
   spn_nested_coefs(g, s->spec.rings, s->spec.gates, coef);
   size_t c = (size_t)s->shape.c;
-  for (int t = 0; t < used->k * used->k; t++) {
-    int whole = whole_tap(s, used, t);
+  for (int t = 0; t < s->used.k * s->used.k; t++) {
+    int whole = whole_tap(s, t);
     real m = (real)coef[ring_of(&s->spec, whole / s->spec.k, whole % s->spec.k)];
     for (size_t i = 0; i < c; i++) s->effective[(size_t)t * c + i] = m * w[(size_t)whole * c + i];
   }
@@ -74,16 +74,15 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
   double *stats = g->training && y->stats ? y->stats + (size_t)part * 2 * y->c : NULL;
   if (stats) memset(stats, 0, 2 * (size_t)y->c * sizeof *stats);
   spn_view view = spn_value_view(x, n0);
-  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 0));
-  g->kernels->dw_forward(&used, n1 - n0, spn_width_computed(s->spec.width, x->c), &view,
+  g->kernels->dw_forward(&s->used, n1 - n0, spn_width_computed(s->spec.width, x->c), &view,
                          x->x + (size_t)n0 * x->h * x->w * x->ld, s->effective,
                          y->x + (size_t)n0 * y->h * y->w * y->ld, stats, stats ? stats + y->c : NULL, scratch);
 }
 
 static void forward(spn_graph *g, spn_node *node) {
   dw_state *s = node->state;
-  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 0));
-  form_kernel(g, s, &used);
+  s->used = shape_in_use(s, rings_in_use(g, &s->spec, 0));
+  form_kernel(g, s);
   spn_graph_parts(g, node, forward_part);
 }
 
@@ -91,12 +90,11 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
   dw_state *s = node->state;
   spn_value *x = node->in[0], *y = node->out;
   size_t in = (size_t)n0 * x->h * x->w * x->ld, out = (size_t)n0 * y->h * y->w * y->ld;
-  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 1));
   real *dw = spn_graph_part(g, part);
-  memset(dw, 0, (size_t)(used.k * used.k) * (size_t)used.c * sizeof(real));
+  memset(dw, 0, (size_t)(s->used.k * s->used.k) * (size_t)s->used.c * sizeof(real));
   spn_view view = spn_value_view(x, n0);
   spn_view_sums sums = spn_value_sums(x, part, n0);
-  g->kernels->dw_backward(&used, n1 - n0, spn_width_through(s->spec.width, x->c), &view, x->x + in, s->effective,
+  g->kernels->dw_backward(&s->used, n1 - n0, spn_width_through(s->spec.width, x->c), &view, x->x + in, s->effective,
                           &y->norm, y->dz + out, y->x + out, x->base->grad_written,
                           x->needs_grad ? x->dz + in : NULL, &sums, dw, scratch);
 }
@@ -119,14 +117,16 @@ static void split_gradient(spn_graph *g, dw_state *s) {
 
 static void backward(spn_graph *g, spn_node *node) {
   dw_state *s = node->state;
-  spn_dw_shape used = shape_in_use(s, rings_in_use(g, &s->spec, 1));
-  size_t c = (size_t)used.c;
+  int formed = s->used.k;
+  s->used = shape_in_use(s, rings_in_use(g, &s->spec, 1));
+  if (s->used.k != formed) form_kernel(g, s); /* a ring is wanted that forward left out */
+  size_t c = (size_t)s->used.c;
+  int taps = s->used.k * s->used.k;
   real *sum = spn_graph_part(g, 0), *grad = spn_param_grads(g, s->weight);
-  form_kernel(g, s, &used); /* a ring may be wanted that forward left out */
   spn_graph_parts(g, node, backward_part);
   if (node->in[0]->needs_grad) node->in[0]->base->grad_written = 1;
-  spn_graph_reduce(g, (size_t)(used.k * used.k) * c, (const char *)sum, g->need_part, sum);
-  for (int t = 0; t < used.k * used.k; t++) memcpy(grad + (size_t)whole_tap(s, &used, t) * c, sum + (size_t)t * c, c * sizeof(real));
+  spn_graph_reduce(g, (size_t)taps * c, (const char *)sum, g->need_part, sum);
+  for (int t = 0; t < taps; t++) memcpy(grad + (size_t)whole_tap(s, t) * c, sum + (size_t)t * c, c * sizeof(real));
   split_gradient(g, s);
 }
 
