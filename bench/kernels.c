@@ -135,7 +135,7 @@ static double measure_read(void) {
 
 typedef struct {
   spn_dw_shape s;
-  int images;
+  int images, y_streams, dz_streams;
   float *x, *w, *y, *dz_out, *dz_in, *dw, *lanes;
   double *sums;
   void *scratch;
@@ -145,6 +145,7 @@ typedef struct {
 
 static void run_dw_forward(void *data) {
   depthwise *d = data;
+  d->s.streams = d->y_streams;
   kernels->dw_forward(&d->s, d->images, d->s.c, &d->view, d->x, d->w, d->y, d->sums, d->sums + d->s.c, d->scratch);
 }
 
@@ -156,6 +157,7 @@ static void run_dw_weights(void *data) {
 
 static void run_dw_data(void *data) {
   depthwise *d = data;
+  d->s.streams = d->dz_streams;
   spn_view_sums sums = {d->sums, d->sums + d->s.c, NULL};
   kernels->dw_backward(&d->s, d->images, d->s.c, &d->view, d->x, d->w, &d->grad, d->dz_out, d->y, 0, d->dz_in, &sums,
                        NULL, d->scratch);
@@ -163,6 +165,7 @@ static void run_dw_data(void *data) {
 
 static void run_dw_both(void *data) {
   depthwise *d = data;
+  d->s.streams = d->dz_streams;
   spn_view_sums sums = {d->sums, d->sums + d->s.c, NULL};
   kernels->dw_backward(&d->s, d->images, d->s.c, &d->view, d->x, d->w, &d->grad, d->dz_out, d->y, 0, d->dz_in, &sums,
                        d->dw, d->scratch);
@@ -173,6 +176,7 @@ static void bench_depthwise(int batch, int side, int c, int k, int stride) {
   s.pad_top = s.pad_left = ((s.ho - 1) * stride + k - side) / 2;
   depthwise d = {.s = s, .images = hot ? 1 : batch / 2};
   size_t in = (size_t)d.images * side * side * c, out = (size_t)d.images * s.ho * s.wo * c;
+  d.y_streams = !hot && 2 * out * sizeof *d.y >= SPN_STREAM_BYTES, d.dz_streams = !hot && 2 * in * sizeof *d.x >= SPN_STREAM_BYTES;
   d.x = take_floats(in), d.dz_in = take_floats(in), d.y = take_floats(out), d.dz_out = take_floats(out);
   d.w = take_floats((size_t)k * k * c), d.dw = take_floats((size_t)k * k * c), d.lanes = take_floats(5 * (size_t)c);
   d.sums = take(2 * (size_t)c * sizeof *d.sums);

@@ -276,6 +276,11 @@ test_precision() {
   run 2 'run.precision: expected.*f32' search --out refused --set run.precision=f16
   run 0 'predicted' search --out chosen --set run.precision=auto
   check "auto reports its choice" grep -q '"precision":[[:space:]]*"\(f32\|bf16\)"' chosen/env.json
+  check "auto is settled in the run's settings" grep -q '"precision":[[:space:]]*"\(f32\|bf16\)"' chosen/config.resolved.json
+  cp -r chosen settled
+  sed 's/"precision":[[:space:]]*"[a-z0-9]*"/"precision": "f32"/' chosen/config.resolved.json >settled/config.resolved.json
+  run 0 'predicted' search --out settled --set run.precision=auto --resume
+  check "a resumed run keeps the precision it was begun with" grep -q '"precision":[[:space:]]*"f32"' settled/env.json
   if ! search --out narrow --set run.precision=bf16 >log 2>&1; then
     check "bf16 is refused in words" grep -q 'run.precision: expected f32 or auto' log
     return

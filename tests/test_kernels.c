@@ -238,7 +238,8 @@ static const plane_shape planes[] = {{1, 1, 1, 1, 1, 0},    {3, 2, 2, 8, 8, 0}, 
 typedef enum { PAD_SAME, PAD_SYMMETRIC, PAD_NONE } padding;
 
 static spn_dw_shape dw_shape(const plane_shape *p, int k, int stride, padding pad) {
-  spn_dw_shape s = {.h = p->h, .w = p->w, .c = p->c, .ld = p->c + p->padding, .k = k, .stride = stride};
+  spn_dw_shape s = {.h = p->h, .w = p->w, .c = p->c, .ld = p->c + p->padding, .k = k, .stride = stride,
+                    .streams = pick(2)};
   if (pad == PAD_SAME) { /* the odd zero goes after */
     s.ho = (p->h + stride - 1) / stride;
     s.wo = (p->w + stride - 1) / stride;
@@ -348,7 +349,7 @@ static void test_depthwise_shape(const spn_kernels *k, const plane_shape *p, int
   }
 }
 
-/* Larger than the scratch budget, so that rows are cut into bands, or so large that results bypass the caches. */
+/* Larger than the scratch budget, so that rows are cut into bands. */
 static void test_bands(const spn_kernels *k) {
   static const plane_shape large[] = {
       {1, 60, 90, 70, 70, 0}, {1, 131, 67, 17, 17, 0}, {2, 80, 80, 16, 16, 0}, {1, 128, 130, 64, 64, 0}, {1, 131, 130, 72, 72, 8}, {1, 131, 130, 80, 40, 0}};

@@ -206,7 +206,7 @@ void SPN_SYM(dw_backward)(const spn_dw_shape *s, int images, int c_used, const s
   dw_ahead ahead;
   band b = {.s = s, .view = view, .x = x, .w = w, .accumulate = accumulate, .dz_in = dz_in, .dw = dw,
             .sums = sums ? sums : &no_sums, .ahead = &ahead};
-  b.stream = dz_in && !accumulate && SPN_SYM(dw_streams)(dz_in, (size_t)images * s->h * s->w, s->ld);
+  b.stream = dz_in && !accumulate && SPN_SYM(dw_streams)(s, dz_in);
   dw_walk walk;
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 1, images, c_used), images, c_used);
   for (int layout = -1; more; more = walk_next(&walk))

@@ -97,7 +97,7 @@ void SPN_SYM(dw_forward)(const spn_dw_shape *s, int images, int c_used, const sp
                          const float *w, float *y, double *sum, double *sq, void *scratch) {
   dw_walk walk;
   dw_ahead ahead;
-  int layout = -1, stream = SPN_SYM(dw_streams)(y, (size_t)images * s->ho * s->wo, s->ld);
+  int layout = -1, stream = SPN_SYM(dw_streams)(s, y);
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 0, images, c_used), images, c_used);
   for (; more; more = walk_next(&walk)) {
     band b = {.s = s, .part = walk_part(&walk, s->h, s->w), .window = SPN_SYM(dw_x_window)(s, walk.r0, walk.r1),

@@ -2,7 +2,6 @@
 
 enum {
   BUDGET = 384 * 1024, /* bytes of planes */
-  STREAM_BYTES = 4 * 1024 * 1024, /* a call's output beyond this is not read back from the caches */
   GOOD_ROWS = 16,      /* a band this high makes its halo cheap; beyond it, wider groups are worth more */
   GOOD_GROUP = 4       /* 256 bytes a pixel with the widest vectors: enough for the memory system */
 };
@@ -72,8 +71,8 @@ size_t SPN_SYM(dw_scratch)(const spn_dw_shape *s) {
   return (one_row > BUDGET ? one_row : BUDGET) + DW_SLACK * SPN_VL * sizeof(float);
 }
 
-int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int ld) {
-  return pixels * ld * sizeof *tensor >= STREAM_BYTES && ld % SPN_VL == 0 && (size_t)tensor % sizeof(vf) == 0;
+int SPN_SYM(dw_streams)(const spn_dw_shape *s, const float *tensor) {
+  return s->streams && s->ld % SPN_VL == 0 && (size_t)tensor % sizeof(vf) == 0;
 }
 
 /* ---- Planes ---- */

@@ -28,9 +28,8 @@ typedef struct {
 /* backward: 0 forward, otherwise planes for x and for g. */
 dw_plan SPN_SYM(dw_make_plan)(const spn_dw_shape *shape, int backward, int images, int c_used);
 size_t SPN_SYM(dw_scratch)(const spn_dw_shape *shape);
-/* Whether a tensor this call writes is better written past the caches: too large to be still there when its reader
- * comes, and its vectors aligned. */
-int SPN_SYM(dw_streams)(const float *tensor, size_t pixels, int ld);
+/* Whether a tensor is to be written past the caches and can be: its vectors are aligned. */
+int SPN_SYM(dw_streams)(const spn_dw_shape *shape, const float *tensor);
 
 /* Lanes to write of a vector that has `lanes` channels from `channel` on: all where there is room. */
 INLINE int dw_put_lanes(const spn_dw_shape *s, int channel, int lanes) {

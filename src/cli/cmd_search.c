@@ -19,7 +19,7 @@ static void report(const char *folder, const spn_space *space, const spn_cost *c
   printf("files       %s/arch.json%s\n", folder, r->images > 0 ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
-static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_err *err) {
+static spn_status run_search(const spn_arguments *a, spn_settings *s, spn_err *err) {
   spn_network_options machine;
   spn_space space;
   spn_cost cost;
@@ -52,7 +52,8 @@ static spn_status run_search(const spn_arguments *a, const spn_settings *s, spn_
 
 static spn_status command(const spn_arguments *a, spn_err *err) {
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
-  return run_search(a, &a->settings, err);
+  spn_settings s = a->settings;
+  return run_search(a, &s, err);
 }
 
 const spn_command spn_cmd_search = {

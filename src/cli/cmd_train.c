@@ -5,7 +5,7 @@
 #include "train/model_file.h"
 #include "train/trainer.h"
 
-static spn_status train(const spn_arguments *a, const spn_settings *s, spn_arch *arch, const spn_tensors *init, spn_err *err) {
+static spn_status train(const spn_arguments *a, spn_settings *s, spn_arch *arch, const spn_tensors *init, spn_err *err) {
   spn_data data;
   spn_run *run;
   SPN_TRY(spn_data_open(s, arch->input_size, arch->input_channels, &data, err));
@@ -36,7 +36,7 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_arch arch;
   spn_model init = {0};
   char note[256];
-  const spn_settings *s = &a->settings;
+  spn_settings settings = a->settings, *s = &settings;
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_cli_load_arch(s, s->train_arch, &arch, note, err));

@@ -46,11 +46,8 @@ void spn_value_load(const spn_graph *g, const spn_value *v, size_t first, size_t
   }
 }
 
-/* What a step cannot count on finding in the last-level cache again: the best of 8, 16, 24 and 32 MB beside 32 MB of cache. */
-enum { STREAM_BYTES = 24 << 20 };
-
 int spn_value_streams(const spn_graph *g, const spn_value *v, int c) {
-  return (size_t)g->batch * v->h * v->w * c * sizeof(real) >= STREAM_BYTES;
+  return (size_t)g->batch * v->h * v->w * c * sizeof(real) >= SPN_STREAM_BYTES;
 }
 
 /* dz (ld lddz): where the first pixel's goes. */

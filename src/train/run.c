@@ -95,7 +95,7 @@ static spn_status lock_folder(spn_run *run, spn_err *err) {
   return SPN_OK;
 }
 
-static spn_status start_folder(spn_run *run, const spn_settings *s, const char *command, int resume, spn_err *err) {
+static spn_status start_folder(spn_run *run, spn_settings *s, const char *command, int resume, spn_err *err) {
   const char *config = spn_run_path(run, "config.resolved.json");
   SPN_TRY(spn_folder_create(run->folder, err));
   SPN_TRY(lock_folder(run, err));
@@ -106,13 +106,15 @@ static spn_status start_folder(spn_run *run, const spn_settings *s, const char *
     spn_settings old;
     spn_settings_default(&old);
     SPN_TRY(spn_settings_load(&old, config, err));
+    spn_precision_settle(s, &old);
     SPN_TRY(same_settings(&old, s, err));
   }
+  spn_precision_settle(s, NULL);
   SPN_TRY(write_text(config, spn_settings_to_json(s), err));
   return write_text(spn_run_path(run, "env.json"), spn_environment_json(s, command), err);
 }
 
-spn_status spn_run_open(const char *folder, const spn_settings *s, const char *command, int resume, int quiet,
+spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet,
                         spn_run **out, spn_err *err) {
   if (strlen(folder) >= sizeof ((spn_run *)0)->folder) return spn_fail(err, SPN_EINPUT, "--out: the path is too long");
   spn_run *run = calloc(1, sizeof *run);

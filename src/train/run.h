@@ -14,8 +14,8 @@
 typedef struct spn_run spn_run;
 
 /* Opens (resume: continues) a run folder. A folder that holds a run is refused without resume; resuming with settings
- * other than run.threads, run.checkpoint_steps, run.keep, run.log_steps and run.max_steps changed is refused, naming the setting. */
-spn_status spn_run_open(const char *folder, const spn_settings *s, const char *command, int resume, int quiet,
+ * changed that a result depends on is refused, naming the setting. run.precision=auto in `s` is settled (train/environment.h). */
+spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet,
                         spn_run **out, spn_err *err);
 void spn_run_close(spn_run *run);
 /* Path of a file in the folder; valid until the fourth next call. */

@@ -83,6 +83,7 @@ static void forward(spn_graph *g, spn_node *node) {
   dw_state *s = node->state;
   s->used = shape_in_use(s, rings_in_use(g, &s->spec, 0));
   form_kernel(g, s);
+  s->used.streams = spn_value_streams(g, node->out, s->used.c);
   spn_graph_parts(g, node, forward_part);
 }
 
@@ -120,6 +121,7 @@ static void backward(spn_graph *g, spn_node *node) {
   int formed = s->used.k;
   s->used = shape_in_use(s, rings_in_use(g, &s->spec, 1));
   if (s->used.k != formed) form_kernel(g, s); /* a ring is wanted that forward left out */
+  s->used.streams = spn_value_streams(g, node->in[0], s->used.c);
   size_t c = (size_t)s->used.c;
   int taps = s->used.k * s->used.k;
   real *sum = spn_graph_part(g, 0), *grad = spn_param_grads(g, s->weight);
