@@ -4,7 +4,7 @@ usage: python bench/compare.py [--build build] [--runs 3] [--sizes 32 224] [--mo
                                [--sweep] [--json FILE]
 
 Every run times each PyTorch mode and each work of spnas once; PyTorch's best mode of a run counts against spnas in f32.
-Prints every run's ratios and the table of medians. --sweep adds spnas's cost against batch and width. Needs torch in the
+Prints every run's ratios and the table of medians. --sweep adds spnas's cost against batch, width and input size. Needs torch in the
 Python that runs it; without it PyTorch's rows are left out.
 """
 import argparse
@@ -81,10 +81,15 @@ def one_run(args, run):
 
 
 def sweep(build):
-    print("| batch | width | images/s | peak MB |\n|---|---|---|---|")
-    for batch, width in [(32, 1), (64, 1), (128, 1), (256, 1), (128, 0.5), (128, 0.75)]:
-        step = spnas_step(build, 32, "--width", str(width), batch=batch)
-        print(f"| {batch} | {width:g} | {step['images_per_second']:.1f} | {step['peak_mb']:.0f} |", flush=True)
+    """A dense step's cost against batch, width and input size."""
+    rows = []
+    print("| input | batch | width | images/s | peak MB |\n|---|---|---|---|---|")
+    for size, batch, width in [(32, 32, 1), (32, 64, 1), (32, 128, 1), (32, 256, 1), (32, 128, 0.75), (32, 128, 0.5),
+                               (64, 128, 1), (96, 64, 1), (160, 32, 1), (224, 16, 1), (224, 32, 1)]:
+        step = spnas_step(build, size, "--width", str(width), batch=batch)
+        rows.append({**step, "batch": batch, "width": width})
+        print(f"| {size} | {batch} | {width:g} | {step['images_per_second']:.1f} | {step['peak_mb']:.0f} |", flush=True)
+    return rows
 
 
 def main():
@@ -98,16 +103,16 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
     runs = [one_run(args, i + 1) for i in range(args.runs)]
-    print(f"\n| measure | median of {args.runs} | runs |\n|---|---|---|")
-    for name in runs[0]:
+    if runs:
+        print(f"\n| measure | median of {args.runs} | runs |\n|---|---|---|")
+    for name in runs[0] if runs else []:
         values = [r[name] for r in runs if isinstance(r.get(name), float)]
         if values:
             print(f"| {name} | {statistics.median(values):.2f}x | {', '.join(f'{v:.2f}' for v in values)} |")
-    if args.sweep:
-        print()
-        sweep(args.build)
+    print()
+    result = {"runs": runs, "sweep": sweep(args.build) if args.sweep else []}
     if args.json:
-        args.json.write_text(json.dumps(runs, indent=1))
+        args.json.write_text(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
