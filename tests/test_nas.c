@@ -330,6 +330,27 @@ static void test_gains(void) {
   spn_supernet_free(s);
 }
 
+/* How a layer's threshold moves when its widest kernel option has this gain, the step below it being on or not. */
+static double layer_moves(spn_supernet *s, int first_option, double gain) {
+  s->indicator[first_option + 1].gain = gain;
+  spn_supernet_indicator_grads(s, 0, SPN_COST_LOG, 1);
+  return s->indicator[first_option - 1].dthreshold;
+}
+
+/* 7x7 can only be had on top of 5x5: while that is off, it is no reason to keep a layer. */
+static void test_nested_gain(void) {
+  spn_supernet *s = supernet(3, SIZE, 0.25, options_of(1, 0));
+  int option = 0;
+  while (option + 2 < s->indicators && !(s->indicator[option].kind == SPN_KIND_SKIP && s->indicator[option + 2].step == 1)) option++;
+  CHECK(++option + 1 < s->indicators && s->indicator[option + 1].kind == SPN_KIND_KERNEL, "a layer with three kernels");
+  decide(s, 0, 1, 1, -1);
+  for (int i = 0; i < s->indicators; i++) s->indicator[i].between = 0, s->indicator[i].on = 1;
+  CHECK(layer_moves(s, option, 0) != layer_moves(s, option, 1), "5x5 is on: the gain of 7x7 counts");
+  s->indicator[option].on = 0;
+  CHECK(layer_moves(s, option, 0) == layer_moves(s, option, 1), "5x5 is off: the gain of 7x7 does not count");
+  spn_supernet_free(s);
+}
+
 /* ---- Threads ---- */
 
 enum { STEPS = 5 };
@@ -391,6 +412,7 @@ int main(int argc, char **argv) {
   if (chosen(only, "start")) test_start();
   if (chosen(only, "far")) test_far_thresholds();
   if (chosen(only, "gains")) test_gains();
+  if (chosen(only, "nested")) test_nested_gain();
   if (chosen(only, "threads")) test_threads();
   return check_report("test_nas");
 }

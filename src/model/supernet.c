@@ -335,13 +335,22 @@ static double openness(const spn_supernet *s, const spn_indicator *n, int below_
   return product;
 }
 
+/* Whether an option is decided on, with every step below it in its kind. */
+static int is_decided(const spn_supernet *s, const spn_indicator *n) {
+  for (int i = 0; i < s->indicators; i++) {
+    const spn_indicator *other = &s->indicator[i];
+    if (is_above(other, n) && other->kind != SPN_KIND_SKIP && !other->on) return 0;
+  }
+  return n->on;
+}
+
 /* Gain of a layer's options as they stand in this step, or, by_decision, as they are decided. */
 static double inner_gain(const spn_supernet *s, int layer, int by_decision) {
   double sum = 0;
   for (int i = 0; i < s->indicators; i++) {
     const spn_indicator *n = &s->indicator[i];
     if (n->layer != layer || n->kind == SPN_KIND_SKIP) continue;
-    double value = by_decision ? n->on : s->graph->gates[n->gate].value * openness(s, n, 1);
+    double value = by_decision ? is_decided(s, n) : s->graph->gates[n->gate].value * openness(s, n, 1);
     sum += value * n->gain;
   }
   return sum;
