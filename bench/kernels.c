@@ -155,6 +155,14 @@ static void run_dw_weights(void *data) {
                        d->scratch);
 }
 
+/* As of a convolution without batch norm behind it, whose output need not be read again. */
+static void run_dw_weights_plain(void *data) {
+  depthwise *d = data;
+  const spn_norm_grad none = {0};
+  kernels->dw_backward(&d->s, d->images, d->s.c, &d->view, d->x, d->w, &none, d->dz_out, NULL, 0, NULL, NULL, d->dw,
+                       d->scratch);
+}
+
 static void run_dw_data(void *data) {
   depthwise *d = data;
   d->s.streams = d->dz_streams;
@@ -189,6 +197,7 @@ static void bench_depthwise(int batch, int side, int c, int k, int stride) {
   double flops = 2.0 * k * k * (double)out;
   report("dw_forward", shape, "", seconds_of(run_dw_forward, &d), flops, 0);
   report("dw_backward weights", shape, "", seconds_of(run_dw_weights, &d), flops, 0);
+  report("dw_backward weights plain", shape, "", seconds_of(run_dw_weights_plain, &d), flops, 0);
   report("dw_backward data", shape, "", seconds_of(run_dw_data, &d), flops, 0);
   report("dw_backward both", shape, "", seconds_of(run_dw_both, &d), 2 * flops, 0);
   free(d.x), free(d.dz_in), free(d.y), free(d.dz_out), free(d.w), free(d.dw), free(d.lanes), free(d.sums);
