@@ -130,8 +130,8 @@ int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choi
       int count = layer_options(s, l, options[l]);
       extend(cells[l], cells[l + 1], options[l], count, 0, limit);
     }
-    int at = best_cell(cells[layers], s->explores ? 0 : low, &met);
-    if (at >= 0) met = cells[layers][at].cost >= low;
+    int below, at = best_cell(cells[layers], low, &met);
+    if (!met && s->explores) at = best_cell(cells[layers], 0, &below);
     if (at >= 0) {
       *flips = cells[layers][at].flips;
       for (int l = layers; l > 0; at = cells[l--][at].from) {

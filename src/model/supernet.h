@@ -90,9 +90,10 @@ void spn_supernet_choice(const spn_supernet *s, const unsigned char *on, spn_cho
 /* The decoded network, exact by dynamic programming over layers and cost.
  * Plain straight-through: running averages >= 0 are on; where that network's cost is not in [low, high], the nearest one
  * that is, by the sum of |average| over flipped indicators.
- * With exploration: the network of cost at most high with the largest sum of gains, whatever its distance from high.
+ * With exploration: the network of cost in [low, high] with the largest sum of gains. A short search takes for useless or
+ * harmful what has not learnt enough yet, so what is cheaper than low is left for when nothing lies between.
  * flips: how many decisions differ from the plain decoding. Returns 0 when the cost is not in [low, high]: out is then the
- * dearest network below high, the best one with exploration, or the plain decoding where none is below high. */
+ * dearest network below high (with exploration the one with the largest sum of gains), or the plain decoding where none is below high. */
 int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choice *out, int *flips);
 
 #endif
