@@ -9,6 +9,7 @@ Python that runs it; without it PyTorch's rows are left out.
 """
 import argparse
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -18,6 +19,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 MODES = {"eager": [], "nchw": ["--nchw"], "compile": ["--compile"], "bf16": ["--bf16"]}
 BATCH = {32: 128, 224: 32}
+THREADS = len(os.sched_getaffinity(0))
 
 
 def torch_step(size, mode):
@@ -56,20 +58,25 @@ def one_run(args, run):
             best = max(peers, key=lambda p: p["images_per_second"])
             figures[f"torch {size}"] = peers
             figures[f"dense step at {size}x{size}, batch {BATCH[size]}, against PyTorch's best mode"] = ours["images_per_second"] / best["images_per_second"]
-            figures[f"peak memory at {size}x{size} against PyTorch's"] = ours["peak_mb"] / min(p["peak_mb"] for p in peers)
+            for precision in ("f32", "bf16"):
+                peaks = [p["peak_mb"] for p in peers if (p["mode"] == "bf16") == (precision == "bf16")]
+                if peaks:
+                    figures[f"peak memory (f32) at {size}x{size} against PyTorch's least in {precision}"] = ours["peak_mb"] / min(peaks)
             print(f"  run {run} {size}x{size}: spnas {ours['images_per_second']:.1f} images/s {ours['peak_mb']:.0f} MB; torch " +
                   ", ".join(f"{p['mode']} {p['images_per_second']:.1f}" for p in peers) + f" images/s, {best['peak_mb']:.0f} MB", flush=True)
         if size == 32:
             works = {w: spnas_step(args.build, 32, "--work", w, steps=16 if w == "schedule" else 8) for w in ("schedule", "half", "pointwise")}
-            single, bf16 = spnas_step(args.build, 32, "--threads", "1", steps=4), spnas_step(args.build, 32, "--bf16")
-            figures.update(works, single=single, bf16=bf16)
+            bf16 = spnas_step(args.build, 32, "--bf16")
+            pairs = [[spnas_step(args.build, 32, "--threads", str(n), steps=5)["images_per_second"] for n in (1, THREADS)] for _ in range(3)]
+            figures.update(works, bf16=bf16, threads=pairs)
             print(f"  run {run} 32x32: " + ", ".join(f"{n} {f['images_per_second']:.1f}" for n, f in
-                  {"dense": ours, **works, "one thread": single, "bf16": bf16}.items()) + " images/s", flush=True)
+                  {"dense": ours, **works, "bf16": bf16}.items()) + " images/s; one thread and all " +
+                  ", ".join(f"{a:.1f} {b:.1f}" for a, b in pairs), flush=True)
             if peers:
                 figures["8-epoch search schedule at 32x32 against PyTorch's dense step"] = works["schedule"]["images_per_second"] / best["images_per_second"]
             figures["dense step's time over that of its 1x1 convolutions alone in oneDNN"] = ours["ms"] / works["pointwise"]["ms"]
             figures["a half-MACs network against the dense supernet"] = works["half"]["images_per_second"] / ours["images_per_second"]
-            figures["all threads against one"] = ours["images_per_second"] / single["images_per_second"]
+            figures["all threads against one, neighbouring measurements"] = statistics.median(b / a for a, b in pairs)
             figures["bf16 against f32"] = bf16["images_per_second"] / ours["images_per_second"]
     if not args.no_kernels:
         ratios = kernels(args.build)
