@@ -40,8 +40,14 @@ static size_t pass(spn_dataset *set, const spn_transform_plan *plan, spn_scratch
 
 int main(int argc, char **argv) {
   spn_dataset_options o = {.kind = "auto", .max_bad = 1, .seed = 1};
-  spn_transform t = {.size = 224, .channels = 3, .augment = SPN_AUGMENT_INCEPTION, .flip = 1, .min_area = 0.08,
-                     .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}, .seed = 1};
+  spn_transform t = {.size = 224,
+                     .channels = 3,
+                     .augment = SPN_AUGMENT_INCEPTION,
+                     .flip = 1,
+                     .min_area = 0.08,
+                     .mean = {0.485f, 0.456f, 0.406f},
+                     .std = {0.229f, 0.224f, 0.225f},
+                     .seed = 1};
   int rounds = 3;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--data")) o.path = argv[i + 1];
@@ -64,7 +70,8 @@ int main(int argc, char **argv) {
     double seconds = now() - start;
     if (seconds < best) best = seconds;
   }
-  printf("%s size %d: %zu images, %.1f images/s a core\n", spn_dataset_kind(set), t.size, images, (double)images / best);
+  printf("%s size %d: %zu images, %.1f images/s a core\n", spn_dataset_kind(set), t.size, images,
+         (double)images / best);
   spn_transform_plan_free(&plan);
   spn_scratch_free(&scratch);
   spn_dataset_close(set);

@@ -81,17 +81,17 @@ static void report(const char *kernel, const char *shape, const char *note, doub
 
 enum { FMA_CHAINS = 12, FMA_ROUNDS = 100000 };
 
-#define FMA_LOOP(NAME, LANES, TARGET)                                                     \
-  typedef float NAME##_vector __attribute__((vector_size(4 * LANES)));                    \
-  TARGET static void NAME(void *result) {                                                 \
-    NAME##_vector acc[FMA_CHAINS], a = {0}, b = {0};                                      \
-    for (int i = 0; i < LANES; i++) a[i] = 0.999f, b[i] = 1e-3f;                          \
-    for (int j = 0; j < FMA_CHAINS; j++) acc[j] = a * (float)j;                           \
-    for (int i = 0; i < FMA_ROUNDS; i++) {                                                \
+#define FMA_LOOP(NAME, LANES, TARGET)                                                        \
+  typedef float NAME##_vector __attribute__((vector_size(4 * LANES)));                       \
+  TARGET static void NAME(void *result) {                                                    \
+    NAME##_vector acc[FMA_CHAINS], a = {0}, b = {0};                                         \
+    for (int i = 0; i < LANES; i++) a[i] = 0.999f, b[i] = 1e-3f;                             \
+    for (int j = 0; j < FMA_CHAINS; j++) acc[j] = a * (float)j;                              \
+    for (int i = 0; i < FMA_ROUNDS; i++) {                                                   \
       _Pragma("GCC unroll 12") for (int j = 0; j < FMA_CHAINS; j++) acc[j] = acc[j] * a + b; \
-    }                                                                                     \
-    for (int j = 1; j < FMA_CHAINS; j++) acc[0] += acc[j];                                \
-    *(volatile float *)result = acc[0][0];                                                \
+    }                                                                                        \
+    for (int j = 1; j < FMA_CHAINS; j++) acc[0] += acc[j];                                   \
+    *(volatile float *)result = acc[0][0];                                                   \
   }
 FMA_LOOP(fma_plain, 4, )
 #if defined(__x86_64__)
@@ -180,11 +180,13 @@ static void run_dw_both(void *data) {
 }
 
 static void bench_depthwise(int batch, int side, int c, int k, int stride) {
-  spn_dw_shape s = {.h = side, .w = side, .c = c, .ld = c, .k = k, .stride = stride, .ho = side / stride, .wo = side / stride};
+  spn_dw_shape s = {
+      .h = side, .w = side, .c = c, .ld = c, .k = k, .stride = stride, .ho = side / stride, .wo = side / stride};
   s.pad_top = s.pad_left = ((s.ho - 1) * stride + k - side) / 2;
   depthwise d = {.s = s, .images = hot ? 1 : batch / 2};
   size_t in = (size_t)d.images * side * side * c, out = (size_t)d.images * s.ho * s.wo * c;
-  d.y_streams = !hot && 2 * out * sizeof *d.y >= SPN_STREAM_BYTES, d.dz_streams = !hot && 2 * in * sizeof *d.x >= SPN_STREAM_BYTES;
+  d.y_streams = !hot && 2 * out * sizeof *d.y >= SPN_STREAM_BYTES,
+  d.dz_streams = !hot && 2 * in * sizeof *d.x >= SPN_STREAM_BYTES;
   d.x = take_floats(in), d.dz_in = take_floats(in), d.y = take_floats(out), d.dz_out = take_floats(out);
   d.w = take_floats((size_t)k * k * c), d.dw = take_floats((size_t)k * k * c), d.lanes = take_floats(5 * (size_t)c);
   d.sums = take(2 * (size_t)c * sizeof *d.sums);
@@ -357,8 +359,17 @@ int main(int argc, char **argv) {
   }
   for (size_t i = 0; i < sizeof elementwise_layers / sizeof *elementwise_layers; i++)
     bench_elementwise(elementwise_layers[i].batch, elementwise_layers[i].side, elementwise_layers[i].c);
-  const spn_conv_shape stem = {.n = 1, .h = 32, .w = 32, .ci = 3, .co = 32, .k = 3, .stride = 1, .pad_top = 1,
-                               .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
+  const spn_conv_shape stem = {.n = 1,
+                               .h = 32,
+                               .w = 32,
+                               .ci = 3,
+                               .co = 32,
+                               .k = 3,
+                               .stride = 1,
+                               .pad_top = 1,
+                               .pad_left = 1,
+                               .pad_bottom = 1,
+                               .pad_right = 1};
   bench_dense(&stem);
   for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
     bench_pointwise(channels[i], 6 * channels[i]);

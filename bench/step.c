@@ -1,11 +1,12 @@
 /* Times steps of the single-path supernet (forward, backward, indicators, update).
  *
- *   bench_step [--work dense|schedule|half|pointwise] [--size 32|224] [--space NAME] [--width W] [--batch N] [--steps K]
+ *   bench_step [--work dense|schedule|half|pointwise] [--size 32|224] [--space NAME] [--width W] [--batch N] [--steps
+ * K]
  *              [--threads T] [--profile] [--reproducible] [--bf16]
  *
- * dense: every option on, the same work as bench/torch_supernet.py. schedule: steps as an 8-epoch search draws them, five
- * of the warm-up to three of the search. half: a random network of about half the operations, through the supernet.
- * pointwise: only the dense step's 1x1 convolutions, in oneDNN and nothing else. */
+ * dense: every option on, the same work as bench/torch_supernet.py. schedule: steps as an 8-epoch search draws them,
+ * five of the warm-up to three of the search. half: a random network of about half the operations, through the
+ * supernet. pointwise: only the dense step's 1x1 convolutions, in oneDNN and nothing else. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +27,11 @@ static int fail(const spn_err *err) {
   return 1;
 }
 
-/* A row a node: milliseconds forward and backward, and, where the op tells, what that is in GF/s (backward counts twice the
- * forward's flops) and, forward, in GB/s of activations. */
+/* A row a node: milliseconds forward and backward, and, where the op tells, what that is in GF/s (backward counts twice
+ * the forward's flops) and, forward, in GB/s of activations. */
 static void print_profile(const spn_graph *g, int steps) {
-  printf("%-22s %-10s %9s %9s %7s %7s %6s  %s\n", "node", "op", "forward", "backward", "GF/s", "GF/s", "GB/s", "implementation");
+  printf("%-22s %-10s %9s %9s %7s %7s %6s  %s\n", "node", "op", "forward", "backward", "GF/s", "GF/s", "GB/s",
+         "implementation");
   double total[2] = {0};
   for (int i = 0; i < g->node_count; i++) {
     const spn_node *n = g->nodes[i];
@@ -95,7 +97,8 @@ static double time_pointwise(spn_conv_kind kind, const spn_conv_shape *shape, co
   spn_err err;
   spn_conv *conv;
   if (spn_conv_create(kind, shape, o->threads, &conv, &err)) exit(fail(&err));
-  size_t src_bytes = sizeof(float) * (size_t)shape->w * (size_t)shape->ci, dst_bytes = sizeof(float) * (size_t)shape->w * (size_t)shape->co;
+  size_t src_bytes = sizeof(float) * (size_t)shape->w * (size_t)shape->ci,
+         dst_bytes = sizeof(float) * (size_t)shape->w * (size_t)shape->co;
   char **memory = take(sizeof *memory * 4 * (size_t)o->threads);
   for (int t = 0; t < o->threads; t++) {
     size_t bytes[4] = {src_bytes, dst_bytes, sizeof(float) * spn_conv_packed(conv), spn_conv_scratch(conv)};
@@ -125,17 +128,25 @@ static void pointwise(const spn_graph *g, const options *o) {
     const spn_node *n = g->nodes[i];
     if (strcmp(n->op->name, "conv") || !strcmp(n->name, "stem.conv")) continue;
     const spn_value *x = n->in[0];
-    spn_conv_shape shape = {.n = 1, .h = 1, .w = o->batch * x->h * x->w / o->threads, .ci = x->c, .co = n->out->c, .k = 1, .stride = 1,
+    spn_conv_shape shape = {.n = 1,
+                            .h = 1,
+                            .w = o->batch * x->h * x->w / o->threads,
+                            .ci = x->c,
+                            .co = n->out->c,
+                            .k = 1,
+                            .stride = 1,
                             .bf16 = o->bf16};
     double seconds[3];
     for (int kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++)
       sum += seconds[kind] = time_pointwise((spn_conv_kind)kind, &shape, o);
     double gflop = 2e-9 * shape.w * o->threads * shape.ci * shape.co;
     if (o->profile)
-      printf("%-22s %4d -> %4d %8.2f ms %8.2f ms %8.2f ms  %6.0f %6.0f %6.0f GF/s\n", n->name, shape.ci, shape.co, seconds[0] * 1e3,
-             seconds[2] * 1e3, seconds[1] * 1e3, gflop / seconds[0], gflop / seconds[2], gflop / seconds[1]);
+      printf("%-22s %4d -> %4d %8.2f ms %8.2f ms %8.2f ms  %6.0f %6.0f %6.0f GF/s\n", n->name, shape.ci, shape.co,
+             seconds[0] * 1e3, seconds[2] * 1e3, seconds[1] * 1e3, gflop / seconds[0], gflop / seconds[2],
+             gflop / seconds[1]);
   }
-  printf("oneDNN 1x1 convolutions threads %d size %d batch %d: %.0f ms/step %.1f img/s\n", o->threads, o->size, o->batch, sum * 1e3, o->batch / sum);
+  printf("oneDNN 1x1 convolutions threads %d size %d batch %d: %.0f ms/step %.1f img/s\n", o->threads, o->size,
+         o->batch, sum * 1e3, o->batch / sum);
 }
 
 /* ---- Steps ---- */
@@ -147,8 +158,8 @@ static void decide(spn_supernet *net, const options *o, const spn_choice *half, 
   else spn_supernet_decide(net, 1, (uint64_t)step, 1, 0, 0.98);
 }
 
-static double one_step(spn_supernet *net, spn_optimizer *optimizer, const options *o, const spn_choice *half, const float *images,
-                       const int32_t *labels, int step) {
+static double one_step(spn_supernet *net, spn_optimizer *optimizer, const options *o, const spn_choice *half,
+                       const float *images, const int32_t *labels, int step) {
   double start = omp_get_wtime();
   decide(net, o, half, step);
   spn_graph_forward(net->graph, images, labels, o->batch, 1);
@@ -192,8 +203,9 @@ static void time_steps(spn_supernet *net, spn_optimizer *optimizer, const option
   getrusage(RUSAGE_SELF, &use);
   if (o->profile) print_profile(net->graph, o->steps);
   if (o->work == HALF) printf("%.0f %% of the dense step's multiply-adds\n", 100 * share);
-  printf("spnas kernels %s threads %d size %d batch %d: %.0f ms/step %.1f img/s peak %.0f MB loss %.3f\n", net->graph->kernels->name, o->threads,
-         o->size, o->batch, seconds * 1e3, o->batch / seconds, (double)use.ru_maxrss / 1024, net->graph->loss);
+  printf("spnas kernels %s threads %d size %d batch %d: %.0f ms/step %.1f img/s peak %.0f MB loss %.3f\n",
+         net->graph->kernels->name, o->threads, o->size, o->batch, seconds * 1e3, o->batch / seconds,
+         (double)use.ru_maxrss / 1024, net->graph->loss);
   free(images);
   free(labels);
   free(times);
@@ -206,7 +218,8 @@ int main(int argc, char **argv) {
   spn_cost cost;
   spn_supernet *net;
   spn_optimizer *optimizer;
-  if (!read_options(argc, argv, &o)) return fprintf(stderr, "bench_step: unknown or incomplete argument; see the top of bench/step.c\n"), 2;
+  if (!read_options(argc, argv, &o))
+    return fprintf(stderr, "bench_step: unknown or incomplete argument; see the top of bench/step.c\n"), 2;
   spn_backend_init();
   if (spn_space_load(o.space, &space, &err)) return fail(&err);
   if (o.width > 0) space.proxy_width = o.width;
@@ -220,7 +233,12 @@ int main(int argc, char **argv) {
   spn_settings_default(&s);
   s.optim_batch = o.batch;
   s.optim_ema = 0;
-  spn_network_options network = {.batch = o.batch, .threads = o.threads, .reproducible = o.reproducible, .kernels = spn_kernels_get(NULL), .bf16 = o.bf16, .seed = 1};
+  spn_network_options network = {.batch = o.batch,
+                                 .threads = o.threads,
+                                 .reproducible = o.reproducible,
+                                 .kernels = spn_kernels_get(NULL),
+                                 .bf16 = o.bf16,
+                                 .seed = 1};
   if (spn_supernet_create(&space, &cost, 10, 3, &network, SPN_STATISTIC_RMS, 1, &net, &err)) return fail(&err);
   if (spn_optimizer_create(net->graph, &s, &optimizer, &err)) return fail(&err);
   if (o.work == POINTWISE) pointwise(net->graph, &o);

@@ -1,5 +1,5 @@
-/* spnas as a library: open a trained network, classify images, export it. The one public header; the program `spnas` does
- * the searching and training. Link with libspnas, oneDNN, OpenMP, cJSON, zlib and libm.
+/* spnas as a library: open a trained network, classify images, export it. The one public header; the program `spnas`
+ * does the searching and training. Link with libspnas, oneDNN, OpenMP, cJSON, zlib and libm.
  *
  *   spnas_error error;
  *   spnas_network *net;

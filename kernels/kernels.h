@@ -53,12 +53,12 @@ typedef struct {
 enum { SPN_STREAM_BYTES = 8 << 20 };
 
 typedef struct {
-  int h, w, c;              /* input height, width, channels */
-  int ld;                   /* distance between pixels of every tensor, >= c */
-  int ho, wo;               /* output height and width */
-  int k, stride;            /* 3, 5 or 7; 1 or 2 */
-  int pad_top, pad_left;    /* zeros before; those after follow from the sizes */
-  int streams;              /* what a call writes, y or dz_in, is better written past the caches (see stream) */
+  int h, w, c;           /* input height, width, channels */
+  int ld;                /* distance between pixels of every tensor, >= c */
+  int ho, wo;            /* output height and width */
+  int k, stride;         /* 3, 5 or 7; 1 or 2 */
+  int pad_top, pad_left; /* zeros before; those after follow from the sizes */
+  int streams;           /* what a call writes, y or dz_in, is better written past the caches (see stream) */
 } spn_dw_shape;
 
 typedef struct {
@@ -78,7 +78,8 @@ typedef struct {
   void (*norm_grad_load)(size_t pixels, int c, const spn_norm_grad *grad, const real *dz, size_t lddz, const real *x,
                          size_t ldx, real *g, size_t ldg);
 
-  /* sum[c] += sum of x, sq[c] += sum of x*x over P pixels. Short runs may be summed in `real`, the totals are double. */
+  /* sum[c] += sum of x, sq[c] += sum of x*x over P pixels. Short runs may be summed in `real`, the totals are double.
+   */
   void (*stats)(size_t pixels, int c, const real *x, size_t ldx, double *sum, double *sq);
 
   /* sum[c] += sum over P pixels of view(x)[p,c] (one image). For global average pooling and SE's squeeze. */
@@ -89,7 +90,8 @@ typedef struct {
                real weight, real *y);
 
   /* Depthwise convolution of `images` consecutive images, w (K*K,C): y (N,ho,wo,C) raw, sum and sq as in stats (NULL:
-   * not wanted). Only the first c_used channels are read and written; a written pixel's others, up to ld, may be lost. scratch: dw_scratch bytes, 64-byte aligned. */
+   * not wanted). Only the first c_used channels are read and written; a written pixel's others, up to ld, may be lost.
+   * scratch: dw_scratch bytes, 64-byte aligned. */
   void (*dw_forward)(const spn_dw_shape *shape, int images, int c_used, const spn_view *view, const real *x,
                      const real *w, real *y, double *sum, double *sq, void *scratch);
 
@@ -137,7 +139,7 @@ typedef struct spn_conv spn_conv;
 
 /* threads: how many threads will run it. Fails with SPN_EBACKEND and says which primitive. */
 spn_status spn_conv_create(spn_conv_kind kind, const spn_conv_shape *shape, int threads, spn_conv **out, spn_err *err);
-void spn_conv_destroy(spn_conv *conv); /* NULL is allowed */
+void spn_conv_destroy(spn_conv *conv);         /* NULL is allowed */
 size_t spn_conv_scratch(const spn_conv *conv); /* bytes a run needs, 64-byte aligned; may be 0 */
 size_t spn_conv_packed(const spn_conv *conv);  /* elements of the weights in the primitive's own format */
 /* oihw (co,ci,k,k) -> packed (forward and backward data). Not thread-safe; uses thread slot 0. */
@@ -151,8 +153,8 @@ const char *spn_conv_impl(const spn_conv *conv); /* oneDNN's implementation name
 
 /* Whether oneDNN multiplies in bfloat16 on this CPU at all. */
 int spn_conv_has_bf16(void);
-/* 1 when multiplying in bfloat16 is clearly faster on this machine: a typical tile is timed both ways, rounding included.
- * The finding of the first call is kept. */
+/* 1 when multiplying in bfloat16 is clearly faster on this machine: a typical tile is timed both ways, rounding
+ * included. The finding of the first call is kept. */
 int spn_conv_prefers_bf16(void);
 
 /* Guards and versions: call once before anything else. Works around AMX that CPUID advertises and the machine lacks. */

@@ -10,15 +10,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void same_again(char *text, const spn_arch *arch) {
   spn_arch again = *arch;
   spn_err err;
-  if (!text || (arch->blocks && spn_blockstring_parse(text, &again, NULL, &err)) || !spn_arch_equal(arch, &again)) abort();
+  if (!text || (arch->blocks && spn_blockstring_parse(text, &again, NULL, &err)) || !spn_arch_equal(arch, &again))
+    abort();
   free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char note[256];
   spn_err err = {0};
-  spn_arch arch = {.input_size = 224, .input_channels = 3, .classes = 1000, .stem_kernel = 3, .stem_stride = 2,
-                   .head_channels = 1280, .bn_momentum = 0.99, .bn_eps = 0.001};
+  spn_arch arch = {.input_size = 224,
+                   .input_channels = 3,
+                   .classes = 1000,
+                   .stem_kernel = 3,
+                   .stem_stride = 2,
+                   .head_channels = 1280,
+                   .bn_momentum = 0.99,
+                   .bn_eps = 0.001};
   char *text = malloc(size + 1);
   if (!text) return 0;
   memcpy(text, data, size);

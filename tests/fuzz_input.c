@@ -30,7 +30,8 @@ static void fuzz_pack(const uint8_t *data, size_t size) {
   memcpy(copy, data, size);
   if (size >= sizeof end) {
     memcpy(&end, copy + size - sizeof end, sizeof end);
-    if (end.index_at <= size && end.index_bytes <= size - end.index_at) end.index_crc = (uint32_t)crc32_z(0, copy + end.index_at, end.index_bytes);
+    if (end.index_at <= size && end.index_bytes <= size - end.index_at)
+      end.index_crc = (uint32_t)crc32_z(0, copy + end.index_at, end.index_bytes);
     memcpy(copy + size - sizeof end, &end, sizeof end);
   }
   put("fuzz.pack", copy, size);
@@ -77,9 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       fuzz_open("cifar10", "cifar10");
       break;
     case 5: fuzz_pack(data + 1, size - 1); break;
-    default:
-      put("cifar100/train.bin", data + 1, size - 1);
-      fuzz_open("cifar100", "cifar100");
+    default: put("cifar100/train.bin", data + 1, size - 1); fuzz_open("cifar100", "cifar100");
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-/* libFuzzer target: any bytes go through the JSON parser; what parses is walked with every getter. test_io_json.c replays
- * mutated texts through it. */
+/* libFuzzer target: any bytes go through the JSON parser; what parses is walked with every getter. test_io_json.c
+ * replays mutated texts through it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

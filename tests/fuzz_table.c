@@ -1,4 +1,5 @@
-/* Fuzz target: any text is either refused with a message or a latency table that lies over a space or says what it lacks. */
+/* Fuzz target: any text is either refused with a message or a latency table that lies over a space or says what it
+ * lacks. */
 #include <stdint.h>
 #include <stdlib.h>
 

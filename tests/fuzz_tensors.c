@@ -1,5 +1,5 @@
-/* libFuzzer target: any bytes as a tensor file; what loads is read in full, which the sanitizers watch. test_io_tensors.c
- * replays damaged files through it. */
+/* libFuzzer target: any bytes as a tensor file; what loads is read in full, which the sanitizers watch.
+ * test_io_tensors.c replays damaged files through it. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* Every op of ops.def against finite differences in double, inside the smallest network that exercises it; and every way
- * its gates can stand. */
+/* Every op of ops.def against finite differences in double, inside the smallest network that exercises it; and every
+ * way its gates can stand. */
 #include "gradcheck.h"
 #include "graph/ops.h"
 #include "model/network.h"
@@ -12,9 +12,16 @@ static spn_value *norm(spn_graph *g, const char *name, spn_value *raw, spn_act a
   return spn_add_norm(g, name, raw, act, 0.9, 1e-3, branch);
 }
 
-static spn_value *conv1x1(spn_graph *g, const char *name, spn_value *x, int co, const spn_width *in, const spn_width *out,
-                          const spn_branch *branch) {
-  spn_conv_spec spec = {.co = co, .k = 1, .stride = 1, .aligned = out != NULL, .in_width = in, .out_width = out, .branch = branch, .init_std = 0.4};
+static spn_value *conv1x1(spn_graph *g, const char *name, spn_value *x, int co, const spn_width *in,
+                          const spn_width *out, const spn_branch *branch) {
+  spn_conv_spec spec = {.co = co,
+                        .k = 1,
+                        .stride = 1,
+                        .aligned = out != NULL,
+                        .in_width = in,
+                        .out_width = out,
+                        .branch = branch,
+                        .init_std = 0.4};
   return spn_add_conv(g, name, x, &spec);
 }
 
@@ -40,7 +47,8 @@ static void case_conv(void) {
       grad_case t;
       spn_graph *g = start();
       spn_value *x = spn_add_input(g, 5, 5, 2);
-      spn_conv_spec spec = {.co = 5, .k = 3, .stride = stride, .pad_before = stride == 1, .pad_after = 1, .init_std = 0.4};
+      spn_conv_spec spec = {
+          .co = 5, .k = 3, .stride = stride, .pad_before = stride == 1, .pad_after = 1, .init_std = 0.4};
       x = norm(g, "a.bn", spn_add_conv(g, "a", x, &spec), act, NULL);
       spec.co = 4; /* a second one: gradient of the input through a view */
       x = norm(g, "b.bn", spn_add_conv(g, "b", x, &spec), act, NULL);
@@ -68,8 +76,13 @@ static void case_depthwise(void) {
         spn_graph *g = start();
         spn_value *x = spn_add_input(g, 6, 6, 2);
         x = norm(g, "a.bn", conv1x1(g, "a", x, 5, NULL, NULL, NULL), SPN_ACT_RELU, NULL);
-        spn_dw_spec spec = {.k = k, .stride = stride, .pad_before = stride == 1 ? k / 2 : k / 2 - 1, .pad_after = k / 2,
-                            .rings = (k - 3) / 2, .inner_k = 3, .init_std = 0.3};
+        spn_dw_spec spec = {.k = k,
+                            .stride = stride,
+                            .pad_before = stride == 1 ? k / 2 : k / 2 - 1,
+                            .pad_after = k / 2,
+                            .rings = (k - 3) / 2,
+                            .inner_k = 3,
+                            .init_std = 0.3};
         for (int i = 0; i < spec.rings; i++) {
           spec.gates[i] = spn_graph_gate(g, i < open ? 1 : i == open ? 0 : 0.6);
           g->gates[spec.gates[i]].wanted = 1;
@@ -97,10 +110,20 @@ static void block(double keep, double e1, double e2, double ring, double se, dou
   spn_branch *branch = spn_graph_branch(g, gates[0]);
   spn_width *width = spn_graph_width(g, 3, (int[]){3, 6, 9}, gates + 1);
   x = norm(g, "e.bn", conv1x1(g, "e", x, 9, NULL, width, branch), SPN_ACT_HSWISH, branch);
-  spn_dw_spec dw = {.k = 5, .stride = 1, .pad_before = 2, .pad_after = 2, .rings = 1, .gates = {gates[3]}, .ring_k = {5},
-                    .inner_k = 3, .width = width, .branch = branch, .init_std = 0.3};
+  spn_dw_spec dw = {.k = 5,
+                    .stride = 1,
+                    .pad_before = 2,
+                    .pad_after = 2,
+                    .rings = 1,
+                    .gates = {gates[3]},
+                    .ring_k = {5},
+                    .inner_k = 3,
+                    .width = width,
+                    .branch = branch,
+                    .init_std = 0.3};
   x = norm(g, "dw.bn", spn_add_depthwise(g, "dw", x, &dw), SPN_ACT_RELU6, branch);
-  spn_se_spec spec = {.squeeze = 4, .levels = 2, .channels = {2, 4}, .gates = {gates[5]}, .on_gate = gates[4], .branch = branch};
+  spn_se_spec spec = {
+      .squeeze = 4, .levels = 2, .channels = {2, 4}, .gates = {gates[5]}, .on_gate = gates[4], .branch = branch};
   x = spn_add_se(g, "se", x, &spec);
   x = norm(g, "p.bn", conv1x1(g, "p", x, 3, width, NULL, branch), SPN_ACT_NONE, branch);
   x = spn_add_join(g, "join", in, x, branch);

@@ -1,6 +1,6 @@
-/* A tiny whole supernet against finite differences in double: cross entropy plus lambda times the cost term, as a function
- * of every threshold and of the weights, which act through the network and through the statistics. Gates are soft
- * (sigmoid of x), so that the loss is smooth where a search's is a step. */
+/* A tiny whole supernet against finite differences in double: cross entropy plus lambda times the cost term, as a
+ * function of every threshold and of the weights, which act through the network and through the statistics. Gates are
+ * soft (sigmoid of x), so that the loss is smooth where a search's is a step. */
 #include "gradcheck.h"
 #include "model/supernet.h"
 
@@ -20,8 +20,10 @@ static const char *const tied =
     "{\"name\": \"tied\", \"input\": {\"size\": 6, \"channels\": 2}, \"classes\": 4, \"activation\": \"relu6\","
     " \"padding\": \"symmetric\", \"bn\": {\"momentum\": 0.9, \"eps\": 0.001}, \"dropout\": 0,"
     " \"stem\": {\"channels\": 3, \"kernel\": 3, \"stride\": 1},"
-    " \"stages\": [{\"layers\": 2, \"channels\": 3, \"stride\": 1, \"kernel\": [3, 5], \"expand\": [3, 6], \"tied\": true, \"skip\": true},"
-    "              {\"layers\": 2, \"channels\": 4, \"stride\": 2, \"kernel\": [3, 5, 7], \"expand\": [2, 3, 4], \"tied\": true, \"skip\": true}],"
+    " \"stages\": [{\"layers\": 2, \"channels\": 3, \"stride\": 1, \"kernel\": [3, 5], \"expand\": [3, 6], \"tied\": "
+    "true, \"skip\": true},"
+    "              {\"layers\": 2, \"channels\": 4, \"stride\": 2, \"kernel\": [3, 5, 7], \"expand\": [2, 3, 4], "
+    "\"tied\": true, \"skip\": true}],"
     " \"head\": {\"channels\": 6}}";
 
 typedef struct {
@@ -101,7 +103,10 @@ static real *take_gradients(tiny *t, double *thresholds) {
 static void check_thresholds(tiny *t, const double *analytic, const char *what, int *compared, int *skipped) {
   for (int i = 0; i < t->s->indicators; i++) {
     double numeric;
-    if (!central(whole_loss, t, (real *)&t->s->indicator[i].threshold, &numeric)) { ++*skipped; continue; }
+    if (!central(whole_loss, t, (real *)&t->s->indicator[i].threshold, &numeric)) {
+      ++*skipped;
+      continue;
+    }
     CHECK_NEAR(analytic[i], numeric, 1e-6, "%s: threshold of %s", what, t->s->indicator[i].name);
     ++*compared;
   }
@@ -115,7 +120,10 @@ static void check_weights(tiny *t, const real *analytic, const char *what, int *
     size_t step = p->size / PER_PARAM + 1;
     for (size_t k = (size_t)i % step; k < p->size; k += step) {
       double numeric;
-      if (!central(whole_loss, t, &g->weights[p->offset + k], &numeric)) { ++*skipped; continue; }
+      if (!central(whole_loss, t, &g->weights[p->offset + k], &numeric)) {
+        ++*skipped;
+        continue;
+      }
       CHECK_NEAR((double)analytic[p->offset + k], numeric, 1e-6, "%s: %s[%zu]", what, p->name, k);
       ++*compared;
     }
@@ -183,7 +191,8 @@ static void compare_cut(tiny *t, const spn_choice *c, const char *what) {
     spn_graph_forward(t->s->graph, t->data.images, t->data.labels, BATCH, training);
     spn_graph_forward(net, t->data.images, t->data.labels, BATCH, training);
     for (int i = 0; i < BATCH * CLASSES; i++)
-      CHECK_NEAR((double)t->s->graph->logits[i], (double)net->logits[i], 1e-9, "%s, %s: logit %d", what, training ? "training" : "evaluation", i);
+      CHECK_NEAR((double)t->s->graph->logits[i], (double)net->logits[i], 1e-9, "%s, %s: logit %d", what,
+                 training ? "training" : "evaluation", i);
   }
   spn_graph_free(net);
 }

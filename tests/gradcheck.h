@@ -23,7 +23,8 @@ static void grad_data(grad_case *t, int h, int w, int c, int classes) {
   t->images = malloc(n * sizeof *t->images);
   t->labels = malloc((size_t)t->g->batch * sizeof *t->labels);
   for (size_t i = 0; i < n; i++) t->images[i] = (real)spn_rng_normal(3, SPN_RNG_TEST, i);
-  for (int i = 0; i < t->g->batch; i++) t->labels[i] = (int32_t)spn_rng_below(4, SPN_RNG_TEST, (uint64_t)i, (uint64_t)classes);
+  for (int i = 0; i < t->g->batch; i++)
+    t->labels[i] = (int32_t)spn_rng_below(4, SPN_RNG_TEST, (uint64_t)i, (uint64_t)classes);
 }
 
 static void grad_free(grad_case *t) {
@@ -42,8 +43,8 @@ static void grad_perturb(spn_graph *g) {
   }
 }
 
-/* Central difference of f along *slot. Kinks of ReLU make single points wrong: a second, smaller step must agree with the
- * first before the point counts; `skipped` counts those that do not. */
+/* Central difference of f along *slot. Kinks of ReLU make single points wrong: a second, smaller step must agree with
+ * the first before the point counts; `skipped` counts those that do not. */
 static int central(double (*f)(const void *), const void *context, real *slot, double *out) {
   double keep = *slot, d[2];
   for (int i = 0; i < 2; i++) {
@@ -74,7 +75,10 @@ __attribute__((unused)) static int grad_check(const grad_case *t, const char *wh
     size_t step = p->size / (size_t)per_param + 1;
     for (size_t k = (size_t)i % step; k < p->size; k += step) {
       double numeric;
-      if (!central(grad_loss_of, t, &g->weights[p->offset + k], &numeric)) { skipped++; continue; }
+      if (!central(grad_loss_of, t, &g->weights[p->offset + k], &numeric)) {
+        skipped++;
+        continue;
+      }
       CHECK_NEAR((double)grads[p->offset + k], numeric, 1e-6, "%s %s[%zu]", what, p->name, k);
       compared++;
     }
@@ -85,7 +89,10 @@ __attribute__((unused)) static int grad_check(const grad_case *t, const char *wh
     double numeric;
     if (!g->gates[i].wanted) continue;
     real *slot = (real *)&g->gates[i].value; /* real is double here */
-    if (!central(grad_loss_of, t, slot, &numeric)) { skipped++; continue; }
+    if (!central(grad_loss_of, t, slot, &numeric)) {
+      skipped++;
+      continue;
+    }
     CHECK_NEAR(gate_grads[i], numeric, 1e-6, "%s gate %d", what, i);
     compared++;
   }

@@ -15,15 +15,23 @@ enum { NETWORKS = 200 };
 #endif
 enum { BATCH = 4, CLASSES = 10, SIZE = 16, MAX_ON = SPN_MAX_LAYERS * 4 * SPN_MAX_OPTIONS };
 
-static const struct { const char *space, *cost; } rows[] = {
-    {"singlepath", "pixel1-singlepath"},       {"singlepath-se", "pixel1-singlepath"},
-    {"singlepath-k7", "pixel1-proxylessnas"},  {"singlepath-se-k7", "pixel1-proxylessnas"},
-    {"demo", "pixel1-singlepath"},             {"nas-bench-macro", "flops"}};
+static const struct {
+  const char *space, *cost;
+} rows[] = {{"singlepath", "pixel1-singlepath"},
+            {"singlepath-se", "pixel1-singlepath"},
+            {"singlepath-k7", "pixel1-proxylessnas"},
+            {"singlepath-se-k7", "pixel1-proxylessnas"},
+            {"demo", "pixel1-singlepath"},
+            {"nas-bench-macro", "flops"}};
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static spn_network_options options_of(int threads, int reproducible) {
-  return (spn_network_options){.batch = BATCH, .threads = threads, .reproducible = reproducible,
-                               .kernels = spn_kernels_get(NULL), .seed = 11, .smoothing = 0.1};
+  return (spn_network_options){.batch = BATCH,
+                               .threads = threads,
+                               .reproducible = reproducible,
+                               .kernels = spn_kernels_get(NULL),
+                               .seed = 11,
+                               .smoothing = 0.1};
 }
 
 /* Without it nothing can go on. */
@@ -43,7 +51,8 @@ static spn_supernet *supernet(int row, int size, double width, spn_network_optio
   if (size) space.proxy_size = size;
   if (width > 0) space.proxy_width = width;
   if (size) space.proxy_head = 64;
-  must(spn_supernet_create(&space, &cost, CLASSES, space.base.input_channels, &o, SPN_STATISTIC_RMS, 1, &s, &err), &err);
+  must(spn_supernet_create(&space, &cost, CLASSES, space.base.input_channels, &o, SPN_STATISTIC_RMS, 1, &s, &err),
+       &err);
   return s;
 }
 
@@ -56,8 +65,9 @@ static int wanted_sign(const spn_supernet *s, int i, const spn_choice *c, uint64
   const spn_indicator *n = &s->indicator[i];
   int coin = spn_rng_uniform(seed, SPN_RNG_TEST, (uint64_t)i) < 0.5;
   if (n->kind == SPN_KIND_SKIP) return c->layer[n->layer].keep;
-  int at = n->kind == SPN_KIND_KERNEL ? c->layer[n->layer].kernel
-           : n->kind == SPN_KIND_EXPAND ? c->layer[n->layer].expand : c->layer[n->layer].se;
+  int at = n->kind == SPN_KIND_KERNEL   ? c->layer[n->layer].kernel
+           : n->kind == SPN_KIND_EXPAND ? c->layer[n->layer].expand
+                                        : c->layer[n->layer].se;
   return !c->layer[n->layer].keep || at < n->step ? coin : at > n->step;
 }
 

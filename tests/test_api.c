@@ -13,9 +13,19 @@ enum { SIDE = 40 };
 
 static void make_model(const char *path) {
   spn_err err;
-  spn_arch arch = {.name = "tiny", .input_size = 16, .input_channels = 3, .classes = 3, .stem_channels = 8, .stem_kernel = 3,
-                   .stem_stride = 2, .head_channels = 16, .blocks = 1, .activation = SPN_ACT_RELU, .padding = SPN_PAD_SAME,
-                   .bn_momentum = 0.9, .bn_eps = 1e-3,
+  spn_arch arch = {.name = "tiny",
+                   .input_size = 16,
+                   .input_channels = 3,
+                   .classes = 3,
+                   .stem_channels = 8,
+                   .stem_kernel = 3,
+                   .stem_stride = 2,
+                   .head_channels = 16,
+                   .blocks = 1,
+                   .activation = SPN_ACT_RELU,
+                   .padding = SPN_PAD_SAME,
+                   .bn_momentum = 0.9,
+                   .bn_eps = 1e-3,
                    .block = {{.in = 8, .out = 8, .kernel = 3, .stride = 1, .expand = 3, .residual = 1}}};
   spn_network_options o = {.batch = 1, .threads = 1, .kernels = spn_kernels_get(NULL), .seed = 5};
   spn_graph *g;
@@ -25,8 +35,11 @@ static void make_model(const char *path) {
   CHECK_OK(spn_network_to_tensors(g, NULL, set, &err), err);
   CHECK_OK(spn_tensors_set_meta(set, "spnas.arch", json, &err), err);
   CHECK_OK(spn_tensors_set_meta(set, "spnas.classes", "[\"cat\", \"dog\", \"fox\"]", &err), err);
-  CHECK_OK(spn_tensors_set_meta(set, "spnas.preprocessing", "{\"size\": 16, \"channels\": 3, \"eval_crop\": 0.875, \"resize\": \"bilinear\", "
-           "\"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.25, 0.25]}", &err), err);
+  CHECK_OK(spn_tensors_set_meta(set, "spnas.preprocessing",
+                                "{\"size\": 16, \"channels\": 3, \"eval_crop\": 0.875, \"resize\": \"bilinear\", "
+                                "\"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.25, 0.25]}",
+                                &err),
+           err);
   CHECK_OK(spn_tensors_save(set, path, &err), err);
   free(json);
   spn_tensors_free(set);
@@ -69,7 +82,8 @@ int main(void) {
   CHECK(!access(onnx, R_OK), "the export exists");
   CHECK(spnas_network_export(net, "nonsense", onnx, &error) == 2, "unknown format: %s", error.text);
   spnas_network_close(net);
-  CHECK(spnas_network_open("/nonexistent/file", 1, &net, &error) == 2 && strstr(error.text, "/nonexistent/file"), "%s", error.text);
+  CHECK(spnas_network_open("/nonexistent/file", 1, &net, &error) == 2 && strstr(error.text, "/nonexistent/file"), "%s",
+        error.text);
   CHECK(strlen(spnas_version()) > 4, "version");
   unlink(path);
   unlink(onnx);

@@ -40,7 +40,8 @@ static void test_decode(void) {
             rows[row].space, i, s->expected_cost, spn_cost_of(&s->cost, &c));
       decide(s, i, 1, 0.5, -1);
       spn_supernet_indicator_grads(s, 0, SPN_COST_LOG, 1);
-      CHECK(s->expected_cost == spn_cost_of(&s->cost, &c), "%s network %d: exploring changes the cost of the decisions", rows[row].space, i);
+      CHECK(s->expected_cost == spn_cost_of(&s->cost, &c), "%s network %d: exploring changes the cost of the decisions",
+            rows[row].space, i);
     }
     spn_supernet_free(s);
   }
@@ -61,9 +62,11 @@ static void test_budgets(void) {
       s->explores = 0; /* decoding from averages */
       int met = spn_supernet_decode(s, 0.98 * high, high, &got, &flips);
       double cost = spn_cost_of(&s->cost, &got);
-      CHECK(met && cost <= high && cost >= 0.98 * high, "%s: %.9g is not in %.9g to %.9g", rows[row].space, cost, 0.98 * high, high);
+      CHECK(met && cost <= high && cost >= 0.98 * high, "%s: %.9g is not in %.9g to %.9g", rows[row].space, cost,
+            0.98 * high, high);
       double plain = spn_cost_of(&s->cost, &c);
-      CHECK((flips == 0) == (plain >= 0.98 * high && plain <= high), "%s: %d flips from %.9g", rows[row].space, flips, plain);
+      CHECK((flips == 0) == (plain >= 0.98 * high && plain <= high), "%s: %d flips from %.9g", rows[row].space, flips,
+            plain);
     }
     spn_supernet_free(s);
   }
@@ -71,8 +74,14 @@ static void test_budgets(void) {
 
 /* ---- Brute force over every way the indicators of nas-bench-macro can stand ---- */
 
-typedef struct { spn_choice choice; double cost, penalty; } network;
-typedef struct { network *list; int count; } networks;
+typedef struct {
+  spn_choice choice;
+  double cost, penalty;
+} network;
+typedef struct {
+  network *list;
+  int count;
+} networks;
 
 static double flip_cost(const spn_supernet *s, unsigned bits) {
   double sum = 0;
@@ -111,7 +120,8 @@ static void price_all(const spn_supernet *s, networks *all, const short *number)
   }
 }
 
-/* With exploration: minus the gains of the parts a network has. Of its patterns the one with fewest bits shows just those. */
+/* With exploration: minus the gains of the parts a network has. Of its patterns the one with fewest bits shows just
+ * those. */
 static void price_gains(const spn_supernet *s, networks *all, const short *number) {
   int fewest[1 << 13];
   for (int i = 0; i < all->count; i++) fewest[i] = MAX_ON;
@@ -158,7 +168,8 @@ static void compare_gap(const spn_supernet *s, const networks *all, double high)
 static void compare_gains(spn_supernet *s, networks *all, const short *number, double high, uint64_t seed) {
   spn_choice got;
   int flips;
-  for (int i = 0; i < s->indicators; i++) s->indicator[i].gain = 0.2 + spn_rng_normal(seed, SPN_RNG_TEST, 7000 + (uint64_t)i);
+  for (int i = 0; i < s->indicators; i++)
+    s->indicator[i].gain = 0.2 + spn_rng_normal(seed, SPN_RNG_TEST, 7000 + (uint64_t)i);
   price_gains(s, all, number);
   s->explores = 1;
   int met = spn_supernet_decode(s, 0.98 * high, high, &got, &flips);

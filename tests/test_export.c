@@ -1,5 +1,5 @@
-/* Exports small random networks, reads the files back as protocol buffers and checks the graph. With a folder as argument
- * the models stay there beside `<name>.input.f32` and `<name>.logits.f32`, for tests/check_onnx.py. */
+/* Exports small random networks, reads the files back as protocol buffers and checks the graph. With a folder as
+ * argument the models stay there beside `<name>.input.f32` and `<name>.logits.f32`, for tests/check_onnx.py. */
 #include <ctype.h>
 #include <unistd.h>
 
@@ -18,9 +18,19 @@ static spn_block mb(int in, int out, int kernel, int stride, int expand, double 
 }
 
 static spn_arch network(const char *name, int size, int channels, spn_act act, spn_padding padding) {
-  spn_arch a = {.input_size = size, .input_channels = channels, .classes = 7, .stem_channels = 6, .stem_kernel = 3,
-                .stem_stride = 2, .head_channels = 20, .blocks = 6, .activation = act, .padding = padding,
-                .bn_momentum = 0.99, .bn_eps = 1e-3, .dropout = 0.2};
+  spn_arch a = {.input_size = size,
+                .input_channels = channels,
+                .classes = 7,
+                .stem_channels = 6,
+                .stem_kernel = 3,
+                .stem_stride = 2,
+                .head_channels = 20,
+                .blocks = 6,
+                .activation = act,
+                .padding = padding,
+                .bn_momentum = 0.99,
+                .bn_eps = 1e-3,
+                .dropout = 0.2};
   snprintf(a.name, sizeof a.name, "%s", name);
   a.block[0] = mb(6, 4, 3, 1, 1, 0);
   a.block[1] = mb(4, 8, 5, 2, 3, 0.25);
@@ -33,8 +43,13 @@ static spn_arch network(const char *name, int size, int channels, spn_act act, s
   return a;
 }
 
-static const char *const case_names[] = {"relu_same_even", "relu6_symmetric_odd", "hswish_same_odd_gray",
-                                         "hswish_symmetric_even", "none_stem5_nohead", "tiny", "stem_only"};
+static const char *const case_names[] = {"relu_same_even",
+                                         "relu6_symmetric_odd",
+                                         "hswish_same_odd_gray",
+                                         "hswish_symmetric_even",
+                                         "none_stem5_nohead",
+                                         "tiny",
+                                         "stem_only"};
 enum { CASES = 7 };
 
 static spn_arch network_at(int i) {
@@ -312,10 +327,8 @@ static void export_case(const char *folder, const spn_arch *a, const spn_tensors
   snprintf(path, sizeof path, "%s.onnx", base);
   CHECK_OK(spn_export("onnx", a, w, &o, path, &err), err);
   check_file(path, &o, a);
-  if (keep)
-    write_expected(base, a, w, &o);
-  else
-    unlink(path);
+  if (keep) write_expected(base, a, w, &o);
+  else unlink(path);
 }
 
 /* ---- Errors ---- */
@@ -345,14 +358,17 @@ static spn_tensors *damaged(const spn_tensors *w, const char *name, int edit) {
 }
 
 static void check_errors(const char *folder) {
-  static const struct { const char *name; int edit; const char *expected; } cases[] = {
-      {"block.1.dw.weight", 0, "block.1.dw.weight: expected F32 (5,5,12), got nothing"},
-      {"block.1.dw.weight", 1, "block.1.dw.weight: expected F32 (5,5,12), got F32 (4,5,12)"},
-      {"head.bn.gamma", 2, "head.bn.gamma: expected F32 (20), got U8 (20)"},
-      {"classifier.bias", 3, "classifier.bias: expected finite values, got nan at element 0"},
-      {"stem.bn.var", 4, "stem.bn.var: expected no negative variance"},
-      {"block.2.se.reduce.bias", 0, "block.2.se.reduce.bias: expected F32 (4), got nothing"},
-      {"block.0.project.weight", 0, "block.0.project.weight: expected F32 (4,6,1,1)"}};
+  static const struct {
+    const char *name;
+    int edit;
+    const char *expected;
+  } cases[] = {{"block.1.dw.weight", 0, "block.1.dw.weight: expected F32 (5,5,12), got nothing"},
+               {"block.1.dw.weight", 1, "block.1.dw.weight: expected F32 (5,5,12), got F32 (4,5,12)"},
+               {"head.bn.gamma", 2, "head.bn.gamma: expected F32 (20), got U8 (20)"},
+               {"classifier.bias", 3, "classifier.bias: expected finite values, got nan at element 0"},
+               {"stem.bn.var", 4, "stem.bn.var: expected no negative variance"},
+               {"block.2.se.reduce.bias", 0, "block.2.se.reduce.bias: expected F32 (4), got nothing"},
+               {"block.0.project.weight", 0, "block.0.project.weight: expected F32 (4,6,1,1)"}};
   spn_arch a = network_at(0);
   spn_tensors *w = random_weights(&a);
   spn_export_options o = spn_export_defaults();

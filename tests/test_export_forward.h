@@ -16,7 +16,9 @@ typedef struct {
   double *v;
 } plane;
 
-static plane plane_new(int c, int n) { return (plane){c, n, calloc((size_t)c * (size_t)n * (size_t)n, sizeof(double))}; }
+static plane plane_new(int c, int n) {
+  return (plane){c, n, calloc((size_t)c * (size_t)n * (size_t)n, sizeof(double))};
+}
 
 static const float *weight(const spn_tensors *w, const char *prefix, const char *part) {
   char name[96];

@@ -54,12 +54,18 @@ static void test_idx_refused(void) {
   put_idx("bad1", 30, 9, 4);
   size_t size = make_idx_images(bytes, 30, 4);
   put("bad1/train-images-idx3-ubyte", bytes, size - 5);
-  refuse("auto", "bad1", "train-images-idx3-ubyte\0truncated\0" "496\0" "491\0");
+  refuse("auto", "bad1",
+         "train-images-idx3-ubyte\0truncated\0"
+         "496\0"
+         "491\0");
   put("bad1/train-images-idx3-ubyte", bytes, size + 1);
   refuse("auto", "bad1", "byte 496\0end of the file\0");
   bytes[3] = 4;
   put("bad1/train-images-idx3-ubyte", bytes, size);
-  refuse("auto", "bad1", "byte 0\0" "0x00000803\0" "0x00000804\0");
+  refuse("auto", "bad1",
+         "byte 0\0"
+         "0x00000803\0"
+         "0x00000804\0");
   make_idx_images(bytes, 30, 4);
   be32(bytes + 4, 0x7fffffff); /* a count that would take 32 GiB */
   put("bad1/train-images-idx3-ubyte", bytes, size);
@@ -99,13 +105,17 @@ static void test_cifar(void) {
   if (set) {
     CHECK(!strcmp(spn_dataset_kind(set), "cifar10") && set->classes == 10, "%s", spn_dataset_kind(set));
     CHECK(set->train_count == 100 && set->count == 120, "%zu", set->count);
-    CHECK(!strcmp(spn_dataset_class_name(set, 1), "automobile") && !strcmp(spn_dataset_class_name(set, 2), "2"), "names");
+    CHECK(!strcmp(spn_dataset_class_name(set, 1), "automobile") && !strcmp(spn_dataset_class_name(set, 2), "2"),
+          "names");
     const unsigned char *pixel = set->pixels + (size_t)27 * 3072 + 3 * 77; /* record 7 of the second file */
     CHECK(pixel[0] == 7 && pixel[1] == 57 && pixel[2] == 107 && set->labels[27] == 7, "interleaved");
   }
   spn_dataset_close(set);
   put("cifar10/data_batch_2.bin", bytes, make_cifar(bytes, 20, 1) - 100);
-  refuse("auto", "cifar10", "data_batch_2.bin\0" "3073\0" "61360\0");
+  refuse("auto", "cifar10",
+         "data_batch_2.bin\0"
+         "3073\0"
+         "61360\0");
   bytes[4 * 3073] = 10;
   put("cifar10/data_batch_2.bin", bytes, 20 * 3073);
   refuse("auto", "cifar10", "data_batch_2.bin\0record 4\0got 10\0");
@@ -184,7 +194,8 @@ static void test_carve(void) {
     int of_x = 0;
     for (int i = 0; i < 6; i++) of_x += sets[s]->split[SPN_SPLIT_TEST][i] < 20;
     CHECK(of_x == 2, "classes in proportion: %d", of_x);
-    CHECK(!memcmp(sets[s]->split[SPN_SPLIT_TEST], sets[0]->split[SPN_SPLIT_TEST], 6 * sizeof(uint32_t)), "same for every seed");
+    CHECK(!memcmp(sets[s]->split[SPN_SPLIT_TEST], sets[0]->split[SPN_SPLIT_TEST], 6 * sizeof(uint32_t)),
+          "same for every seed");
   }
   for (int s = 0; s < 3; s++) spn_dataset_close(sets[s]);
 }
@@ -220,7 +231,8 @@ static void test_bad_images(void) {
   static unsigned char tables[] = {0xff, 0xd8, 0xff, 0xc4, 0, 19, 0, [22] = 200, [21] = 100, [23] = 0xff, 0xd9};
   reject(tables, sizeof tables, "Huffman"); /* 300 codes: stb_image 2.27 would write beyond its array */
 
-  /* Without its Huffman tables an image is refused or decoded to something, but nothing is read that was never written. */
+  /* Without its Huffman tables an image is refused or decoded to something, but nothing is read that was never written.
+   */
   spn_image image;
   const char *reason;
   memcpy(bytes, jpeg_rgb, sizeof jpeg_rgb);
@@ -237,13 +249,15 @@ static void test_splits(void) {
   spn_err err;
   uint32_t first[100] = {0};
   for (int round = 0; round < 4; round++) {
-    spn_dataset_options options = {.kind = "idx", .path = at("split"), .holdout = 0.2, .seed = round < 2 ? 5 : (uint64_t)round};
+    spn_dataset_options options = {
+        .kind = "idx", .path = at("split"), .holdout = 0.2, .seed = round < 2 ? 5 : (uint64_t)round};
     if (round == 3) options.max_train = 50, options.max_test = 9;
     spn_dataset *set = NULL;
     CHECK_OK(spn_dataset_open(&options, &set, &err), err);
     if (!set) return;
     size_t train = round == 3 ? 40 : 80, held = round == 3 ? 10 : 20, test = round == 3 ? 9 : 40;
-    CHECK(set->split_count[0] == train && set->split_count[1] == held && set->split_count[2] == test, "sizes in round %d", round);
+    CHECK(set->split_count[0] == train && set->split_count[1] == held && set->split_count[2] == test,
+          "sizes in round %d", round);
     int seen[140] = {0}, of_class[3][3] = {{0}};
     for (int s = 0; s < 3; s++)
       for (size_t i = 0; i < set->split_count[s]; i++) {

@@ -25,7 +25,8 @@ static size_t mutate(unsigned char *out, const unsigned char *seed, size_t size,
 static void repair_png(unsigned char *png, size_t size) {
   size_t where = 8;
   while (size >= 12 && where <= size - 12) {
-    size_t length = (size_t)png[where] << 24 | (size_t)png[where + 1] << 16 | (size_t)png[where + 2] << 8 | png[where + 3];
+    size_t length = (size_t)png[where] << 24 | (size_t)png[where + 1] << 16 | (size_t)png[where + 2] << 8 |
+                    png[where + 3];
     if (length > size - 12 - where) return;
     be32(png + where + 8 + length, (uint32_t)crc32(0, png + where + 4, (uInt)length + 4));
     where += 12 + length;

@@ -14,10 +14,23 @@ static spn_dataset *open_set(const char *name, double max_bad) {
 }
 
 static spn_loader_options training(spn_dataset *set, spn_augment augment, int threads) {
-  return (spn_loader_options){.set = set, .split = SPN_SPLIT_TRAIN, .batch = BATCH, .shuffle = 1, .threads = threads, .prefetch = 3,
+  return (spn_loader_options){.set = set,
+                              .split = SPN_SPLIT_TRAIN,
+                              .batch = BATCH,
+                              .shuffle = 1,
+                              .threads = threads,
+                              .prefetch = 3,
                               .seed = 11,
-                              .transform = {.size = SIDE, .channels = 3, .augment = augment, .pad = 1, .flip = 1, .eval_crop = 1,
-                                            .min_area = 0.3, .mean = {0}, .std = {1, 1, 1}, .seed = 12}};
+                              .transform = {.size = SIDE,
+                                            .channels = 3,
+                                            .augment = augment,
+                                            .pad = 1,
+                                            .flip = 1,
+                                            .eval_crop = 1,
+                                            .min_area = 0.3,
+                                            .mean = {0},
+                                            .std = {1, 1, 1},
+                                            .seed = 12}};
 }
 
 static spn_loader_options evaluation(spn_dataset *set, int threads) {
@@ -56,7 +69,8 @@ static void test_epochs(spn_dataset *set) {
       }
     }
   }
-  CHECK(memcmp(orders[0], orders[1], sizeof orders[0]) && memcmp(orders[1], orders[2], sizeof orders[0]), "epochs differ");
+  CHECK(memcmp(orders[0], orders[1], sizeof orders[0]) && memcmp(orders[1], orders[2], sizeof orders[0]),
+        "epochs differ");
   spn_loader_close(loader);
 }
 
@@ -71,7 +85,8 @@ static void test_evaluation(spn_dataset *set) {
       CHECK_OK(spn_loader_next(loader, &b, &end, &err), err);
       if (end || next >= TEST || (round == 1 && next)) break; /* the second round is given up half-way */
       CHECK(b.count == (next < 12 ? 6 : 2), "count %d", b.count);
-      for (int k = 0; k < b.count; k++, next++) CHECK(number_of(&b, k) == next && b.labels[k] == next % 3, "image %d", next);
+      for (int k = 0; k < b.count; k++, next++)
+        CHECK(number_of(&b, k) == next && b.labels[k] == next % 3, "image %d", next);
       for (int k = b.count * IMAGE; k < BATCH * IMAGE; k++) CHECK(b.images[k] == 0.0f, "the rest is zeros");
     }
     CHECK(round == 1 || (end && next == TEST), "round %d ended after %d", round, next);
@@ -84,7 +99,8 @@ static void test_evaluation(spn_dataset *set) {
 /* One thread, three threads and a resumed run yield the same bits. */
 static void test_same(spn_dataset *set, spn_augment augment) {
   enum { BATCHES = 30, RESUMED = 13 };
-  spn_loader *one = open_loader(training(set, augment, 1)), *three = open_loader(training(set, augment, 3)), *resumed = NULL;
+  spn_loader *one = open_loader(training(set, augment, 1)), *three = open_loader(training(set, augment, 3)),
+             *resumed = NULL;
   spn_batch a, b, c;
   spn_err err;
   for (int i = 0; i < BATCHES; i++) {
@@ -172,7 +188,8 @@ static void test_broken_training(void) {
   char list[1024];
   spn_dataset *set = open_set("broken", 0.2), *other = open_set("broken", 0.2);
   CHECK(!set->kept && spn_dataset_bad(set, NULL, 0) == 0, "nothing is read at first");
-  spn_loader *one = open_loader(training(set, SPN_AUGMENT_CROP, 1)), *three = open_loader(training(other, SPN_AUGMENT_CROP, 3));
+  spn_loader *one = open_loader(training(set, SPN_AUGMENT_CROP, 1)),
+             *three = open_loader(training(other, SPN_AUGMENT_CROP, 3));
   for (int i = 0; i < 40; i++) {
     CHECK_OK(spn_loader_next(one, &a, NULL, &err), err);
     CHECK_OK(spn_loader_next(three, &b, NULL, &err), err);
@@ -209,7 +226,8 @@ static void test_broken_evaluation(void) {
       CHECK_OK(spn_loader_next(loader, &b, &end, &err), err);
       if (end || err.code) break;
       CHECK(b.count >= 1 && b.count <= BATCH, "an empty batch is passed over");
-      for (int k = 0; k < b.count; k++) CHECK(number_of(&b, k) % 2 == b.labels[k], "packed images and labels belong together");
+      for (int k = 0; k < b.count; k++)
+        CHECK(number_of(&b, k) % 2 == b.labels[k], "packed images and labels belong together");
       for (int k = b.count * IMAGE; k < BATCH * IMAGE; k++) CHECK(b.images[k] == 0.0f, "the rest is zeros");
       got += b.count;
       batches++;
@@ -249,9 +267,11 @@ static void test_photographs(void) {
     printf("test_input_loader: no sample photographs, skipped\n");
     return;
   }
-  snprintf(command, sizeof command,
-           "cd '%s' && mkdir -p photos/a photos/b && tar xf '%s' -C photos/a --strip-components 1 --wildcards '*n01*' && "
-           "mv photos/a/n017* photos/b/", test_root, archive);
+  snprintf(
+      command, sizeof command,
+      "cd '%s' && mkdir -p photos/a photos/b && tar xf '%s' -C photos/a --strip-components 1 --wildcards '*n01*' && "
+      "mv photos/a/n017* photos/b/",
+      test_root, archive);
   if (system(command)) {
     printf("test_input_loader: the sample photographs cannot be unpacked, skipped\n");
     return;
@@ -278,7 +298,8 @@ int main(void) {
   spn_dataset *set = open_set("idx", 0);
   test_epochs(set);
   test_evaluation(set);
-  for (int augment = SPN_AUGMENT_NONE; augment <= SPN_AUGMENT_INCEPTION; augment++) test_same(set, (spn_augment)augment);
+  for (int augment = SPN_AUGMENT_NONE; augment <= SPN_AUGMENT_INCEPTION; augment++)
+    test_same(set, (spn_augment)augment);
   test_close(set);
   test_refused(set);
   spn_dataset_close(set);

@@ -42,7 +42,8 @@ static void test_same_images(void) {
   spn_dataset *from = open_set("tree", 0.5, &err), *set = open_set("same.pack", 0, &err);
   CHECK(from && set, "%s", err.text);
   if (!from || !set) return;
-  CHECK(!strcmp(spn_dataset_kind(set), "pack") && set->count == 6 && set->train_count == 5 && set->classes == 2, "%zu", set->count);
+  CHECK(!strcmp(spn_dataset_kind(set), "pack") && set->count == 6 && set->train_count == 5 && set->classes == 2, "%zu",
+        set->count);
   CHECK(!strcmp(spn_dataset_class_name(set, 1), "dogs"), "%s", spn_dataset_class_name(set, 1));
   CHECK(spn_dataset_count(set, SPN_SPLIT_TEST) == 1 && spn_dataset_count(set, SPN_SPLIT_TRAIN) == 5, "splits");
   for (uint32_t i = 0; i < 6; i++) {
@@ -104,7 +105,8 @@ static void refuse(const char *words) {
   put("bad.pack", file, file_size);
   spn_dataset *set = open_set("bad.pack", 0, &err);
   CHECK(!set && err.code == SPN_EINPUT && strstr(err.text, "bad.pack"), "%d %s", err.code, err.text);
-  for (const char *word = words; *word; word += strlen(word) + 1) CHECK(strstr(err.text, word), "\"%s\" does not say \"%s\"", err.text, word);
+  for (const char *word = words; *word; word += strlen(word) + 1)
+    CHECK(strstr(err.text, word), "\"%s\" does not say \"%s\"", err.text, word);
   spn_dataset_close(set);
 }
 
@@ -162,7 +164,8 @@ static void test_damaged_image(void) {
   CHECK(spn_dataset_image(set, 0, &image, &err) == SPN_EINPUT, "a damaged image was given out");
   CHECK(spn_dataset_image(set, 0, &image, &err) == SPN_EINPUT, "a damaged image was given out the second time");
   spn_dataset_note_bad(set, 0);
-  CHECK(spn_dataset_check_bad(set, &err) == SPN_EINPUT && strstr(err.text, "cats/0.png: checksum differs"), "%s", err.text);
+  CHECK(spn_dataset_check_bad(set, &err) == SPN_EINPUT && strstr(err.text, "cats/0.png: checksum differs"), "%s",
+        err.text);
   CHECK_OK(spn_dataset_image(set, 1, &image, &err), err);
   spn_dataset_close(set);
 }
@@ -170,15 +173,22 @@ static void test_damaged_image(void) {
 static void test_not_written(void) {
   spn_err err = {0};
   size_t bad;
-  spn_dataset *set = open_set("tree", 0.01, &err); /* kept in memory only where all are small: the bad one shows while packing */
+  spn_dataset *set = open_set("tree", 0.01,
+                              &err); /* kept in memory only where all are small: the bad one shows while packing */
   CHECK(set != NULL, "%s", err.text);
   if (!set) return;
-  CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EINPUT && strstr(err.text, "max_bad"), "%s", err.text);
+  CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EINPUT &&
+            strstr(err.text, "max_bad"),
+        "%s", err.text);
   CHECK(access(at("not.pack"), F_OK), "half a pack was left behind");
-  CHECK(spn_pack_write(set, at("absent/not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EIO, "%s", err.text);
+  CHECK(spn_pack_write(set, at("absent/not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EIO, "%s",
+        err.text);
   spn_dataset_close(set);
   set = open_set("same.pack", 0, &err);
-  if (set) CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EINPUT && strstr(err.text, "folder of images"), "%s", err.text);
+  if (set)
+    CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EINPUT &&
+              strstr(err.text, "folder of images"),
+          "%s", err.text);
   spn_dataset_close(set);
 }
 

@@ -3,8 +3,13 @@
 #include "data_input/files.h"
 #include "input/transform.h"
 
-static const spn_transform plain = {.size = 8, .channels = 3, .augment = SPN_AUGMENT_NONE, .eval_crop = 1, .min_area = 0.08,
-                                    .mean = {0, 0, 0}, .std = {1, 1, 1}};
+static const spn_transform plain = {.size = 8,
+                                    .channels = 3,
+                                    .augment = SPN_AUGMENT_NONE,
+                                    .eval_crop = 1,
+                                    .min_area = 0.08,
+                                    .mean = {0, 0, 0},
+                                    .std = {1, 1, 1}};
 
 static void test_resize(void) {
   static unsigned char rgb[64 * 64 * 3];
@@ -17,7 +22,8 @@ static void test_resize(void) {
     t.resize = r->filter;
     paint(rgb, r->h, r->w);
     CHECK(spn_transform_apply(&t, rgb, r->h, r->w, 0, 0, out) == SPN_OK, "case %zu", n);
-    for (int i = 0; i < r->size * r->size * 3; i++) CHECK_NEAR(out[i] * 255.0, r->expected[i], 1e-3, "case %zu, value %d", n, i);
+    for (int i = 0; i < r->size * r->size * 3; i++)
+      CHECK_NEAR(out[i] * 255.0, r->expected[i], 1e-3, "case %zu, value %d", n, i);
   }
 }
 
@@ -44,7 +50,8 @@ static void test_grey(void) {
   paint(rgb, 8, 8);
   spn_transform_apply(&t, rgb, 8, 8, 0, 0, out);
   for (int i = 0; i < 64; i++)
-    CHECK_NEAR(out[i], (0.299 * rgb[3 * i] + 0.587 * rgb[3 * i + 1] + 0.114 * rgb[3 * i + 2]) / 255, 1e-6, "luma %d", i);
+    CHECK_NEAR(out[i], (0.299 * rgb[3 * i] + 0.587 * rgb[3 * i + 1] + 0.114 * rgb[3 * i + 2]) / 255, 1e-6, "luma %d",
+               i);
   for (int i = 0; i < 64; i++) grey[i] = rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = (unsigned char)(i * 4);
   for (int channels = 1; channels <= 3; channels += 2)
     for (int size = 7; size <= 8; size++) { /* a grey image is the RGB image of three equal channels */
@@ -114,7 +121,8 @@ static void test_inception(void) {
   t.augment = SPN_AUGMENT_INCEPTION;
   t.flip = 1;
   t.min_area = 0.25;
-  for (int i = 0; i < H * W; i++) rgb[3 * i] = (unsigned char)(i % W), rgb[3 * i + 1] = (unsigned char)(i / W), rgb[3 * i + 2] = 200;
+  for (int i = 0; i < H * W; i++)
+    rgb[3 * i] = (unsigned char)(i % W), rgb[3 * i + 1] = (unsigned char)(i / W), rgb[3 * i + 2] = 200;
   int flipped = 0;
   double smallest = 1, largest = 0, narrow = 9, broad = 0;
   for (uint64_t sample = 0; sample < 1000; sample++) {
@@ -122,7 +130,8 @@ static void test_inception(void) {
     spn_transform_apply(&t, rgb, H, W, 0, sample, again);
     CHECK(!memcmp(out, again, sizeof out), "sample %d twice", (int)sample);
     const float *middle = out + (SIZE / 2 * SIZE) * 3;
-    double slope_x = (middle[12 * 3] - middle[4 * 3]) * 255.0 / 8, slope_y = (out[(12 * SIZE) * 3 + 1] - out[(4 * SIZE) * 3 + 1]) * 255.0 / 8;
+    double slope_x = (middle[12 * 3] - middle[4 * 3]) * 255.0 / 8,
+           slope_y = (out[(12 * SIZE) * 3 + 1] - out[(4 * SIZE) * 3 + 1]) * 255.0 / 8;
     double w = fabs(slope_x) * SIZE, h = slope_y * SIZE, share = w * h / (H * W);
     flipped += slope_x < 0;
     smallest = fmin(smallest, share), largest = fmax(largest, share);
@@ -169,7 +178,8 @@ static void test_shapes(void) {
 
 static void refuse(spn_transform t, const char *word) {
   spn_err err = {0};
-  CHECK(spn_transform_check(&t, &err) == SPN_EINPUT && strstr(err.text, word), "\"%s\" does not say \"%s\"", err.text, word);
+  CHECK(spn_transform_check(&t, &err) == SPN_EINPUT && strstr(err.text, word), "\"%s\" does not say \"%s\"", err.text,
+        word);
 }
 
 static void test_check(void) {

@@ -63,7 +63,8 @@ static void check_nesting(void) {
   spn_json_doc *doc;
   spn_err err = {0};
   memset(text, '[', sizeof text);
-  says(&err, spn_json_parse("t", text, sizeof text, &doc, &err), "t:1:101: expected at most 100 levels of nesting, got "
+  says(&err, spn_json_parse("t", text, sizeof text, &doc, &err),
+       "t:1:101: expected at most 100 levels of nesting, got "
        "[[[[[[[[[[[[[[[[[[[[[[[[");
   memset(text + 100, ']', 100);
   CHECK_OK(spn_json_parse("t", text, 200, &doc, &err), err);
@@ -123,7 +124,8 @@ static void check_messages(void) {
   const char *string;
   at = spn_json_get(&stage, "kernel");
   says(&err, spn_json_expected(&at, "3, 5 or 7", &err), "t.json:2:40 stages[1].kernel: expected 3, 5 or 7, got 6");
-  says(&err, spn_json_int(&at, 0, 5, &integer, &err), "t.json:2:40 stages[1].kernel: expected an integer from 0 to 5, got 6");
+  says(&err, spn_json_int(&at, 0, 5, &integer, &err),
+       "t.json:2:40 stages[1].kernel: expected an integer from 0 to 5, got 6");
   says(&err, spn_json_int(&at, 7, INT_MAX, &integer, &err),
        "t.json:2:40 stages[1].kernel: expected an integer of at least 7, got 6");
   says(&err, spn_json_bool(&at, &flag, &err), "t.json:2:40 stages[1].kernel: expected true or false, got 6");
@@ -133,8 +135,10 @@ static void check_messages(void) {
        "t.json:2:29 stages[1].expand: expected an integer from 1 to 6, got nothing");
   at = spn_json_get(&root, "rate");
   says(&err, spn_json_int(&at, 0, 5, &integer, &err), "t.json:3:11 rate: expected an integer from 0 to 5, got 1.5");
-  says(&err, spn_json_real(&at, 2, INFINITY, &real, &err), "t.json:3:11 rate: expected a number of at least 2, got 1.5");
-  says(&err, spn_json_real(&at, -INFINITY, 1, &real, &err), "t.json:3:11 rate: expected a number of at most 1, got 1.5");
+  says(&err, spn_json_real(&at, 2, INFINITY, &real, &err),
+       "t.json:3:11 rate: expected a number of at least 2, got 1.5");
+  says(&err, spn_json_real(&at, -INFINITY, 1, &real, &err),
+       "t.json:3:11 rate: expected a number of at most 1, got 1.5");
   says(&err, spn_json_string(&at, &string, &err), "t.json:3:11 rate: expected a string, got 1.5");
   at = spn_json_get(&root, "steps");
   says(&err, spn_json_int(&at, LLONG_MIN, LLONG_MAX, &integer, &err),
@@ -142,13 +146,15 @@ static void check_messages(void) {
   at = spn_json_get(&root, "act");
   says(&err, spn_json_choice(&at, acts, &flag, &err),
        "t.json:4:75 act: expected \"relu\", \"relu6\" or \"h-swish\" (did you mean \"relu6\"?), got \"relu7\"");
-  says(&err, spn_json_real(&stage, 0, 1, &real, &err), "t.json:2:29 stages[1]: expected a number from 0 to 1, got an object");
+  says(&err, spn_json_real(&stage, 0, 1, &real, &err),
+       "t.json:2:29 stages[1]: expected a number from 0 to 1, got an object");
   at = spn_json_get(&root, "latncy");
   says(&err, spn_json_only(&root, known, &err), "t.json:3:16 latncy: unknown key; did you mean \"latency\"?");
   says(&err, spn_json_only(&at, known, &err),
        "t.json:3:27 latncy.target: unknown key; expected stages, rate, latency, steps, seed, on, none or act");
   at = spn_json_get(&at, "target");
-  says(&err, spn_json_real(&at, 0, 1, &real, &err), "t.json:3:37 latncy.target: expected a number from 0 to 1, got "
+  says(&err, spn_json_real(&at, 0, 1, &real, &err),
+       "t.json:3:37 latncy.target: expected a number from 0 to 1, got "
        "\"eighty milliseconds, more or less, as m...");
   says(&err, spn_json_expected(&root, "an array", &err), "t.json:1:1: expected an array, got an object");
   spn_json_free(doc);
@@ -198,7 +204,8 @@ static void replay(void) {
     uint64_t edits = 1 + spn_rng_below(1, SPN_RNG_TEST, i, 4);
     for (uint64_t e = 0; e < edits; e++) {
       uint64_t key = i << 20 | e << 4;
-      size_t where = (size_t)spn_rng_below(2, SPN_RNG_TEST, key, n), length = (size_t)spn_rng_below(2, SPN_RNG_TEST, key + 1, 9);
+      size_t where = (size_t)spn_rng_below(2, SPN_RNG_TEST, key, n),
+             length = (size_t)spn_rng_below(2, SPN_RNG_TEST, key + 1, 9);
       char c = spice[spn_rng_below(2, SPN_RNG_TEST, key + 2, sizeof spice)];
       if (length > n - where) length = n - where;
       uint64_t kind = spn_rng_below(2, SPN_RNG_TEST, key + 3, 3);

@@ -114,7 +114,8 @@ static void check_flips(const spn_tensors *set, const char *file, size_t size) {
         continue;
       }
       accepted++;
-      CHECK(i < 8 + header && equal(set, back) && !strcmp(spn_tensors_meta(back, "step"), "13"), "byte %zu bit %d", i, bit);
+      CHECK(i < 8 + header && equal(set, back) && !strcmp(spn_tensors_meta(back, "step"), "13"), "byte %zu bit %d", i,
+            bit);
       spn_tensors_free(back);
     }
   CHECK(accepted <= 8 * strlen("spnas.crc32"), "%zu flips went unnoticed", accepted); /* those in the checksum's name */
@@ -150,9 +151,14 @@ static spn_status parse_header(const char *header, size_t data, spn_tensors **ou
   "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" #begin "," #end "]}"
 
 static void check_headers(void) {
-  static const struct { const char *header; size_t data; const char *expected; } cases[] = {
+  static const struct {
+    const char *header;
+    size_t data;
+    const char *expected;
+  } cases[] = {
       {"{" T("a", "F32", "[2]", 0, 8) "," T("b", "U8", "[4]", 8, 12) "}  ", 12, NULL},
-      {"{" T("b", "U8", "[4]", 8, 12) "," T("a", "F32", "[2]", 0, 8) ",\"__metadata__\":{\"format\":\"pt\"}}", 12, NULL},
+      {"{" T("b", "U8", "[4]", 8, 12) "," T("a", "F32", "[2]", 0, 8) ",\"__metadata__\":{\"format\":\"pt\"}}", 12,
+       NULL},
       {"{}", 0, NULL},
       {"{" T("a", "F32", "[2]", 0, 8) "," T("b", "F32", "[2]", 4, 12) "}", 12, "two tensors overlap"},
       {"{" T("a", "F32", "[2]", 0, 8) "," T("b", "F32", "[2]", 0, 8) "}", 8, "two tensors overlap"},

@@ -107,7 +107,7 @@ typedef struct {
   size_t ld;
 } run_shape;
 
-static const run_shape runs[] = {{1, 1, 1},    {3, 8, 8},    {300, 8, 11},  {5, 17, 17},  {129, 24, 24},
+static const run_shape runs[] = {{1, 1, 1},     {3, 8, 8},   {300, 8, 11},   {5, 17, 17},   {129, 24, 24},
                                  {128, 40, 48}, {7, 64, 64}, {33, 100, 101}, {9, 145, 145}, {0, 8, 8}};
 
 static void test_view_load(const spn_kernels *k, const run_shape *r, const spn_view *view) {
@@ -212,11 +212,13 @@ static void test_elementwise(const spn_kernels *k) {
 static void test_stream(const spn_kernels *k) {
   static const struct {
     int pixels, c, ldx, ldy;
-  } shapes[] = {{1, 1, 1, 1}, {7, 17, 17, 17}, {33, 24, 24, 24}, {9, 24, 24, 32}, {9, 72, 80, 80}, {5, 20, 21, 20}, {4, 64, 64, 65}};
+  } shapes[] = {{1, 1, 1, 1},    {7, 17, 17, 17}, {33, 24, 24, 24}, {9, 24, 24, 32},
+                {9, 72, 80, 80}, {5, 20, 21, 20}, {4, 64, 64, 65}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (int offset = 0; offset < 2; offset++) {
       size_t pixels = (size_t)shapes[i].pixels, ldx = (size_t)shapes[i].ldx, ldy = (size_t)shapes[i].ldy;
-      float *x = random_rows(pixels, shapes[i].c, ldx), *got = guarded(pixels * ldy + 1), *want = guarded(pixels * ldy + 1);
+      float *x = random_rows(pixels, shapes[i].c, ldx), *got = guarded(pixels * ldy + 1),
+            *want = guarded(pixels * ldy + 1);
       k->stream(pixels, shapes[i].c, x, ldx, got + offset, ldy);
       spn_kernels_ref()->stream(pixels, shapes[i].c, x, ldx, want + offset, ldy);
       lose(got + offset, pixels, shapes[i].c, ldy);
@@ -230,16 +232,16 @@ typedef struct {
   int padding; /* elements behind the channels of a pixel */
 } plane_shape;
 
-static const plane_shape planes[] = {{1, 1, 1, 1, 1, 0},    {3, 2, 2, 8, 8, 0},    {2, 7, 7, 17, 17, 0}, {5, 4, 4, 40, 33, 0},
-                                     {2, 8, 8, 24, 24, 0},  {1, 33, 5, 24, 20, 0}, {1, 5, 33, 8, 8, 0},  {9, 3, 2, 65, 64, 0},
-                                     {2, 16, 16, 16, 9, 0}, {1, 9, 70, 17, 17, 0}, {1, 6, 140, 8, 8, 0},
-                                     {2, 7, 5, 24, 24, 8}, {3, 4, 6, 40, 20, 8}, {2, 5, 5, 17, 17, 3}};
+static const plane_shape planes[] = {
+    {1, 1, 1, 1, 1, 0},    {3, 2, 2, 8, 8, 0},   {2, 7, 7, 17, 17, 0}, {5, 4, 4, 40, 33, 0},  {2, 8, 8, 24, 24, 0},
+    {1, 33, 5, 24, 20, 0}, {1, 5, 33, 8, 8, 0},  {9, 3, 2, 65, 64, 0}, {2, 16, 16, 16, 9, 0}, {1, 9, 70, 17, 17, 0},
+    {1, 6, 140, 8, 8, 0},  {2, 7, 5, 24, 24, 8}, {3, 4, 6, 40, 20, 8}, {2, 5, 5, 17, 17, 3}};
 
 typedef enum { PAD_SAME, PAD_SYMMETRIC, PAD_NONE } padding;
 
 static spn_dw_shape dw_shape(const plane_shape *p, int k, int stride, padding pad) {
-  spn_dw_shape s = {.h = p->h, .w = p->w, .c = p->c, .ld = p->c + p->padding, .k = k, .stride = stride,
-                    .streams = pick(2)};
+  spn_dw_shape s = {
+      .h = p->h, .w = p->w, .c = p->c, .ld = p->c + p->padding, .k = k, .stride = stride, .streams = pick(2)};
   if (pad == PAD_SAME) { /* the odd zero goes after */
     s.ho = (p->h + stride - 1) / stride;
     s.wo = (p->w + stride - 1) / stride;
@@ -296,7 +298,8 @@ typedef struct {
 static dw_result dw_result_of(const plane_shape *p, const spn_dw_shape *s, int flags) {
   size_t pixels = (size_t)p->images * s->h * s->w;
   dw_result r = {.dz = flags & ACCUMULATE ? random_rows(pixels, p->c_used, (size_t)s->ld) : guarded(pixels * s->ld),
-                 .dw = random_rows(s->k * s->k, p->c_used, p->c), .dgate = random_rows(p->images, p->c_used, p->c)};
+                 .dw = random_rows(s->k * s->k, p->c_used, p->c),
+                 .dgate = random_rows(p->images, p->c_used, p->c)};
   return r;
 }
 
@@ -351,8 +354,8 @@ static void test_depthwise_shape(const spn_kernels *k, const plane_shape *p, int
 
 /* Larger than the scratch budget, so that rows are cut into bands. */
 static void test_bands(const spn_kernels *k) {
-  static const plane_shape large[] = {
-      {1, 60, 90, 70, 70, 0}, {1, 131, 67, 17, 17, 0}, {2, 80, 80, 16, 16, 0}, {1, 128, 130, 64, 64, 0}, {1, 131, 130, 72, 72, 8}, {1, 131, 130, 80, 40, 0}};
+  static const plane_shape large[] = {{1, 60, 90, 70, 70, 0},   {1, 131, 67, 17, 17, 0},  {2, 80, 80, 16, 16, 0},
+                                      {1, 128, 130, 64, 64, 0}, {1, 131, 130, 72, 72, 8}, {1, 131, 130, 80, 40, 0}};
   for (size_t i = 0; i < sizeof large / sizeof *large; i++)
     for (int stride = 1; stride <= 2; stride++) {
       int side = large[i].h > 100 ? 3 : 3 + 2 * pick(3);

@@ -99,7 +99,8 @@ static void test_direction(spn_conv_kind kind, const spn_conv_shape *s) {
   size_t packed_size = spn_conv_packed(conv);
   float *packed = random_array(packed_size);
   void *scratch = scratch_of(conv);
-  CHECK((s->bf16 && kind != SPN_CONV_BACKWARD_WEIGHTS ? 2 : 1) * packed_size >= n.w, "%zu packed elements hold %zu weights", packed_size, n.w);
+  CHECK((s->bf16 && kind != SPN_CONV_BACKWARD_WEIGHTS ? 2 : 1) * packed_size >= n.w,
+        "%zu packed elements hold %zu weights", packed_size, n.w);
   if (kind != SPN_CONV_BACKWARD_WEIGHTS) spn_conv_pack(conv, w, packed);
   else memset(packed, 0, packed_size * sizeof *packed);
   operands run = copy_operands(conv, &n, src, packed, dst);
@@ -129,12 +130,12 @@ static void test_direction(spn_conv_kind kind, const spn_conv_shape *s) {
 /* n, h, w, ci, co, k, stride, pads top, left, bottom, right, bf16. */
 static const spn_conv_shape shapes[] = {
     {1, 1, 100, 24, 144, 1, 1, 0, 0, 0, 0, 0}, {1, 1, 97, 144, 24, 1, 1, 0, 0, 0, 0, 0},
-    {1, 1, 1, 40, 10, 1, 1, 0, 0, 0, 0, 0}, {1, 1, 64, 320, 1280, 1, 1, 0, 0, 0, 0, 0},
-    {1, 1, 7, 17, 5, 1, 1, 0, 0, 0, 0, 0}, {128, 1, 1, 320, 10, 1, 1, 0, 0, 0, 0, 0},
-    {2, 16, 16, 3, 32, 3, 2, 0, 0, 1, 1, 0}, {2, 32, 32, 3, 32, 3, 1, 1, 1, 1, 1, 0},
-    {1, 15, 17, 3, 24, 3, 2, 1, 1, 1, 1, 0}, {2, 9, 9, 8, 16, 5, 1, 2, 2, 2, 2, 0},
-    {1, 10, 10, 16, 16, 5, 2, 1, 1, 2, 2, 0}, {1, 12, 12, 16, 8, 7, 1, 3, 3, 3, 3, 0},
-    {1, 6, 6, 16, 16, 3, 2, 0, 0, 0, 0, 0}, {1, 8, 8, 16, 33, 1, 2, 0, 0, 0, 0, 0},
+    {1, 1, 1, 40, 10, 1, 1, 0, 0, 0, 0, 0},    {1, 1, 64, 320, 1280, 1, 1, 0, 0, 0, 0, 0},
+    {1, 1, 7, 17, 5, 1, 1, 0, 0, 0, 0, 0},     {128, 1, 1, 320, 10, 1, 1, 0, 0, 0, 0, 0},
+    {2, 16, 16, 3, 32, 3, 2, 0, 0, 1, 1, 0},   {2, 32, 32, 3, 32, 3, 1, 1, 1, 1, 1, 0},
+    {1, 15, 17, 3, 24, 3, 2, 1, 1, 1, 1, 0},   {2, 9, 9, 8, 16, 5, 1, 2, 2, 2, 2, 0},
+    {1, 10, 10, 16, 16, 5, 2, 1, 1, 2, 2, 0},  {1, 12, 12, 16, 8, 7, 1, 3, 3, 3, 3, 0},
+    {1, 6, 6, 16, 16, 3, 2, 0, 0, 0, 0, 0},    {1, 8, 8, 16, 33, 1, 2, 0, 0, 0, 0, 0},
     {3, 4, 4, 1, 1, 3, 1, 1, 1, 1, 1, 0},
 };
 

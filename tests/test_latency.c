@@ -14,7 +14,8 @@ static int load(const char *space_name, const char *cost_name) {
   return !err.code;
 }
 
-/* One character a layer of singlepath: a 3x3e3, b 3x3e6, c 5x5e3, d 5x5e6, - skipped; the fixed layers are not written. */
+/* One character a layer of singlepath: a 3x3e3, b 3x3e6, c 5x5e3, d 5x5e6, - skipped; the fixed layers are not written.
+ */
 static spn_choice choose(const char *letters) {
   spn_choice c;
   spn_choice_min(&space, &c);
@@ -28,10 +29,12 @@ static spn_choice choose(const char *letters) {
 }
 
 static void test_reference_sums(void) {
-  static const struct { const char *letters, *ms; } rows[] = {
-      {"dddddddddddddddddddd", "131.458"}, {"bbbbbbbbbbbbbbbbbbbb", "110.652"}, {"cccccccccccccccccccc", "76.362"},
-      {"aaaaaaaaaaaaaaaaaaaa", "65.691"},  {"a---a---a---a---a---", "30.632"},  {"aaa-ccc-ddd-bb--dddd", "75.881"},
-      {"aaa-daaadaaadcccdddd", "80.441"}};
+  static const struct {
+    const char *letters, *ms;
+  } rows[] = {{"dddddddddddddddddddd", "131.458"}, {"bbbbbbbbbbbbbbbbbbbb", "110.652"},
+              {"cccccccccccccccccccc", "76.362"},  {"aaaaaaaaaaaaaaaaaaaa", "65.691"},
+              {"a---a---a---a---a---", "30.632"},  {"aaa-ccc-ddd-bb--dddd", "75.881"},
+              {"aaa-daaadaaadcccdddd", "80.441"}};
   static const char *const spaces[] = {"singlepath", "demo"};
   for (int s = 0; s < 2; s++) {
     if (!load(spaces[s], "pixel1-singlepath")) return;
@@ -51,7 +54,10 @@ static void test_reference_sums(void) {
 
 /* The network files agree with the letters above. */
 static void test_published(void) {
-  static const struct { const char *network; double ms; } rows[] = {{"single-path-nas", 80.4411}, {"mnasnet-b1", 75.8806}};
+  static const struct {
+    const char *network;
+    double ms;
+  } rows[] = {{"single-path-nas", 80.4411}, {"mnasnet-b1", 75.8806}};
   spn_err err = {0};
   spn_arch arch;
   spn_choice choice;
@@ -63,7 +69,8 @@ static void test_published(void) {
   }
 }
 
-/* ---- The soft form ------------------------------------------------------------------------------------------------ */
+/* ---- The soft form ------------------------------------------------------------------------------------------------
+ */
 
 static double hard_gate(int reached, uint64_t noise) { return reached < 0 ? (double)(noise & 1) : (double)reached; }
 
@@ -95,7 +102,8 @@ static void test_hard(void) {
       CHECK(soft == spn_cost_layer_soft(&cost, &space, i, &g, &grad), "value with and without gradient");
       sum += soft;
     }
-    CHECK(sum == spn_cost_of(&cost, &c), "%s network %d: %.17g, table %.17g", space.name, (int)n, sum, spn_cost_of(&cost, &c));
+    CHECK(sum == spn_cost_of(&cost, &c), "%s network %d: %.17g, table %.17g", space.name, (int)n, sum,
+          spn_cost_of(&cost, &c));
     spn_cost_range(&cost, &space, &low, &high);
     CHECK(sum >= low && sum <= high, "%s: %g outside %g..%g", space.name, sum, low, high);
   }
@@ -137,10 +145,14 @@ static void test_gradient(void) {
 }
 
 static void test_soft(void) {
-  static const char *const pairs[][2] = {
-      {"singlepath", "pixel1-singlepath"},      {"singlepath", "pixel1-proxylessnas"},    {"singlepath-se", "pixel1-singlepath"},
-      {"singlepath-k7", "pixel1-proxylessnas"}, {"singlepath-se-k7", "pixel1-proxylessnas"}, {"demo", "pixel1-singlepath"},
-      {"nas-bench-macro", "flops"},             {"singlepath-se-k7", "macs"}};
+  static const char *const pairs[][2] = {{"singlepath", "pixel1-singlepath"},
+                                         {"singlepath", "pixel1-proxylessnas"},
+                                         {"singlepath-se", "pixel1-singlepath"},
+                                         {"singlepath-k7", "pixel1-proxylessnas"},
+                                         {"singlepath-se-k7", "pixel1-proxylessnas"},
+                                         {"demo", "pixel1-singlepath"},
+                                         {"nas-bench-macro", "flops"},
+                                         {"singlepath-se-k7", "macs"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     if (!load(pairs[i][0], pairs[i][1])) continue;
     test_hard();
@@ -148,7 +160,8 @@ static void test_soft(void) {
   }
 }
 
-/* ---- Counted costs ------------------------------------------------------------------------------------------------ */
+/* ---- Counted costs ------------------------------------------------------------------------------------------------
+ */
 
 /* "22212220" as a network of nas-bench-macro; 0 when a stage begins with an identity, which the space cannot say. */
 static int macro_choice(const char *digits, spn_choice *c) {
@@ -191,10 +204,12 @@ static void check_macro(const char *digits, long long params, long long flops) {
 
 /* A few rows of NAS-Bench-Macro (xiusu/NAS-Bench-Macro, Apache-2.0), and all 6561 where the shared table lies. */
 static void test_macro(void) {
-  static const struct { const char *digits; long long params, flops; } rows[] = {
-      {"22222222", 2932586, 105660928}, {"11111111", 1588874, 53246464}, {"10100100", 547146, 20683264},
-      {"22212220", 1985514, 85164544},  {"21120210", 1375466, 58327552}, {"12012021", 2014602, 67092992},
-      {"00000000", 387882, 7713280}};
+  static const struct {
+    const char *digits;
+    long long params, flops;
+  } rows[] = {{"22222222", 2932586, 105660928}, {"11111111", 1588874, 53246464}, {"10100100", 547146, 20683264},
+              {"22212220", 1985514, 85164544},  {"21120210", 1375466, 58327552}, {"12012021", 2014602, 67092992},
+              {"00000000", 387882, 7713280}};
   if (!load("nas-bench-macro", "flops")) return;
   CHECK(fabs(spn_space_log10_size(&space) - log10(1944)) < 1e-12, "10^%g networks", spn_space_log10_size(&space));
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) check_macro(rows[i].digits, rows[i].params, rows[i].flops);
@@ -208,8 +223,8 @@ static void test_macro(void) {
     return;
   }
   while (fgets(line, sizeof line, file)) {
-    if (sscanf(line, "%8[0-2],%lf,%lf,%lf,%lf,%lf,%lld,%lld", digits, &skip[0], &skip[1], &skip[2], &skip[3], &skip[4], &params,
-               &flops) != 8)
+    if (sscanf(line, "%8[0-2],%lf,%lf,%lf,%lf,%lf,%lld,%lld", digits, &skip[0], &skip[1], &skip[2], &skip[3], &skip[4],
+               &params, &flops) != 8)
       continue;
     check_macro(digits, params, flops);
     count++;
@@ -234,9 +249,11 @@ static void test_counts(void) {
   }
 }
 
-/* ---- Tables ------------------------------------------------------------------------------------------------------- */
+/* ---- Tables -------------------------------------------------------------------------------------------------------
+ */
 
-/* The estimate of squeeze-and-excite, by hand: layer 2 is 24 -> 24 at 56x56, expansion 3, ratio 0.25: 72 channels, 6 squeezed. */
+/* The estimate of squeeze-and-excite, by hand: layer 2 is 24 -> 24 at 56x56, expansion 3, ratio 0.25: 72 channels, 6
+ * squeezed. */
 static void test_se(void) {
   if (!load("singlepath-se", "pixel1-singlepath")) return;
   double values = 3.0 * 72 * 56 * 56 + 2 * 72 * 6 + 72 + 6;
@@ -244,32 +261,39 @@ static void test_se(void) {
   CHECK_NEAR(cost.layer[2].cost[0][0][1], 3.4111 + values / 1437000, 1e-12, "SE at ratio 0.25");
   for (int i = 1; i <= 20; i++)
     for (int e = 0; e < 2; e++)
-      CHECK(cost.layer[i].cost[0][e][0] < cost.layer[i].cost[0][e][1] && cost.layer[i].cost[0][e][1] < cost.layer[i].cost[0][e][2],
+      CHECK(cost.layer[i].cost[0][e][0] < cost.layer[i].cost[0][e][1] &&
+                cost.layer[i].cost[0][e][1] < cost.layer[i].cost[0][e][2],
             "layer %d: more squeeze channels cost more", i);
 }
 
 static void fails_with(const char *space_name, const char *cost_name, const char *words) {
   spn_err err = {0};
   CHECK_OK(spn_space_load(space_name, &space, &err), err);
-  CHECK(spn_cost_load(cost_name, &space, &cost, &err) == SPN_EINPUT && strstr(err.text, words), "%s: %s", words, err.text);
+  CHECK(spn_cost_load(cost_name, &space, &cost, &err) == SPN_EINPUT && strstr(err.text, words), "%s: %s", words,
+        err.text);
 }
 
 static void table_fails(const char *text, const char *words) {
   spn_err err = {0};
   spn_table table;
-  CHECK(spn_table_parse("t.json", text, strlen(text), &table, &err) == SPN_EINPUT && strstr(err.text, words), "%s: %s", words,
-        err.text);
+  CHECK(spn_table_parse("t.json", text, strlen(text), &table, &err) == SPN_EINPUT && strstr(err.text, words), "%s: %s",
+        words, err.text);
 }
 
 static void test_errors(void) {
-  fails_with("singlepath-k7", "pixel1-singlepath", "no entry for k7 e3, 16 -> 24 channels, stride 2, at 112x112 (layer 1");
-  fails_with("nas-bench-macro", "pixel1-singlepath", "no entry for k3 e3, 32 -> 64 channels, stride 2, at 32x32 (layer 0");
+  fails_with("singlepath-k7", "pixel1-singlepath",
+             "no entry for k7 e3, 16 -> 24 channels, stride 2, at 112x112 (layer 1");
+  fails_with("nas-bench-macro", "pixel1-singlepath",
+             "no entry for k3 e3, 32 -> 64 channels, stride 2, at 32x32 (layer 0");
   fails_with("singlepath", "pixel1", "there are: pixel1-proxylessnas, pixel1-singlepath");
   table_fails("{\"name\": \"t\", \"units\": \"ms\"}", "did you mean \"unit\"");
   table_fails("{\"name\": \"t\", \"unit\": \"ms\", \"source\": \"s\", \"skip\": -1}", "skip");
-  table_fails("{\"name\": \"t\", \"unit\": \"ms\", \"source\": \"s\", \"skip\": 0, \"rest\": {\"cost\": 1, \"input\": 224, \"stem\": 32,"
-              "\"head\": 1280}, \"blocks\": [{\"h\": 7, \"in\": 8, \"out\": 8, \"stride\": 1, \"kernel\": [3], \"expand\": [3],"
-              "\"cost\": [[1, 2]]}]}", "blocks[0].cost[0]");
+  table_fails(
+      "{\"name\": \"t\", \"unit\": \"ms\", \"source\": \"s\", \"skip\": 0, \"rest\": {\"cost\": 1, \"input\": 224, "
+      "\"stem\": 32,"
+      "\"head\": 1280}, \"blocks\": [{\"h\": 7, \"in\": 8, \"out\": 8, \"stride\": 1, \"kernel\": [3], \"expand\": [3],"
+      "\"cost\": [[1, 2]]}]}",
+      "blocks[0].cost[0]");
 }
 
 /* Another number of layers: rows are found by shape; another stem: the rest no longer holds. */
@@ -284,7 +308,8 @@ static void test_by_shape(void) {
   shorter.layers--;
   CHECK_OK(spn_table_apply(&table, &shorter, &cost, &err), err);
   spn_choice_max(&shorter, &c);
-  CHECK_NEAR(spn_cost_of(&cost, &c), 131.4578 - 9.1567, 0.005, "one 24 -> 24 layer less; rows of one shape differ a little");
+  CHECK_NEAR(spn_cost_of(&cost, &c), 131.4578 - 9.1567, 0.005,
+             "one 24 -> 24 layer less; rows of one shape differ a little");
   space.base.stem_channels = 16;
   CHECK(spn_table_apply(&table, &space, &cost, &err) == SPN_EINPUT && strstr(err.text, "16 channels"), "%s", err.text);
   spn_table_free(&table);

@@ -5,7 +5,8 @@
 #include "model/blockstring.h"
 #include "model/space.h"
 
-static const char *const spaces[] = {"singlepath", "singlepath-se", "singlepath-k7", "singlepath-se-k7", "demo", "nas-bench-macro"};
+static const char *const spaces[] = {"singlepath",       "singlepath-se", "singlepath-k7",
+                                     "singlepath-se-k7", "demo",          "nas-bench-macro"};
 enum { SPACES = sizeof spaces / sizeof *spaces };
 
 static spn_arch network(const char *name) {
@@ -15,7 +16,8 @@ static spn_arch network(const char *name) {
   return arch;
 }
 
-/* ---- Counts (spec section 8) -------------------------------------------------------------------------------------- */
+/* ---- Counts (spec section 8) --------------------------------------------------------------------------------------
+ */
 
 static void check_counts(const spn_arch *arch, const char *params, const char *macs, const char *what) {
   char text[32];
@@ -29,12 +31,21 @@ static void check_counts(const spn_arch *arch, const char *params, const char *m
 }
 
 static void test_counts(void) {
-  static const struct { const char *name, *params, *macs; } rows[] = {
-      {"mnasnet-a1", "3.887", "311.6"},      {"mnasnet-b1", "4.383", "314.4"}, {"mnasnet-small", "2.030", "68.3"},
-      {"single-path-nas", "4.422", "333.5"}, {"mobilenetv2", "3.505", "300.8"}};
-  static const struct { double width; const char *params, *macs; } widths[] = {
-      {1.4, "6.106", "586.3"}, {0.75, "2.912", "223.4"}, {0.5, "2.082", "103.2"}, {0.35, "1.747", "61.7"}};
-  static const struct { int size; const char *macs; } sizes[] = {{192, "229.3"}, {160, "159.7"}, {128, "102.8"}, {96, "58.5"}};
+  static const struct {
+    const char *name, *params, *macs;
+  } rows[] = {{"mnasnet-a1", "3.887", "311.6"},
+              {"mnasnet-b1", "4.383", "314.4"},
+              {"mnasnet-small", "2.030", "68.3"},
+              {"single-path-nas", "4.422", "333.5"},
+              {"mobilenetv2", "3.505", "300.8"}};
+  static const struct {
+    double width;
+    const char *params, *macs;
+  } widths[] = {{1.4, "6.106", "586.3"}, {0.75, "2.912", "223.4"}, {0.5, "2.082", "103.2"}, {0.35, "1.747", "61.7"}};
+  static const struct {
+    int size;
+    const char *macs;
+  } sizes[] = {{192, "229.3"}, {160, "159.7"}, {128, "102.8"}, {96, "58.5"}};
   spn_arch arch;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     arch = network(rows[i].name);
@@ -53,26 +64,35 @@ static void test_counts(void) {
 }
 
 static void test_padding(void) {
-  static const struct { spn_padding padding; int n, k, s, before, after, out; } rows[] = {
-      {SPN_PAD_SAME, 224, 3, 2, 0, 1, 112}, {SPN_PAD_SAME, 224, 5, 2, 1, 2, 112}, {SPN_PAD_SAME, 224, 7, 2, 2, 3, 112},
-      {SPN_PAD_SAME, 7, 3, 2, 1, 1, 4},     {SPN_PAD_SAME, 7, 5, 1, 2, 2, 7},     {SPN_PAD_SAME, 1, 7, 2, 3, 3, 1},
-      {SPN_PAD_SYMMETRIC, 32, 3, 2, 1, 1, 16}, {SPN_PAD_SYMMETRIC, 7, 5, 2, 2, 2, 4}, {SPN_PAD_SAME, 8, 1, 2, 0, 0, 4}};
+  static const struct {
+    spn_padding padding;
+    int n, k, s, before, after, out;
+  } rows[] = {{SPN_PAD_SAME, 224, 3, 2, 0, 1, 112},    {SPN_PAD_SAME, 224, 5, 2, 1, 2, 112},
+              {SPN_PAD_SAME, 224, 7, 2, 2, 3, 112},    {SPN_PAD_SAME, 7, 3, 2, 1, 1, 4},
+              {SPN_PAD_SAME, 7, 5, 1, 2, 2, 7},        {SPN_PAD_SAME, 1, 7, 2, 3, 3, 1},
+              {SPN_PAD_SYMMETRIC, 32, 3, 2, 1, 1, 16}, {SPN_PAD_SYMMETRIC, 7, 5, 2, 2, 2, 4},
+              {SPN_PAD_SAME, 8, 1, 2, 0, 0, 4}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     spn_pad pad = spn_pad_axis(rows[i].padding, rows[i].n, rows[i].k, rows[i].s);
-    CHECK(pad.before == rows[i].before && pad.after == rows[i].after && pad.out == rows[i].out, "row %d: %d %d %d", (int)i,
-          pad.before, pad.after, pad.out);
+    CHECK(pad.before == rows[i].before && pad.after == rows[i].after && pad.out == rows[i].out, "row %d: %d %d %d",
+          (int)i, pad.before, pad.after, pad.out);
   }
 }
 
 static void test_width(void) {
-  static const struct { int channels; double width; int scaled; } rows[] = {
-      {32, 1, 32}, {16, 0.25, 8}, {40, 0.25, 16}, {24, 1.4, 32}, {112, 0.75, 88}, {16, 0.35, 8}, {80, 0.35, 32}, {96, 0.25, 24}};
+  static const struct {
+    int channels;
+    double width;
+    int scaled;
+  } rows[] = {{32, 1, 32},     {16, 0.25, 8}, {40, 0.25, 16}, {24, 1.4, 32},
+              {112, 0.75, 88}, {16, 0.35, 8}, {80, 0.35, 32}, {96, 0.25, 24}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    CHECK(spn_scale_channels(rows[i].channels, rows[i].width) == rows[i].scaled, "%d x %g = %d", rows[i].channels, rows[i].width,
-          spn_scale_channels(rows[i].channels, rows[i].width));
+    CHECK(spn_scale_channels(rows[i].channels, rows[i].width) == rows[i].scaled, "%d x %g = %d", rows[i].channels,
+          rows[i].width, spn_scale_channels(rows[i].channels, rows[i].width));
 }
 
-/* ---- Spaces ------------------------------------------------------------------------------------------------------- */
+/* ---- Spaces -------------------------------------------------------------------------------------------------------
+ */
 
 static int load(const char *name, spn_space *space) {
   spn_err err = {0};
@@ -85,7 +105,8 @@ static void test_space(void) {
   spn_choice choice;
   spn_arch arch;
   if (!load("singlepath", &space)) return;
-  CHECK(space.layers == 22 && space.layer[0].table_layer == -1 && space.layer[21].table_layer == -1, "fixed first and last layer");
+  CHECK(space.layers == 22 && space.layer[0].table_layer == -1 && space.layer[21].table_layer == -1,
+        "fixed first and last layer");
   for (int i = 1; i <= 20; i++)
     CHECK(space.layer[i].table_layer == i && space.layer[i].skippable == ((i - 1) % 4 != 0), "layer %d", i);
   CHECK_NEAR(spn_space_log10_size(&space), 15 * log10(5) + 5 * log10(4), 1e-12, "number of networks");
@@ -93,14 +114,16 @@ static void test_space(void) {
   spn_space_arch(&space, &choice, 0, &arch);
   check_counts(&arch, "4.834", "525.3", "all maximal");
   spn_space_arch(&space, &choice, 1, &arch);
-  CHECK(arch.input_size == 32 && arch.stem_stride == 1 && arch.block[1].stride == 1 && arch.block[5].stride == 2, "proxy strides");
+  CHECK(arch.input_size == 32 && arch.stem_stride == 1 && arch.block[1].stride == 1 && arch.block[5].stride == 2,
+        "proxy strides");
   spn_choice_min(&space, &choice);
   spn_space_arch(&space, &choice, 0, &arch);
   check_counts(&arch, "2.457", "117.2", "smallest");
   if (!load("demo", &space)) return;
   spn_choice_max(&space, &choice);
   spn_space_arch(&space, &choice, 1, &arch);
-  CHECK(arch.stem_channels == 8 && arch.head_channels == 320 && arch.input_size == 28 && arch.classes == 10, "demo proxy");
+  CHECK(arch.stem_channels == 8 && arch.head_channels == 320 && arch.input_size == 28 && arch.classes == 10,
+        "demo proxy");
   CHECK(arch.block[1].in == 8 && arch.block[1].out == 8 && arch.block[2].residual && !arch.block[1].residual,
         "equal channels by rounding make no residual");
 }
@@ -121,10 +144,12 @@ static void test_random(void) {
     tied += a.layer[1].kernel == a.layer[1].expand;
   }
   CHECK(tied == DRAWS, "tied options move together");
-  CHECK(fabs(skips / (double)DRAWS - 1.0 / 3) < 0.03, "a third of the networks skips layer 1, got %g", skips / (double)DRAWS);
+  CHECK(fabs(skips / (double)DRAWS - 1.0 / 3) < 0.03, "a third of the networks skips layer 1, got %g",
+        skips / (double)DRAWS);
 }
 
-/* ---- Round trips -------------------------------------------------------------------------------------------------- */
+/* ---- Round trips --------------------------------------------------------------------------------------------------
+ */
 
 /* The string read back gives the network, printed again the same string, and matched the same network of the space. */
 static void round_trip(const spn_space *space, const spn_arch *arch, char *text, char *(*print)(const spn_arch *)) {
@@ -162,7 +187,8 @@ static void json_round_trip(const spn_arch *arch, const char *file) {
   }
   free(text);
   CHECK_OK(spn_arch_load(file, &again, &err), err);
-  CHECK(spn_arch_equal(arch, &again) && again.blocks == arch->blocks && !strcmp(again.name, arch->name), "JSON round trip");
+  CHECK(spn_arch_equal(arch, &again) && again.blocks == arch->blocks && !strcmp(again.name, arch->name),
+        "JSON round trip");
   for (int i = 0; i < arch->blocks; i++) CHECK(arch->block[i].skipped == again.block[i].skipped, "block %d", i);
 }
 
@@ -193,13 +219,22 @@ static void test_round_trips(void) {
 
 /* The published strings, printed in their own grammar (but for noskip where no shortcut could be). */
 static void test_strings(void) {
-  static const struct { const char *name, *text; int timm; } rows[] = {
-      {"mnasnet-b1", "r1_k3_s11_e1_i32_o16 r3_k3_s22_e3_i16_o24 r3_k5_s22_e3_i24_o40 r3_k5_s22_e6_i40_o80 r2_k3_s11_e6_i80_o96 "
-                     "r4_k5_s22_e6_i96_o192 r1_k3_s11_e6_i192_o320", 0},
-      {"mnasnet-a1", "r1_k3_s11_e1_i32_o16 r2_k3_s22_e6_i16_o24 r3_k5_s22_e3_i24_o40_se0.25 r4_k3_s22_e6_i40_o80 "
-                     "r2_k3_s11_e6_i80_o112_se0.25 r3_k5_s22_e6_i112_o160_se0.25 r1_k3_s11_e6_i160_o320", 0},
-      {"single-path-nas", "ds_r1_k3_s1_c16 | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40 | ir_r1_k5_s2_e6_c80, "
-                          "ir_r3_k3_s1_e3_c80 | ir_r1_k5_s1_e6_c96, ir_r3_k5_s1_e3_c96 | ir_r4_k5_s2_e6_c192 | ir_r1_k3_s1_e6_c320", 1}};
+  static const struct {
+    const char *name, *text;
+    int timm;
+  } rows[] = {
+      {"mnasnet-b1",
+       "r1_k3_s11_e1_i32_o16 r3_k3_s22_e3_i16_o24 r3_k5_s22_e3_i24_o40 r3_k5_s22_e6_i40_o80 r2_k3_s11_e6_i80_o96 "
+       "r4_k5_s22_e6_i96_o192 r1_k3_s11_e6_i192_o320",
+       0},
+      {"mnasnet-a1",
+       "r1_k3_s11_e1_i32_o16 r2_k3_s22_e6_i16_o24 r3_k5_s22_e3_i24_o40_se0.25 r4_k3_s22_e6_i40_o80 "
+       "r2_k3_s11_e6_i80_o112_se0.25 r3_k5_s22_e6_i112_o160_se0.25 r1_k3_s11_e6_i160_o320",
+       0},
+      {"single-path-nas",
+       "ds_r1_k3_s1_c16 | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40 | ir_r1_k5_s2_e6_c80, "
+       "ir_r3_k3_s1_e3_c80 | ir_r1_k5_s1_e6_c96, ir_r3_k5_s1_e3_c96 | ir_r4_k5_s2_e6_c192 | ir_r1_k3_s1_e6_c320",
+       1}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     spn_arch arch = network(rows[i].name);
     char *text = rows[i].timm ? spn_blockstring_timm(&arch) : spn_blockstring_mnasnet(&arch);
@@ -217,8 +252,9 @@ static void test_strings(void) {
 
 /* noskip inside and around repeats survives. */
 static void test_noskip(void) {
-  static const char *const text[] = {"r2_k3_s11_e6_i16_o16_noskip r3_k3_s11_e6_i16_o16 r1_k3_s11_e6_i16_o16_noskip r3_k3_s22_e6_i16_o24_noskip",
-                                     "r1_k5_s22_e3_i16_o24 r2_k5_s11_e3_i24_o24_se0.125_noskip"};
+  static const char *const text[] = {
+      "r2_k3_s11_e6_i16_o16_noskip r3_k3_s11_e6_i16_o16 r1_k3_s11_e6_i16_o16_noskip r3_k3_s22_e6_i16_o24_noskip",
+      "r1_k5_s22_e3_i16_o24 r2_k5_s11_e3_i24_o24_se0.125_noskip"};
   for (int i = 0; i < 2; i++) {
     spn_arch arch = network("mnasnet-a1");
     spn_err err = {0};
@@ -230,31 +266,33 @@ static void test_noskip(void) {
   }
 }
 
-/* ---- Errors ------------------------------------------------------------------------------------------------------- */
+/* ---- Errors -------------------------------------------------------------------------------------------------------
+ */
 
 static void test_string_errors(void) {
-  static const struct { const char *text, *words; } rows[] = {
-      {"", "got nothing"},
-      {"r1_k4_s11_e1_i32_o16", "\"r1_k4_s11_e1_i32_o16\": k (kernel)"},
-      {"r1_k3_s11_e1_i32_o16 r1_k3_s2_e6_i16_o24", "\"r1_k3_s2_e6_i16_o24\": the stride of both axes"},
-      {"r1_k3_s11_e1_i32_o16 r1_k3_s22_e6_i24_o24", "the block before gives 16"},
-      {"r1_k3_s11_e1_i16_o16", "the stem gives 32"},
-      {"r1_k3_s11_e1_i32_o16_x3", "\"x3\" is not supported"},
-      {"r1_k3_k5_s11_e1_i32_o16", "given twice"},
-      {"r200_k3_s11_e1_i32_o16", "1 to 128"},
-      {"r100_k3_s11_e1_i32_o32 r100_k3_s11_e1_i32_o32", "more than 128 blocks"},
-      {"r1_k3_s11_e1_i32_o16_se1.5", "ratio between 0 and 1"},
-      {"ir_r1_k3_s1_e1_c16", "1:1 expansion"},
-      {"er_r1_k3_s1_e1_c16", "block type \"er\""},
-      {"ir_r1_k3_s1_e6_c16 | cn_r1_k1_s1_c16", "\"cn_r1_k1_s1_c16\""},
-      {"ir_r1_k3_s1_c16", "e (expansion)"},
-      {"ir_r1_k3_s22_e6_c16", "s (stride)"},
-      {"r1__k3", "\"\" is not supported"}};
+  static const struct {
+    const char *text, *words;
+  } rows[] = {{"", "got nothing"},
+              {"r1_k4_s11_e1_i32_o16", "\"r1_k4_s11_e1_i32_o16\": k (kernel)"},
+              {"r1_k3_s11_e1_i32_o16 r1_k3_s2_e6_i16_o24", "\"r1_k3_s2_e6_i16_o24\": the stride of both axes"},
+              {"r1_k3_s11_e1_i32_o16 r1_k3_s22_e6_i24_o24", "the block before gives 16"},
+              {"r1_k3_s11_e1_i16_o16", "the stem gives 32"},
+              {"r1_k3_s11_e1_i32_o16_x3", "\"x3\" is not supported"},
+              {"r1_k3_k5_s11_e1_i32_o16", "given twice"},
+              {"r200_k3_s11_e1_i32_o16", "1 to 128"},
+              {"r100_k3_s11_e1_i32_o32 r100_k3_s11_e1_i32_o32", "more than 128 blocks"},
+              {"r1_k3_s11_e1_i32_o16_se1.5", "ratio between 0 and 1"},
+              {"ir_r1_k3_s1_e1_c16", "1:1 expansion"},
+              {"er_r1_k3_s1_e1_c16", "block type \"er\""},
+              {"ir_r1_k3_s1_e6_c16 | cn_r1_k1_s1_c16", "\"cn_r1_k1_s1_c16\""},
+              {"ir_r1_k3_s1_c16", "e (expansion)"},
+              {"ir_r1_k3_s22_e6_c16", "s (stride)"},
+              {"r1__k3", "\"\" is not supported"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     spn_arch arch = network("mnasnet-a1");
     spn_err err = {0};
-    CHECK(spn_blockstring_parse(rows[i].text, &arch, NULL, &err) == SPN_EINPUT && strstr(err.text, rows[i].words), "%s: %s",
-          rows[i].text, err.text);
+    CHECK(spn_blockstring_parse(rows[i].text, &arch, NULL, &err) == SPN_EINPUT && strstr(err.text, rows[i].words),
+          "%s: %s", rows[i].text, err.text);
   }
 }
 
@@ -268,7 +306,8 @@ static void space_fails(const char *base, const char *from, const char *to, cons
   if (!at) return;
   snprintf(text, sizeof text, "%.*s%s%s", (int)(at - base), base, to, at + strlen(from));
   spn_status status = spn_space_parse("s.json", text, strlen(text), &space, &err);
-  CHECK(status == SPN_EINPUT && strstr(err.text, words) && strstr(err.text, "s.json:"), "%s -> %s: %s", from, to, err.text);
+  CHECK(status == SPN_EINPUT && strstr(err.text, words) && strstr(err.text, "s.json:"), "%s -> %s: %s", from, to,
+        err.text);
 }
 
 static void test_space_errors(void) {
@@ -294,10 +333,11 @@ static void test_space_errors(void) {
 }
 
 static void test_match_errors(void) {
-  static const struct { const char *text, *words; } rows[] = {
-      {"r1_k3_s11_e1_i32_o16 r4_k3_s22_e3_i16_o24 r1_k7_s11_e3_i24_o24", "block 5 (k7"},
-      {"r1_k3_s11_e1_i32_o16 r2_k3_s22_e4_i16_o24", "block 1 (k3 e4"},
-      {"r1_k3_s11_e1_i32_o16 r2_k3_s22_e3_i16_o24", "ends after 3 blocks"}};
+  static const struct {
+    const char *text, *words;
+  } rows[] = {{"r1_k3_s11_e1_i32_o16 r4_k3_s22_e3_i16_o24 r1_k7_s11_e3_i24_o24", "block 5 (k7"},
+              {"r1_k3_s11_e1_i32_o16 r2_k3_s22_e4_i16_o24", "block 1 (k3 e4"},
+              {"r1_k3_s11_e1_i32_o16 r2_k3_s22_e3_i16_o24", "ends after 3 blocks"}};
   spn_space space;
   spn_choice choice;
   if (!load("singlepath", &space)) return;
@@ -305,11 +345,12 @@ static void test_match_errors(void) {
     spn_arch arch = network("mnasnet-a1");
     spn_err err = {0};
     CHECK_OK(spn_blockstring_parse(rows[i].text, &arch, NULL, &err), err);
-    CHECK(spn_space_match(&space, &arch, &choice, &err) == SPN_EINPUT && strstr(err.text, rows[i].words), "%s: %s", rows[i].words,
-          err.text);
+    CHECK(spn_space_match(&space, &arch, &choice, &err) == SPN_EINPUT && strstr(err.text, rows[i].words), "%s: %s",
+          rows[i].words, err.text);
   }
   spn_err err = {0};
-  CHECK(spn_space_load("nothing", &space, &err) == SPN_EINPUT && strstr(err.text, "nas-bench-macro, singlepath"), "%s", err.text);
+  CHECK(spn_space_load("nothing", &space, &err) == SPN_EINPUT && strstr(err.text, "nas-bench-macro, singlepath"), "%s",
+        err.text);
 }
 
 /* Names are looked for in $SPNAS_DATA first; paths are taken as they are. */
@@ -324,8 +365,9 @@ static void test_data_path(void) {
   CHECK(!strcmp(path, "mine.json"), "%s", path);
   CHECK(spn_data_path("spaces", "mine.json", small, sizeof small, &err) == SPN_EINPUT, "too long for its buffer");
   CHECK(spn_data_path("networks", "", path, sizeof path, &err) == SPN_EINPUT, "empty name");
-  CHECK(spn_data_path("networks", "vgg", path, sizeof path, &err) == SPN_EINPUT && strstr(err.text, "mnasnet-a1, mnasnet-b1"), "%s",
-        err.text);
+  CHECK(spn_data_path("networks", "vgg", path, sizeof path, &err) == SPN_EINPUT &&
+            strstr(err.text, "mnasnet-a1, mnasnet-b1"),
+        "%s", err.text);
 }
 
 int main(void) {

@@ -52,7 +52,8 @@ static size_t read_file(const char *path, uint8_t *out) {
   return size;
 }
 
-static void replay(int (*target)(const uint8_t *, size_t), const uint8_t *seed_text, size_t size, uint64_t seed, int rounds) {
+static void replay(int (*target)(const uint8_t *, size_t), const uint8_t *seed_text, size_t size, uint64_t seed,
+                   int rounds) {
   for (int i = 0; i < rounds; i++) {
     uint8_t *text = malloc(MAX_TEXT);
     memcpy(text, seed_text, size);
@@ -72,14 +73,16 @@ int main(void) {
   static const char *const spaces[] = {"singlepath-se", "singlepath-k7", "nas-bench-macro", "demo"};
   static const char *const strings[] = {
       "r1_k3_s11_e1_i32_o16_noskip r2_k3_s22_e6_i16_o24 r3_k5_s22_e3_i24_o40_se0.25 r4_k3_s22_e6_i40_o80",
-      "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40_se0.5 | ir_r1_k3_s1_e6_c320_noskip",
+      "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40_se0.5 | "
+      "ir_r1_k3_s1_e6_c320_noskip",
       "r1_k3_s11_e1_i16_o8 r1_k3_s22_e3_i8_o16 r2_k3_s22_e6_i16_o16"};
   for (int i = 0; i < 4; i++) {
     char path[256];
     snprintf(path, sizeof path, "data/spaces/%s.json", spaces[i]);
     replay(fuzz_space, text, read_file(path, text), (uint64_t)i + 1, 1000);
   }
-  for (int i = 0; i < 3; i++) replay(fuzz_blockstring, (const uint8_t *)strings[i], strlen(strings[i]), (uint64_t)i + 11, 3000);
+  for (int i = 0; i < 3; i++)
+    replay(fuzz_blockstring, (const uint8_t *)strings[i], strlen(strings[i]), (uint64_t)i + 11, 3000);
   replay(fuzz_table, text, read_file("data/latency/pixel1-singlepath.json", text), 21, 500);
   replay(fuzz_table, text, read_file("data/latency/pixel1-proxylessnas.json", text), 22, 500);
   return check_report("test_model_fuzz");

@@ -1,5 +1,6 @@
 /* Does the supernet mean what it says? Networks cut out of it compute what it computes under their gates, forward and
- * backward; gains tell what a gate is worth; the same losses for any number of threads. On every space of data/spaces. */
+ * backward; gains tell what a gate is worth; the same losses for any number of threads. On every space of data/spaces.
+ */
 #include "supernet_case.h"
 #include "train/optimizer.h"
 
@@ -8,7 +9,8 @@ static int32_t labels[BATCH];
 
 static void make_images(uint64_t seed) {
   for (size_t i = 0; i < sizeof images / sizeof *images; i++) images[i] = (real)spn_rng_normal(seed, SPN_RNG_TEST, i);
-  for (int i = 0; i < BATCH; i++) labels[i] = (int32_t)spn_rng_below(seed, SPN_RNG_TEST, 1u << 30 | (unsigned)i, CLASSES);
+  for (int i = 0; i < BATCH; i++)
+    labels[i] = (int32_t)spn_rng_below(seed, SPN_RNG_TEST, 1u << 30 | (unsigned)i, CLASSES);
 }
 
 /* Zeros and ones hide mistakes: gamma, beta, biases and running statistics move off their initial values. */
@@ -68,11 +70,14 @@ static double distance(const real *a, const real *b, size_t n) {
 }
 
 /* limit: 1e-5; under indicators in training the supernet computes hidden channels too, in other tiles and so with other
- * rounding, which twenty batch norms over few pixels magnify. That nothing leaks is checked in double by grad_supernet. */
-static void check_logits(const spn_supernet *s, const spn_graph *net, const char *mode, double limit, int row, int index) {
+ * rounding, which twenty batch norms over few pixels magnify. That nothing leaks is checked in double by grad_supernet.
+ */
+static void check_logits(const spn_supernet *s, const spn_graph *net, const char *mode, double limit, int row,
+                         int index) {
   size_t n = (size_t)BATCH * CLASSES;
   double scale = fmax(1, largest(net->logits, n)), off = distance(s->graph->logits, net->logits, n);
-  CHECK(off <= limit * scale, "%s network %d, %s: logits off by %.3g of %.3g", rows[row].space, index, mode, off, scale);
+  CHECK(off <= limit * scale, "%s network %d, %s: logits off by %.3g of %.3g", rows[row].space, index, mode, off,
+        scale);
 }
 
 /* Every parameter of the network has the supernet's gradient at its place; what it does not use has none. Returns the
@@ -124,7 +129,8 @@ static double pass(spn_supernet *s, spn_graph *net, double limit, int row, int i
 }
 
 /* searching: gates driven by indicators that want gradients, so hidden parts are computed and must not leak.
- * Rounding may put an activation on the other side of ReLU's corner, where gradients jump: then other images are tried. */
+ * Rounding may put an activation on the other side of ReLU's corner, where gradients jump: then other images are tried.
+ */
 static int compare_network(spn_supernet *s, const spn_choice *c, int searching, int row, int index) {
   enum { TRIES = 4 };
   spn_graph *net = cut(s, c);
@@ -185,8 +191,9 @@ static int gradients_apart(const spn_graph *g, const real *a, const real *b) {
   return apart;
 }
 
-/* A closed gate at 0 leaves out work (kernels' rings, channels, whole blocks); at 1e-20 everything is computed and counts
- * for nothing. Every gradient is the same. Rounding may move a value across an activation's corner: then other images. */
+/* A closed gate at 0 leaves out work (kernels' rings, channels, whole blocks); at 1e-20 everything is computed and
+ * counts for nothing. Every gradient is the same. Rounding may move a value across an activation's corner: then other
+ * images. */
 static void test_left_out(void) {
   enum { DRAWS = 6, TRIES = 8 };
   for (int row = 0; row < ROWS; row++) {
@@ -203,7 +210,8 @@ static void test_left_out(void) {
         gradients(s, &c, 1e-20, dense);
         apart = gradients_apart(s->graph, out, dense);
       }
-      CHECK(!apart, "%s network %d: gradients of %d parameters differ from the dense computation's", rows[row].space, i, apart);
+      CHECK(!apart, "%s network %d: gradients of %d parameters differ from the dense computation's", rows[row].space, i,
+            apart);
     }
     free(out);
     spn_supernet_free(s);
@@ -220,7 +228,8 @@ static void check_start(int row, int size, double width) {
   CHECK(s->indicators > 0, "%s", rows[row].space);
   for (int i = 0; i < s->indicators; i++) {
     const spn_indicator *n = &s->indicator[i];
-    CHECK(fabs(n->x) <= 4 && n->derivative > 1e-3, "%s, %s: x %.3g, derivative %.3g at the start", rows[row].space, n->name, n->x, n->derivative);
+    CHECK(fabs(n->x) <= 4 && n->derivative > 1e-3, "%s, %s: x %.3g, derivative %.3g at the start", rows[row].space,
+          n->name, n->x, n->derivative);
     CHECK(n->average == n->x, "%s, %s: average", rows[row].space, n->name);
   }
   spn_supernet_free(s);
@@ -250,7 +259,8 @@ static void test_far_thresholds(void) {
       CHECK(spn_choice_equal(&got, &want), "%s: thresholds at %s1e9", rows[row].space, up ? "-" : "");
       int flips;
       s->explores = 0;
-      CHECK(spn_supernet_decode(s, -INFINITY, INFINITY, &got, &flips) && spn_choice_equal(&got, &want), "%s", rows[row].space);
+      CHECK(spn_supernet_decode(s, -INFINITY, INFINITY, &got, &flips) && spn_choice_equal(&got, &want), "%s",
+            rows[row].space);
       spn_graph *net = cut(s, &want);
       make_images(3);
       for (int training = 0; training <= 1; training++) {
@@ -295,8 +305,8 @@ static double loss_at(spn_supernet *s, int i, double value) {
   return s->graph->loss;
 }
 
-/* What the gains estimate, by closing and opening: the option's CE(closed) - CE(open) in an open layer; the layer's, less
- * what the option inside brought in the same draws. */
+/* What the gains estimate, by closing and opening: the option's CE(closed) - CE(open) in an open layer; the layer's,
+ * less what the option inside brought in the same draws. */
 static void true_gains(spn_supernet *s, double gain[PAIR]) {
   double layer = 0;
   loss_at(s, SKIP, 1);
@@ -312,8 +322,10 @@ static void true_gains(spn_supernet *s, double gain[PAIR]) {
 /* Weights stand still, so that a gain can be compared with what it estimates. */
 static void test_gains(void) {
   spn_supernet *s = supernet(ROWS - 1, SIZE, 0.25, options_of(1, 0));
-  double want[PAIR], room = 0.45 * 3 / sqrt(DRAWS / 9); /* 0.45: deviation of the derivative; a draw in 9 is for the option */
-  CHECK(s->indicator[SKIP].kind == SPN_KIND_SKIP && s->indicator[INSIDE].layer == s->indicator[SKIP].layer, "order of indicators");
+  double want[PAIR],
+      room = 0.45 * 3 / sqrt(DRAWS / 9); /* 0.45: deviation of the derivative; a draw in 9 is for the option */
+  CHECK(s->indicator[SKIP].kind == SPN_KIND_SKIP && s->indicator[INSIDE].layer == s->indicator[SKIP].layer,
+        "order of indicators");
   perturb(s->graph);
   make_images(4);
   for (int step = 0; step < DRAWS; step++) {
@@ -325,7 +337,8 @@ static void test_gains(void) {
   true_gains(s, want);
   for (int k = 0; k < PAIR; k++) {
     double gain = s->indicator[SKIP + k].gain; /* off by three standard errors at most */
-    CHECK(fabs(gain - want[k]) <= room, "gain of %s: %.4g, but opening it brings %.4g", s->indicator[SKIP + k].name, gain, want[k]);
+    CHECK(fabs(gain - want[k]) <= room, "gain of %s: %.4g, but opening it brings %.4g", s->indicator[SKIP + k].name,
+          gain, want[k]);
   }
   spn_supernet_free(s);
 }
@@ -341,7 +354,9 @@ static double layer_moves(spn_supernet *s, int first_option, double gain) {
 static void test_nested_gain(void) {
   spn_supernet *s = supernet(3, SIZE, 0.25, options_of(1, 0));
   int option = 0;
-  while (option + 2 < s->indicators && !(s->indicator[option].kind == SPN_KIND_SKIP && s->indicator[option + 2].step == 1)) option++;
+  while (option + 2 < s->indicators &&
+         !(s->indicator[option].kind == SPN_KIND_SKIP && s->indicator[option + 2].step == 1))
+    option++;
   CHECK(++option + 1 < s->indicators && s->indicator[option + 1].kind == SPN_KIND_KERNEL, "a layer with three kernels");
   decide(s, 0, 1, 1, -1);
   for (int i = 0; i < s->indicators; i++) s->indicator[i].between = 0, s->indicator[i].on = 1;
@@ -354,7 +369,10 @@ static void test_nested_gain(void) {
 /* ---- Threads ---- */
 
 enum { STEPS = 5 };
-typedef struct { double loss[STEPS], cost[STEPS]; uint64_t weights, thresholds; } trace;
+typedef struct {
+  double loss[STEPS], cost[STEPS];
+  uint64_t weights, thresholds;
+} trace;
 
 static uint64_t hash(const void *data, size_t size) {
   uint64_t h = 14695981039346656037u;
@@ -383,7 +401,8 @@ static trace run_steps(int row, int threads, int reproducible) {
     t.loss[i] = s->graph->loss;
     t.cost[i] = s->expected_cost;
   }
-  for (int k = 0; k < s->indicators; k++) t.thresholds = 31 * t.thresholds + hash(&s->indicator[k].threshold, sizeof(double));
+  for (int k = 0; k < s->indicators; k++)
+    t.thresholds = 31 * t.thresholds + hash(&s->indicator[k].threshold, sizeof(double));
   t.weights = hash(s->graph->weights, s->graph->param_elements * sizeof(real));
   spn_optimizer_free(o);
   spn_supernet_free(s);
@@ -394,7 +413,8 @@ static void test_threads(void) {
   for (int row = 3; row < ROWS; row += 2) { /* every option; tied layers */
     trace one = run_steps(row, 1, 1), two = run_steps(row, 2, 1);
     trace free_a = run_steps(row, 2, 0), free_b = run_steps(row, 2, 0);
-    CHECK(!memcmp(&one, &two, sizeof one), "%s: 1 and 2 threads differ: %.17g %.17g", rows[row].space, one.loss[STEPS - 1], two.loss[STEPS - 1]);
+    CHECK(!memcmp(&one, &two, sizeof one), "%s: 1 and 2 threads differ: %.17g %.17g", rows[row].space,
+          one.loss[STEPS - 1], two.loss[STEPS - 1]);
     CHECK(!memcmp(&free_a, &free_b, sizeof free_a), "%s: the same run twice differs", rows[row].space);
     CHECK(isfinite(one.loss[STEPS - 1]) && one.loss[0] != one.loss[1], "%s: losses", rows[row].space);
     CHECK_NEAR(one.loss[0], free_a.loss[0], 1e-5, "%s: the first loss, reproducible or not", rows[row].space);

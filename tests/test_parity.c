@@ -1,6 +1,6 @@
 /* Does the library compute what PyTorch computes? Ops inside the smallest network that exercises them, and ten training
- * steps with each optimiser, against the vectors that make_parity_vectors.py wrote: the committed ones, or the file given as
- * argument. */
+ * steps with each optimiser, against the vectors that make_parity_vectors.py wrote: the committed ones, or the file
+ * given as argument. */
 #include "check.h"
 #include "io/tensors.h"
 #include "model/network.h"
@@ -9,7 +9,10 @@
 enum { CLASSES = 4, STEPS = 10, BATCH = 8, SIZE = 9, BATCHES = 3 };
 static const double LIMIT = 1e-4; /* of the largest element of a tensor */
 
-typedef struct { const spn_tensors *set; char prefix[64]; } vectors;
+typedef struct {
+  const spn_tensors *set;
+  char prefix[64];
+} vectors;
 
 static const spn_tensor *find(const vectors *v, const char *name) {
   char full[160];
@@ -36,7 +39,8 @@ static void compare(const vectors *v, const char *name, const real *got, size_t 
 }
 
 /* Parameters of the kinds wanted, under prefix.folder.name. */
-static void compare_params(const vectors *v, const char *folder, const spn_graph *g, const real *values, int state, int rest) {
+static void compare_params(const vectors *v, const char *folder, const spn_graph *g, const real *values, int state,
+                           int rest) {
   char name[128];
   for (int i = 0; i < g->param_count; i++) {
     const spn_param *p = &g->params[i];
@@ -79,14 +83,24 @@ static spn_value *norm(spn_graph *g, const char *name, spn_value *x, int64_t act
 
 /* raw: the stored output to compare, or NULL. */
 static spn_value *add_op(spn_graph *g, const int64_t *s, spn_value *x, spn_value **raw) {
-  spn_conv_spec c = {.co = (int)s[CO], .k = (int)s[K], .stride = (int)s[STRIDE], .pad_before = (int)s[BEFORE],
-                     .pad_after = (int)s[AFTER], .init_std = 1};
-  spn_dw_spec d = {.k = c.k, .stride = c.stride, .pad_before = c.pad_before, .pad_after = c.pad_after, .inner_k = c.k, .init_std = 1};
+  spn_conv_spec c = {.co = (int)s[CO],
+                     .k = (int)s[K],
+                     .stride = (int)s[STRIDE],
+                     .pad_before = (int)s[BEFORE],
+                     .pad_after = (int)s[AFTER],
+                     .init_std = 1};
+  spn_dw_spec d = {.k = c.k,
+                   .stride = c.stride,
+                   .pad_before = c.pad_before,
+                   .pad_after = c.pad_after,
+                   .inner_k = c.k,
+                   .init_std = 1};
   spn_se_spec se = {.squeeze = (int)s[CO], .levels = 1, .channels = {(int)s[CO]}, .on_gate = -1};
   *raw = NULL;
   if (s[OP] == SE) return spn_add_se(g, "op", x, &se);
   if (s[OP] == POOL) return *raw = spn_add_pool(g, "pool", x);
-  if (s[OP] == JOIN) return *raw = spn_add_join(g, "join", x, norm(g, "op.bn", conv(g, "op", x, (int)s[MID], 1, 0), s[ACT]), NULL);
+  if (s[OP] == JOIN)
+    return *raw = spn_add_join(g, "join", x, norm(g, "op.bn", conv(g, "op", x, (int)s[MID], 1, 0), s[ACT]), NULL);
   *raw = s[OP] == CONV ? spn_add_conv(g, "op", x, &c) : spn_add_depthwise(g, "op", x, &d);
   return norm(g, "op.bn", *raw, s[ACT]);
 }
@@ -136,9 +150,19 @@ static int check_ops(const spn_tensors *set) {
 /* ---- Training ---- */
 
 static spn_arch small_network(void) {
-  return (spn_arch){.name = "parity", .input_size = SIZE, .input_channels = 3, .classes = CLASSES, .stem_channels = 8, .stem_kernel = 3,
-                    .stem_stride = 2, .head_channels = 16, .blocks = 4, .activation = SPN_ACT_RELU6, .padding = SPN_PAD_SAME,
-                    .bn_momentum = 0.9, .bn_eps = 1e-3,
+  return (spn_arch){.name = "parity",
+                    .input_size = SIZE,
+                    .input_channels = 3,
+                    .classes = CLASSES,
+                    .stem_channels = 8,
+                    .stem_kernel = 3,
+                    .stem_stride = 2,
+                    .head_channels = 16,
+                    .blocks = 4,
+                    .activation = SPN_ACT_RELU6,
+                    .padding = SPN_PAD_SAME,
+                    .bn_momentum = 0.9,
+                    .bn_eps = 1e-3,
                     .block = {{.in = 8, .out = 8, .kernel = 3, .stride = 1, .expand = 1, .residual = 1},
                               {.in = 8, .out = 8, .kernel = 3, .stride = 1, .expand = 3, .se = 0.25, .residual = 1},
                               {.in = 8, .out = 12, .kernel = 5, .stride = 2, .expand = 4},
@@ -153,7 +177,8 @@ static void check_training(const spn_tensors *set, const char *optimizer, double
   spn_graph *g;
   spn_optimizer *o;
   spn_arch arch = small_network();
-  spn_network_options options = {.batch = BATCH, .threads = 2, .kernels = spn_kernels_get(NULL), .seed = 1, .smoothing = 0.1};
+  spn_network_options options = {
+      .batch = BATCH, .threads = 2, .kernels = spn_kernels_get(NULL), .seed = 1, .smoothing = 0.1};
   spn_settings_default(&s);
   snprintf(assignment, sizeof assignment, "optim.optimizer=%s", optimizer);
   CHECK_OK(spn_settings_set(&s, assignment, &err), err);
@@ -169,7 +194,8 @@ static void check_training(const spn_tensors *set, const char *optimizer, double
   for (int i = 0; i < STEPS; i++) {
     int b = i % BATCHES;
     spn_graph_forward(g, images + (size_t)b * BATCH * SIZE * SIZE * 3, labels + b * BATCH, BATCH, 1);
-    CHECK(fabs(g->loss - losses[i]) <= LIMIT * losses[i], "%s step %d: loss %.9g, PyTorch's %.9g", optimizer, i, g->loss, losses[i]);
+    CHECK(fabs(g->loss - losses[i]) <= LIMIT * losses[i], "%s step %d: loss %.9g, PyTorch's %.9g", optimizer, i,
+          g->loss, losses[i]);
     spn_graph_backward(g);
     spn_optimizer_step(o, g, lr);
   }

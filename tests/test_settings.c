@@ -19,8 +19,10 @@ static void write_file(const char *text) {
 static void check_equal(const spn_settings *a, const spn_settings *b) {
 #define STRING(section, key, value, help) CHECK(!strcmp(a->section##_##key, b->section##_##key), #section "." #key);
 #define CHOICE(section, key, value, names, help) CHECK(a->section##_##key == b->section##_##key, #section "." #key);
-#define INT(section, key, value, min, max, unit, help) CHECK(a->section##_##key == b->section##_##key, #section "." #key);
-#define REAL(section, key, value, min, max, unit, help) CHECK(a->section##_##key == b->section##_##key, #section "." #key);
+#define INT(section, key, value, min, max, unit, help) \
+  CHECK(a->section##_##key == b->section##_##key, #section "." #key);
+#define REAL(section, key, value, min, max, unit, help) \
+  CHECK(a->section##_##key == b->section##_##key, #section "." #key);
 #define BOOL(section, key, value, help) CHECK(a->section##_##key == b->section##_##key, #section "." #key);
 #include "train/settings.def"
 #undef STRING
@@ -32,7 +34,8 @@ static void check_equal(const spn_settings *a, const spn_settings *b) {
 
 /* Values that are hard to write: ends of ranges, odd fractions, quotes and control characters. */
 static void fill_unusual(spn_settings *s) {
-#define STRING(section, key, value, help) snprintf(s->section##_##key, sizeof s->section##_##key, "%s", "a \"b\" \\c\n\t\x01 \xc3\xa9");
+#define STRING(section, key, value, help) \
+  snprintf(s->section##_##key, sizeof s->section##_##key, "%s", "a \"b\" \\c\n\t\x01 \xc3\xa9");
 #define CHOICE(section, key, value, names, help) s->section##_##key = 1;
 #define INT(section, key, value, min, max, unit, help) s->section##_##key = max;
 #define REAL(section, key, value, min, max, unit, help) s->section##_##key = (min) + ((max) - (min)) / 3.0;
@@ -64,7 +67,8 @@ static void check_round_trip(const spn_settings *s) {
 /* Every default lies in its own range. */
 static void check_defaults(const spn_settings *s) {
 #define STRING(section, key, value, help) CHECK(strlen(s->section##_##key) == strlen(value), #section "." #key);
-#define CHOICE(section, key, value, names, help) CHECK(strstr(names, spn_settings_name(#section "." #key, value)) != NULL, #key);
+#define CHOICE(section, key, value, names, help) \
+  CHECK(strstr(names, spn_settings_name(#section "." #key, value)) != NULL, #key);
 #define INT(section, key, value, min, max, unit, help) CHECK((value) >= (min) && (value) <= (max), #section "." #key);
 #define REAL(section, key, value, min, max, unit, help) CHECK((value) >= (min) && (value) <= (max), #section "." #key);
 #define BOOL(section, key, value, help) CHECK(s->section##_##key == (value), #section "." #key);
@@ -144,7 +148,8 @@ static void check_long_text(void) {
   CHECK(strlen(s.data_path) == 1023, "%zu", strlen(s.data_path));
   text[1033] = 'x';
   CHECK(spn_settings_set(&s, text, &err) == SPN_EINPUT, "1024 bytes");
-  CHECK(strstr(err.text, "--set data.path: expected a string of at most 1023 bytes, got \"xxx") != NULL, "%s", err.text);
+  CHECK(strstr(err.text, "--set data.path: expected a string of at most 1023 bytes, got \"xxx") != NULL, "%s",
+        err.text);
   memset(text, 'y', sizeof text - 1);
   text[sizeof text - 2] = '=';
   CHECK(spn_settings_set(&s, text, &err) == SPN_EINPUT, "a long path");

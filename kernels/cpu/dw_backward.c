@@ -30,7 +30,8 @@ typedef struct {
   int pixels;
 } running;
 
-/* view_grad of n pixels of one vector, of which `put` lanes are written; ld is the distance between pixels in x and dz. */
+/* view_grad of n pixels of one vector, of which `put` lanes are written; ld is the distance between pixels in x and dz.
+ */
 INLINE void grad_row(act_form form, int stream, const view_lanes *view, const float *da, int n, const float *x,
                      float *dz, size_t ld, int accumulate, int lanes, int put, running *run) {
   const view_lanes v = *view;
@@ -68,7 +69,8 @@ static void finish_row(const band *b, const view_lanes *lanes_view, const float 
   float *dz = b->dz_in + at;
   int clamp = view_form(b->view) == ACT_CLAMP, put = dw_put_lanes(s, channel, lanes);
   if (lanes < SPN_VL)
-    grad_row(view_form(b->view), b->stream && put == SPN_VL, lanes_view, da, n, x, dz, ld, b->accumulate, lanes, put, run);
+    grad_row(view_form(b->view), b->stream && put == SPN_VL, lanes_view, da, n, x, dz, ld, b->accumulate, lanes, put,
+             run);
   else if (clamp && b->stream) grad_row(ACT_CLAMP, 1, lanes_view, da, n, x, dz, ld, 0, SPN_VL, SPN_VL, run);
   else if (clamp) grad_row(ACT_CLAMP, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, SPN_VL, run);
   else grad_row(ACT_HSWISH, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, SPN_VL, run);
@@ -142,8 +144,13 @@ static void weight_grad(const band *b, int v) {
   int channel = b->in.c0 + v * SPN_VL, lanes = part_lanes(&b->in, v);
   size_t x_plane = window_floats(&b->x_window), g_plane = window_floats(&b->g_window);
   size_t first = v * (size_t)b->in.images;
-  dw_sum sum = {.images = b->in.images, .rows = b->r1 - b->r0, .cols = s->wo, .step = s->stride, .x_plane = x_plane,
-                .g_plane = g_plane, .ahead = b->ahead};
+  dw_sum sum = {.images = b->in.images,
+                .rows = b->r1 - b->r0,
+                .cols = s->wo,
+                .step = s->stride,
+                .x_plane = x_plane,
+                .g_plane = g_plane,
+                .ahead = b->ahead};
   sum.x_pitch = (size_t)b->x_window.cols * SPN_VL;
   sum.g_pitch = (size_t)b->g_window.cols * SPN_VL;
   sum.x = b->x_planes + first * x_plane;
@@ -204,8 +211,15 @@ void SPN_SYM(dw_backward)(const spn_dw_shape *s, int images, int c_used, const s
                           int accumulate, float *dz_in, const spn_view_sums *sums, float *dw, void *scratch) {
   const spn_view_sums no_sums = {0};
   dw_ahead ahead;
-  band b = {.s = s, .view = view, .x = x, .w = w, .accumulate = accumulate, .dz_in = dz_in, .dw = dw,
-            .sums = sums ? sums : &no_sums, .ahead = &ahead};
+  band b = {.s = s,
+            .view = view,
+            .x = x,
+            .w = w,
+            .accumulate = accumulate,
+            .dz_in = dz_in,
+            .dw = dw,
+            .sums = sums ? sums : &no_sums,
+            .ahead = &ahead};
   b.stream = dz_in && !accumulate && SPN_SYM(dw_streams)(s, dz_in);
   dw_walk walk;
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 1, images, c_used), images, c_used);

@@ -100,8 +100,16 @@ void SPN_SYM(dw_forward)(const spn_dw_shape *s, int images, int c_used, const sp
   int layout = -1, stream = SPN_SYM(dw_streams)(s, y);
   int more = walk_start(&walk, s, SPN_SYM(dw_make_plan)(s, 0, images, c_used), images, c_used);
   for (; more; more = walk_next(&walk)) {
-    band b = {.s = s, .part = walk_part(&walk, s->h, s->w), .window = SPN_SYM(dw_x_window)(s, walk.r0, walk.r1),
-              .r0 = walk.r0, .r1 = walk.r1, .planes = scratch, .y = y, .sum = sum, .sq = sq, .ahead = &ahead,
+    band b = {.s = s,
+              .part = walk_part(&walk, s->h, s->w),
+              .window = SPN_SYM(dw_x_window)(s, walk.r0, walk.r1),
+              .r0 = walk.r0,
+              .r1 = walk.r1,
+              .planes = scratch,
+              .y = y,
+              .sum = sum,
+              .sq = sq,
+              .ahead = &ahead,
               .stream = stream};
     size_t chunks = (s->wo + DW_CHUNK - 1) / DW_CHUNK;
     look_ahead(walk, x, chunks * (walk.r1 - walk.r0) * walk.vectors * walk.images, &ahead);

@@ -81,14 +81,15 @@ INLINE void zero_columns(float *row, int from, int to) {
   for (int i = from; i < to; i++) v_store(row + i * SPN_VL, (vf){0});
 }
 
-/* Writes one row of a plane: BODY(column of the image, place in the plane) inside, zeros outside unless they are there. */
-#define FILL_ROW(part, window, borders, row_at, BODY)                            \
-  do {                                                                           \
-    int first_ = most(0, (window)->col0), end_ = least((part)->w, (window)->col0 + (window)->cols); \
-    if (end_ < first_) end_ = first_;                                            \
-    if (!(borders)) zero_columns(row_at, 0, first_ - (window)->col0);            \
+/* Writes one row of a plane: BODY(column of the image, place in the plane) inside, zeros outside unless they are there.
+ */
+#define FILL_ROW(part, window, borders, row_at, BODY)                                                     \
+  do {                                                                                                    \
+    int first_ = most(0, (window)->col0), end_ = least((part)->w, (window)->col0 + (window)->cols);       \
+    if (end_ < first_) end_ = first_;                                                                     \
+    if (!(borders)) zero_columns(row_at, 0, first_ - (window)->col0);                                     \
     for (int col_ = first_; col_ < end_; col_++) BODY(col_, (row_at) + (col_ - (window)->col0) * SPN_VL); \
-    if (!(borders)) zero_columns(row_at, end_ - (window)->col0, (window)->cols); \
+    if (!(borders)) zero_columns(row_at, end_ - (window)->col0, (window)->cols);                          \
   } while (0)
 
 INLINE void view_row(act_form form, const dw_part *part, const dw_window *window, const view_lanes *v, int n,
@@ -106,8 +107,7 @@ INLINE void load_view_form(act_form form, const dw_part *part, const dw_window *
     size_t image = part->image0 + i;
     const float *gate = view->gate ? view->gate + image * view->gate_ld : NULL;
     view_lanes lanes[DW_MAX_GROUP];
-    for (int v = 0; v < part->vectors; v++)
-      lanes[v] = view_at(view, gate, part->c0 + v * SPN_VL, part_lanes(part, v));
+    for (int v = 0; v < part->vectors; v++) lanes[v] = view_at(view, gate, part->c0 + v * SPN_VL, part_lanes(part, v));
     for (int r = 0; r < window->rows; r++) {
       int row = window->row0 + r;
       int inside = row >= 0 && row < part->h;

@@ -9,11 +9,11 @@
 #include "cpu/simd.h"
 
 enum {
-  DW_MAX_GROUP = 8,           /* vectors of channels loaded together: 512 bytes a pixel with the widest vectors */
+  DW_MAX_GROUP = 8, /* vectors of channels loaded together: 512 bytes a pixel with the widest vectors */
   DW_MAX_TAPS = 7 * 7,
-  DW_CHUNK = 64,              /* output columns between two epilogues; K rows of it stay in the first-level cache */
+  DW_CHUNK = 64, /* output columns between two epilogues; K rows of it stay in the first-level cache */
   DW_STRIP = SPN_VL == 16 ? 16 : 8, /* most outputs one micro-kernel computes */
-  DW_SLACK = 2 * DW_STRIP + 8 /* vectors a strip may read (and ignore) beyond the last plane */
+  DW_SLACK = 2 * DW_STRIP + 8       /* vectors a strip may read (and ignore) beyond the last plane */
 };
 
 /* The rows and columns of an image that a plane holds; those outside the image are zero. */
@@ -61,8 +61,8 @@ INLINE int walk_to(dw_walk *walk, int image, int vector, int row) {
   return image < walk->all_images;
 }
 
-/* Whether the planes still have the zeros of the part before around them: both are whole images, laid out alike. *last: -1
- * before the first part. */
+/* Whether the planes still have the zeros of the part before around them: both are whole images, laid out alike. *last:
+ * -1 before the first part. */
 INLINE int walk_keeps_borders(const dw_walk *walk, int *last) {
   int whole = walk->r0 == 0 && walk->r1 == walk->shape->ho, layout = whole ? walk->vectors << 16 | walk->images : -1;
   int keeps = whole && layout == *last;
@@ -103,13 +103,19 @@ INLINE int part_lanes(const dw_part *part, int i) {
 
 /* The walk's part of a tensor of h x w images. */
 INLINE dw_part walk_part(const dw_walk *walk, int h, int w) {
-  return (dw_part){.h = h, .w = w, .ld = walk->shape->ld, .image0 = walk->image0, .images = walk->images,
-                   .c0 = walk->vector0 * SPN_VL, .vectors = walk->vectors, .c_used = walk->c_used};
+  return (dw_part){.h = h,
+                   .w = w,
+                   .ld = walk->shape->ld,
+                   .image0 = walk->image0,
+                   .images = walk->images,
+                   .c0 = walk->vector0 * SPN_VL,
+                   .vectors = walk->vectors,
+                   .c_used = walk->c_used};
 }
 
 /* Copy a part into planes. borders: the zeros around the image are already there. */
-void SPN_SYM(dw_load_view)(const dw_part *part, const dw_window *window, const spn_view *view, const float *x, int borders,
-                           float *planes);
+void SPN_SYM(dw_load_view)(const dw_part *part, const dw_window *window, const spn_view *view, const float *x,
+                           int borders, float *planes);
 void SPN_SYM(dw_load_grad)(const dw_part *part, const dw_window *window, const spn_norm_grad *grad, const float *dz,
                            const float *y, int borders, float *planes);
 

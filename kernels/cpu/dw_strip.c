@@ -27,9 +27,9 @@ INLINE void strip_body(int taps, int step, int strip, int tap_rows, const float 
 
 typedef void strip_fn(int tap_rows, const float *x, size_t pitch, const vf *w, float *out);
 
-#define STRIP(TAPS, STEP, WIDTH)                                                                             \
+#define STRIP(TAPS, STEP, WIDTH)                                                                                     \
   static void strip_##TAPS##_##STEP##_##WIDTH(int tap_rows, const float *x, size_t pitch, const vf *w, float *out) { \
-    strip_body(TAPS, STEP, WIDTH, tap_rows, x, pitch, w, out);                                               \
+    strip_body(TAPS, STEP, WIDTH, tap_rows, x, pitch, w, out);                                                       \
   }
 #if SPN_VL == 16
 #define STRIPS(TAPS, STEP) STRIP(TAPS, STEP, 4) STRIP(TAPS, STEP, 8) STRIP(TAPS, STEP, 16)
@@ -93,9 +93,9 @@ INLINE void sum_body(int k, int tap_rows, int step, const dw_sum *s, const float
 
 typedef void sum_fn(const dw_sum *s, const float *x, vf *acc);
 
-#define SUM(K, ROWS, STEP)                                                           \
-  static void sum_##K##_##ROWS##_##STEP(const dw_sum *s, const float *x, vf *acc) {  \
-    sum_body(K, ROWS, STEP, s, x, acc);                                              \
+#define SUM(K, ROWS, STEP)                                                          \
+  static void sum_##K##_##ROWS##_##STEP(const dw_sum *s, const float *x, vf *acc) { \
+    sum_body(K, ROWS, STEP, s, x, acc);                                             \
   }
 #define SUMS(K, ROWS) SUM(K, ROWS, 1) SUM(K, ROWS, 2)
 #define SUMS_OF(K, ROWS) {sum_##K##_##ROWS##_1, sum_##K##_##ROWS##_2}

@@ -15,7 +15,7 @@ typedef struct {
   int images, rows, cols, step;
   const float *x, *g;
   size_t x_pitch, x_plane, g_pitch, g_plane; /* in floats */
-  dw_ahead *ahead; /* one step a row */
+  dw_ahead *ahead;                           /* one step a row */
 } dw_sum;
 
 /* Kernel rows of sums that fit the registers together (the last pass may have fewer); each is one pass over the

@@ -8,12 +8,12 @@
 enum { WIDE = SPN_VL == 16 ? 4 : 2 };
 
 /* Calls BODY(first channel, vectors, lanes) over c channels. */
-#define FOR_LANES(c, BODY)                                                        \
-  do {                                                                            \
-    int at_ = 0;                                                                  \
+#define FOR_LANES(c, BODY)                                                            \
+  do {                                                                                \
+    int at_ = 0;                                                                      \
     for (; at_ + WIDE * SPN_VL <= (c); at_ += WIDE * SPN_VL) BODY(at_, WIDE, SPN_VL); \
-    for (; at_ + SPN_VL <= (c); at_ += SPN_VL) BODY(at_, 1, SPN_VL);              \
-    if (at_ < (c)) BODY(at_, 1, (c) - at_);                                       \
+    for (; at_ + SPN_VL <= (c); at_ += SPN_VL) BODY(at_, 1, SPN_VL);                  \
+    if (at_ < (c)) BODY(at_, 1, (c) - at_);                                           \
   } while (0)
 
 INLINE size_t run_length(size_t pixels, size_t from) {
@@ -40,11 +40,11 @@ INLINE void view_load_lanes(act_form form, const spn_view *view, size_t pixels, 
 void SPN_SYM(ew_view_load)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, float *a,
                            size_t lda) {
 #define BODY(at, nv, n) view_load_lanes(form, view, count, at, nv, n, x + p * ldx, ldx, a + p * lda, lda)
-#define RUN(FORM)                                                \
-  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) {           \
-    const act_form form = FORM;                                  \
-    size_t count = run_length(pixels, p);                        \
-    FOR_LANES(c, BODY);                                          \
+#define RUN(FORM)                                      \
+  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
+    const act_form form = FORM;                        \
+    size_t count = run_length(pixels, p);              \
+    FOR_LANES(c, BODY);                                \
   }
   if (view_form(view) == ACT_CLAMP) RUN(ACT_CLAMP)
   else RUN(ACT_HSWISH)
@@ -94,12 +94,12 @@ void SPN_SYM(ew_view_grad)(size_t pixels, int c, const spn_view *view, const flo
   if (!sums) sums = &none;
   const grad_args args = {x, da, dz, ldx, ldda, lddz, accumulate, view, sums};
 #define BODY(at, nv, n) view_grad_lanes(form, want_gate, &args, p, count, at, nv, n)
-#define RUN(FORM, WANT_GATE)                                     \
-  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) {           \
-    const act_form form = FORM;                                  \
-    const int want_gate = WANT_GATE;                             \
-    size_t count = run_length(pixels, p);                        \
-    FOR_LANES(c, BODY);                                          \
+#define RUN(FORM, WANT_GATE)                           \
+  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
+    const act_form form = FORM;                        \
+    const int want_gate = WANT_GATE;                   \
+    size_t count = run_length(pixels, p);              \
+    FOR_LANES(c, BODY);                                \
   }
   int clamp = view_form(view) == ACT_CLAMP;
   if (clamp && !sums->dgate) RUN(ACT_CLAMP, 0)
@@ -129,8 +129,7 @@ void SPN_SYM(ew_norm_grad_load)(size_t pixels, int c, const spn_norm_grad *grad,
     for (size_t p = 0; p < pixels; p++) memmove(g + p * ldg, dz + p * lddz, (size_t)c * sizeof *g);
     return;
   }
-#define BODY(at, nv, n) \
-  norm_lanes_load(grad, count, at, nv, n, dz + p * lddz, lddz, x + p * ldx, ldx, g + p * ldg, ldg)
+#define BODY(at, nv, n) norm_lanes_load(grad, count, at, nv, n, dz + p * lddz, lddz, x + p * ldx, ldx, g + p * ldg, ldg)
   for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) {
     size_t count = run_length(pixels, p);
     FOR_LANES(c, BODY);
@@ -191,11 +190,11 @@ INLINE void view_sum_lanes(act_form form, const spn_view *view, size_t pixels, i
 
 void SPN_SYM(ew_view_sum)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, double *sum) {
 #define BODY(at, nv, n) view_sum_lanes(form, view, count, at, nv, n, x + p * ldx, ldx, sum)
-#define RUN(FORM)                                                \
-  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) {           \
-    const act_form form = FORM;                                  \
-    size_t count = run_length(pixels, p);                        \
-    FOR_LANES(c, BODY);                                          \
+#define RUN(FORM)                                      \
+  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
+    const act_form form = FORM;                        \
+    size_t count = run_length(pixels, p);              \
+    FOR_LANES(c, BODY);                                \
   }
   if (view_form(view) == ACT_CLAMP) RUN(ACT_CLAMP)
   else RUN(ACT_HSWISH)
@@ -223,14 +222,14 @@ INLINE void join_lanes(act_form form_a, act_form form_b, const spn_view *view_a,
 
 void SPN_SYM(ew_join)(size_t pixels, int c, const spn_view *view_a, const float *a, const spn_view *view_b,
                       const float *b, float weight, float *y) {
-#define BODY(at, nv, n) \
+#define BODY(at, nv, n)                                                                                         \
   join_lanes(form_a, form_b, view_a, view_b, count, c, at, nv, n, a + p * (size_t)c, b + p * (size_t)c, weight, \
              y + p * (size_t)c)
-#define RUN(FORM_A, FORM_B)                                      \
-  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) {           \
-    const act_form form_a = FORM_A, form_b = FORM_B;             \
-    size_t count = run_length(pixels, p);                        \
-    FOR_LANES(c, BODY);                                          \
+#define RUN(FORM_A, FORM_B)                            \
+  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
+    const act_form form_a = FORM_A, form_b = FORM_B;   \
+    size_t count = run_length(pixels, p);              \
+    FOR_LANES(c, BODY);                                \
   }
   act_form left = view_form(view_a), right = view_form(view_b);
   if (left == ACT_CLAMP && right == ACT_CLAMP) RUN(ACT_CLAMP, ACT_CLAMP)
@@ -261,7 +260,8 @@ static void stream_rows(size_t pixels, int c, const float *x, size_t ldx, float 
 void SPN_SYM(ew_stream)(size_t pixels, int c, const float *x, size_t ldx, float *y, size_t ldy) {
   int whole = (c + SPN_VL - 1) / SPN_VL * SPN_VL;
   if (ldx == (size_t)c && ldy == (size_t)c) stream_flat(pixels * (size_t)c, x, y);
-  else if ((size_t)y % sizeof(vf) == 0 && ldy % SPN_VL == 0 && (size_t)whole <= ldy) stream_rows(pixels, c, x, ldx, y, ldy);
+  else if ((size_t)y % sizeof(vf) == 0 && ldy % SPN_VL == 0 && (size_t)whole <= ldy)
+    stream_rows(pixels, c, x, ldx, y, ldy);
   else
     for (size_t p = 0; p < pixels; p++) memcpy(y + p * ldy, x + p * ldx, (size_t)c * sizeof *y);
   v_stream_end();

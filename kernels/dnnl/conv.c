@@ -23,10 +23,10 @@ struct spn_conv {
   spn_conv_kind kind;
   dnnl_primitive_t primitive, reorder; /* reorder: oihw -> packed, or packed -> oihw for the weight gradient */
   md_own src, weights, dst, scratch, oihw;
-  dnnl_primitive_t round[2];           /* bf16: src, dst from float; NULL where they are written */
+  dnnl_primitive_t round[2]; /* bf16: src, dst from float; NULL where they are written */
   md_own wide[2];
-  size_t round_at[2], scratch_at;      /* places in the caller's scratch */
-  dnnl_memory_t plain; /* weights in oihw, for the reorder */
+  size_t round_at[2], scratch_at; /* places in the caller's scratch */
+  dnnl_memory_t plain;            /* weights in oihw, for the reorder */
   char impl[64];
   int threads;
   slot *slots; /* (threads) */
@@ -87,14 +87,14 @@ static dnnl_status_t read_choice(spn_conv *conv, const_dnnl_primitive_desc_t pd)
   const char *impl = "";
   dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &impl);
   snprintf(conv->impl, sizeof conv->impl, "%s", impl);
-  dnnl_status_t status =
-      md_copy(&conv->src, dnnl_primitive_desc_query_md(pd, data ? dnnl_query_diff_src_md : dnnl_query_src_md, 0));
+  dnnl_status_t status = md_copy(
+      &conv->src, dnnl_primitive_desc_query_md(pd, data ? dnnl_query_diff_src_md : dnnl_query_src_md, 0));
   if (!status)
     status = md_copy(&conv->weights,
                      dnnl_primitive_desc_query_md(pd, weights ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0));
   if (!status)
-    status = md_copy(&conv->dst, dnnl_primitive_desc_query_md(
-                                     pd, data || weights ? dnnl_query_diff_dst_md : dnnl_query_dst_md, 0));
+    status = md_copy(&conv->dst,
+                     dnnl_primitive_desc_query_md(pd, data || weights ? dnnl_query_diff_dst_md : dnnl_query_dst_md, 0));
   if (!status) status = md_copy(&conv->scratch, dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
   return status;
 }
@@ -137,7 +137,8 @@ static dnnl_status_t make_round(spn_conv *conv, const dnnl_dims_t dims, int whic
   dnnl_primitive_desc_t pd = NULL;
   dnnl_status_t status = md_create(&conv->wide[which], dims, dnnl_f32, dnnl_nhwc);
   if (!status)
-    status = dnnl_reorder_primitive_desc_create(&pd, MD(conv->wide[which]), engine, which ? MD(conv->dst) : MD(conv->src), engine, NULL);
+    status = dnnl_reorder_primitive_desc_create(&pd, MD(conv->wide[which]), engine,
+                                                which ? MD(conv->dst) : MD(conv->src), engine, NULL);
   if (!status) status = dnnl_primitive_create(&conv->round[which], pd);
   if (pd) dnnl_primitive_desc_destroy(pd);
   return status;
@@ -167,14 +168,16 @@ static dnnl_status_t make_slot(const spn_conv *conv, slot *s) {
   if (!status) status = dnnl_memory_create(&s->dst, MD(conv->dst), engine, DNNL_MEMORY_NONE);
   if (!status) status = dnnl_memory_create(&s->scratch, MD(conv->scratch), engine, DNNL_MEMORY_NONE);
   for (int i = 0; i < 2; i++)
-    if (!status && conv->round[i]) status = dnnl_memory_create(&s->wide[i], MD(conv->wide[i]), engine, DNNL_MEMORY_NONE);
+    if (!status && conv->round[i])
+      status = dnnl_memory_create(&s->wide[i], MD(conv->wide[i]), engine, DNNL_MEMORY_NONE);
   return status;
 }
 
 static dnnl_status_t make_all(spn_conv *conv, const spn_conv_shape *shape) {
   conv_desc desc = {0}, forward = {0};
   int bf16 = shape->bf16;
-  dnnl_status_t status = make_desc(shape, bf16 && reads_src(conv->kind), bf16 && reads_weights(conv->kind), bf16 && reads_dst(conv->kind), &desc);
+  dnnl_status_t status = make_desc(shape, bf16 && reads_src(conv->kind), bf16 && reads_weights(conv->kind),
+                                   bf16 && reads_dst(conv->kind), &desc);
   if (!status) status = make_desc(shape, bf16, bf16, bf16, &forward);
   if (!status) status = make_primitive(conv, &desc, &forward);
   if (!status) status = make_reorder(conv, shape);
@@ -251,7 +254,9 @@ void spn_conv_destroy(spn_conv *conv) {
   free(conv);
 }
 
-size_t spn_conv_scratch(const spn_conv *conv) { return conv->scratch_at + dnnl_memory_desc_get_size(MD(conv->scratch)); }
+size_t spn_conv_scratch(const spn_conv *conv) {
+  return conv->scratch_at + dnnl_memory_desc_get_size(MD(conv->scratch));
+}
 
 size_t spn_conv_packed(const spn_conv *conv) {
   return (dnnl_memory_desc_get_size(MD(conv->weights)) + sizeof(real) - 1) / sizeof(real);

@@ -1,5 +1,5 @@
-/* Whether bfloat16 pays on this machine: its multiply is faster with AMX and on some CPUs with AVX-512's bf16 instructions,
- * slower on others, and rounding comes on top. Only timing tells. */
+/* Whether bfloat16 pays on this machine: its multiply is faster with AMX and on some CPUs with AVX-512's bf16
+ * instructions, slower on others, and rounding comes on top. Only timing tells. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,8 @@ static double kind_seconds(spn_conv_kind kind, int bf16) {
   for (int run = 0; memory && run < RUNS; run++) {
     if (!run) memset(memory, 0, src + dst + weights + scratch);
     double start = omp_get_wtime();
-    spn_conv_run(conv, 0, (real *)memory, (real *)(memory + src + dst), (real *)(memory + src), memory + src + dst + weights);
+    spn_conv_run(conv, 0, (real *)memory, (real *)(memory + src + dst), (real *)(memory + src),
+                 memory + src + dst + weights);
     double seconds = omp_get_wtime() - start;
     if (seconds < best) best = seconds;
   }
@@ -31,7 +32,8 @@ static double kind_seconds(spn_conv_kind kind, int bf16) {
 
 static double tile_seconds(int bf16) {
   double sum = 0;
-  for (spn_conv_kind kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++) sum += kind_seconds(kind, bf16);
+  for (spn_conv_kind kind = SPN_CONV_FORWARD; kind <= SPN_CONV_BACKWARD_WEIGHTS; kind++)
+    sum += kind_seconds(kind, bf16);
   return sum;
 }
 

@@ -18,7 +18,8 @@ typedef const dnnl_memory_desc_t *md_ref;
 #define MD(md) (&(md))
 #endif
 
-dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag); /* 4 dimensions */
+dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type,
+                        dnnl_format_tag_t tag); /* 4 dimensions */
 dnnl_status_t md_copy(md_own *md, md_ref from);
 void md_free(md_own *md);
 

@@ -19,8 +19,7 @@ static void view_grad(size_t pixels, int c, const spn_view *view, const real *x,
 static void norm_grad_load(size_t pixels, int c, const spn_norm_grad *grad, const real *dz, size_t lddz, const real *x,
                            size_t ldx, real *g, size_t ldg) {
   for (size_t p = 0; p < pixels; p++)
-    for (int i = 0; i < c; i++)
-      g[p * ldg + i] = ref_norm_grad(grad, i, dz[p * lddz + i], grad->a ? x[p * ldx + i] : 0);
+    for (int i = 0; i < c; i++) g[p * ldg + i] = ref_norm_grad(grad, i, dz[p * lddz + i], grad->a ? x[p * ldx + i] : 0);
 }
 
 static void stats(size_t pixels, int c, const real *x, size_t ldx, double *sum, double *sq) {

@@ -47,7 +47,8 @@ static spn_status open_network(const char *path, int threads, spnas_network *net
 int spnas_network_open(const char *path, int threads, spnas_network **out, spnas_error *error) {
   spn_err err;
   spnas_network *net = calloc(1, sizeof *net);
-  spn_status status = net ? open_network(path, threads < 0 ? 0 : threads, net, &err) : spn_fail(&err, SPN_ENOMEM, "out of memory");
+  spn_status status = net ? open_network(path, threads < 0 ? 0 : threads, net, &err)
+                          : spn_fail(&err, SPN_ENOMEM, "out of memory");
   if (status) spnas_network_close(net);
   else *out = net;
   return tell(error, status, &err);
@@ -86,8 +87,10 @@ static void softmax(const real *logits, int n, float *out) {
 int spnas_network_classify(spnas_network *net, const unsigned char *rgb, int height, int width, float *probability,
                            spnas_error *error) {
   spn_err err;
-  spn_status status = height > 0 && width > 0 ? SPN_OK
-      : spn_fail(&err, SPN_EINPUT, "image: expected a positive height and width, got %d x %d", height, width);
+  spn_status status = height > 0 && width > 0
+                          ? SPN_OK
+                          : spn_fail(&err, SPN_EINPUT, "image: expected a positive height and width, got %d x %d",
+                                     height, width);
   if (!status && spn_transform_apply(&net->model.eval, rgb, height, width, 0, 0, net->image))
     status = spn_fail(&err, SPN_ENOMEM, "image: out of memory to resize %d x %d", height, width);
   if (!status) {

@@ -21,7 +21,8 @@ static size_t collect_facts(const spn_model *m, char *mnasnet, char *timm, spn_e
   return count;
 }
 
-spn_status spn_model_export(const spn_model *m, const spn_settings *s, const char *format, const char *path, spn_err *err) {
+spn_status spn_model_export(const spn_model *m, const spn_settings *s, const char *format, const char *path,
+                            spn_err *err) {
   spn_export_options o = spn_export_defaults();
   spn_export_fact facts[MAX_FACTS];
   char *mnasnet = spn_blockstring_mnasnet(&m->arch), *timm = spn_blockstring_timm(&m->arch);

@@ -5,6 +5,7 @@
 #include "train/model_file.h"
 
 /* s gives export.opset, export.fold_bn and export.normalize. */
-spn_status spn_model_export(const spn_model *m, const spn_settings *s, const char *format, const char *path, spn_err *err);
+spn_status spn_model_export(const spn_model *m, const spn_settings *s, const char *format, const char *path,
+                            spn_err *err);
 
 #endif

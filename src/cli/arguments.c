@@ -8,12 +8,19 @@ typedef struct {
   const char *name, *setting; /* setting: the option is short for --set setting=value */
 } option;
 
-static const option options[] = {{'d', "--data", "data.path"}, {'t', "--target", "search.target"}, {'a', "--arch", "train.arch"},
-                                 {'i', "--init", "train.init"}, {'c', "--config", NULL}, {'s', "--set", NULL},
-                                 {'o', "--out", NULL}, {'D', "--dump", NULL}, {'f', "--format", NULL}, {'S', "--seed", "run.seed"},
+static const option options[] = {{'d', "--data", "data.path"},
+                                 {'t', "--target", "search.target"},
+                                 {'a', "--arch", "train.arch"},
+                                 {'i', "--init", "train.init"},
+                                 {'c', "--config", NULL},
+                                 {'s', "--set", NULL},
+                                 {'o', "--out", NULL},
+                                 {'D', "--dump", NULL},
+                                 {'f', "--format", NULL},
+                                 {'S', "--seed", "run.seed"},
                                  {'T', "--threads", "run.threads"}};
-static const option flags[] = {{'r', "--resume", NULL}, {'q', "--quiet", NULL}, {'j', "--json", NULL},
-                               {'R', "--reproducible", NULL}};
+static const option flags[] = {
+    {'r', "--resume", NULL}, {'q', "--quiet", NULL}, {'j', "--json", NULL}, {'R', "--reproducible", NULL}};
 
 static int taken(const char *takes, char letter) { return strchr("csST", letter) || strchr(takes, letter); }
 
@@ -68,7 +75,8 @@ spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arg
       } else if (pass == 1 && !set_flag(out, takes, argv[i])) {
         if (argv[i][0] == '-' || !strchr(takes, 'p'))
           return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", argv[i]);
-        if (out->positional) return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, argv[i]);
+        if (out->positional)
+          return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, argv[i]);
         out->positional = argv[i];
       }
     }

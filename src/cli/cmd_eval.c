@@ -8,8 +8,10 @@
 #include "train/evaluate.h"
 #include "train/model_file.h"
 
-/* What the network saw and said, for checking an export elsewhere: images (N,H,W,C) as they enter it, labels, logits. */
-static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s, const spn_model *m, const char *path, spn_err *err) {
+/* What the network saw and said, for checking an export elsewhere: images (N,H,W,C) as they enter it, labels, logits.
+ */
+static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s, const spn_model *m, const char *path,
+                       spn_err *err) {
   size_t count = spn_dataset_count(data->set, SPN_SPLIT_TEST), size = (size_t)m->eval.size, at = 0;
   size_t channels = (size_t)m->eval.channels, pixels = size * size * channels, classes = (size_t)m->arch.classes;
   spn_loader *loader = NULL;
@@ -23,9 +25,12 @@ static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s
     spn_batch batch;
     if ((status = spn_loader_next(loader, &batch, &end, err)) || end) break;
     spn_graph_forward(g, batch.images, NULL, batch.count, 0);
-    memcpy((float *)spn_tensors_find(set, "images")->data + at * pixels, batch.images, (size_t)batch.count * pixels * sizeof(float));
-    memcpy((float *)spn_tensors_find(set, "logits")->data + at * classes, g->logits, (size_t)batch.count * classes * sizeof(float));
-    for (int i = 0; i < batch.count; i++) ((int64_t *)spn_tensors_find(set, "labels")->data)[at + (size_t)i] = batch.labels[i];
+    memcpy((float *)spn_tensors_find(set, "images")->data + at * pixels, batch.images,
+           (size_t)batch.count * pixels * sizeof(float));
+    memcpy((float *)spn_tensors_find(set, "logits")->data + at * classes, g->logits,
+           (size_t)batch.count * classes * sizeof(float));
+    for (int i = 0; i < batch.count; i++)
+      ((int64_t *)spn_tensors_find(set, "labels")->data)[at + (size_t)i] = batch.labels[i];
     at += (size_t)batch.count;
   }
   if (!status) status = spn_tensors_save(set, path, err);
@@ -42,8 +47,10 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
   SPN_TRY(spn_data_open(s, m->arch.input_size, m->arch.input_channels, &data, err));
   data.eval = m->eval; /* the weights' own preprocessing */
   data.eval.augment = SPN_AUGMENT_NONE;
-  spn_status status = data.classes == m->arch.classes ? SPN_OK
-      : spn_fail(err, SPN_EINPUT, "%s: expected data with the network's %d classes, got %d", s->data_path, m->arch.classes, data.classes);
+  spn_status status = data.classes == m->arch.classes
+                          ? SPN_OK
+                          : spn_fail(err, SPN_EINPUT, "%s: expected data with the network's %d classes, got %d",
+                                     s->data_path, m->arch.classes, data.classes);
   spn_network_options o;
   if (!status) status = spn_options_choose(s, &o, err);
   if (!status) status = spn_network_create(&m->arch, &o, 1, &g, err);
@@ -56,15 +63,18 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
   spn_data_close(&data);
   if (status) return status;
   if (a->json)
-    printf("{\"images\": %zu, \"top1\": %.6f, \"top5\": %.6f, \"loss\": %.9g}\n", score.images, score.top1, score.top5, score.loss);
+    printf("{\"images\": %zu, \"top1\": %.6f, \"top5\": %.6f, \"loss\": %.9g}\n", score.images, score.top1, score.top5,
+           score.loss);
   else
-    printf("top-1 %.2f %%  top-5 %.2f %%  cross entropy %.4f  on %zu test images\n", 100 * score.top1, 100 * score.top5, score.loss, score.images);
+    printf("top-1 %.2f %%  top-5 %.2f %%  cross entropy %.4f  on %zu test images\n", 100 * score.top1, 100 * score.top5,
+           score.loss, score.images);
   return SPN_OK;
 }
 
 static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_model m;
-  if (!a->positional) return spn_fail(err, SPN_EINPUT, "expected a network file, for example best.safetensors, got nothing");
+  if (!a->positional)
+    return spn_fail(err, SPN_EINPUT, "expected a network file, for example best.safetensors, got nothing");
   SPN_TRY(spn_model_load(a->positional, &m, err));
   spn_status status = evaluate(a, &m, err);
   spn_model_free(&m);
@@ -72,9 +82,13 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_eval = {
-    .name = "eval", .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing stored in its file.",
+    .name = "eval",
+    .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing stored in its file.",
     .usage = "spnas eval NETWORK.safetensors --data DIR [--json] [--dump FILE] [--config FILE] [--set a.b=c]...\n\n"
              "  --data DIR         data.path: the images\n  --json             one JSON object\n"
-             "  --dump FILE        also writes images (as the network takes them), labels and logits as safetensors, to check\n"
+             "  --dump FILE        also writes images (as the network takes them), labels and logits as safetensors, "
+             "to check\n"
              "                     an export against; --set data.max_test=N limits how many",
-    .sections = "run,data", .takes = "pdjD", .run = command};
+    .sections = "run,data",
+    .takes = "pdjD",
+    .run = command};

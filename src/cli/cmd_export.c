@@ -6,7 +6,8 @@
 static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_model m;
   const char *format = a->format ? a->format : a->settings.export_format;
-  if (!a->positional) return spn_fail(err, SPN_EINPUT, "expected a network file, for example best.safetensors, got nothing");
+  if (!a->positional)
+    return spn_fail(err, SPN_EINPUT, "expected a network file, for example best.safetensors, got nothing");
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the file to write, got nothing");
   SPN_TRY(spn_model_load(a->positional, &m, err));
   spn_status status = spn_model_export(&m, &a->settings, format, a->out, err);
@@ -16,7 +17,10 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_export = {
-    .name = "export", .about = "Writes a trained network in a format other software runs.",
+    .name = "export",
+    .about = "Writes a trained network in a format other software runs.",
     .usage = "spnas export NETWORK.safetensors --out FILE [--format onnx] [--set export.opset=17]...\n\n"
              "  --out FILE         the file to write\n  --format NAME      export.format",
-    .sections = "export", .takes = "pof", .run = command};
+    .sections = "export",
+    .takes = "pof",
+    .run = command};

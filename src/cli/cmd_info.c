@@ -9,7 +9,9 @@
 #include "model/space.h"
 #include "train/model_file.h"
 
-static void print_counts(const spn_counts *c) { printf("%8.3f M %9.1f M", (double)c->params * 1e-6, (double)c->macs * 1e-6); }
+static void print_counts(const spn_counts *c) {
+  printf("%8.3f M %9.1f M", (double)c->params * 1e-6, (double)c->macs * 1e-6);
+}
 
 /* The cost of a network as far as it lies in the space; SPN_EINPUT says why not. */
 typedef struct {
@@ -18,7 +20,8 @@ typedef struct {
   spn_choice choice;
 } placed;
 
-static spn_status place(const spn_settings *s, const char *space, const char *cost, const spn_arch *arch, placed *out, spn_err *err) {
+static spn_status place(const spn_settings *s, const char *space, const char *cost, const spn_arch *arch, placed *out,
+                        spn_err *err) {
   SPN_TRY(spn_space_load(space[0] ? space : s->search_space, &out->space, err));
   SPN_TRY(spn_cost_load(cost[0] ? cost : s->search_cost, &out->space, &out->cost, err));
   return spn_space_match(&out->space, arch, &out->choice, err);
@@ -27,28 +30,32 @@ static spn_status place(const spn_settings *s, const char *space, const char *co
 static void print_layers(const spn_arch *arch, const placed *p) {
   spn_pad pad = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride);
   int size = pad.out;
-  printf("%5s %9s %9s %3s %2s %3s %5s %10s %11s%s\n", "layer", "input", "output", "k", "s", "e", "se", "params", "MACs", p ? "        cost" : "");
+  printf("%5s %9s %9s %3s %2s %3s %5s %10s %11s%s\n", "layer", "input", "output", "k", "s", "e", "se", "params", "MACs",
+         p ? "        cost" : "");
   for (int i = 0, layer = 0; i < arch->blocks; i++, layer++) {
     const spn_block *b = &arch->block[i];
     int next = size;
     spn_counts c = spn_block_counts(arch, b, size, &next);
     if (b->skipped) printf("%5d %5dx%-3d %9s %28s", i, b->in, size, "skipped", "");
     else {
-      printf("%5d %5dx%-3d %5dx%-3d %3d %2d %3d %5.3g ", i, b->in, size, b->out, next, b->kernel, b->stride, b->expand, b->se);
+      printf("%5d %5dx%-3d %5dx%-3d %3d %2d %3d %5.3g ", i, b->in, size, b->out, next, b->kernel, b->stride, b->expand,
+             b->se);
       printf("%10lld %11lld", c.params, c.macs);
     }
-    if (p && arch->blocks == p->space.layers) printf(" %8.4f %s", spn_cost_layer(&p->cost, layer, &p->choice), p->cost.unit);
+    if (p && arch->blocks == p->space.layers)
+      printf(" %8.4f %s", spn_cost_layer(&p->cost, layer, &p->choice), p->cost.unit);
     putchar('\n');
     if (!b->skipped) size = next;
   }
 }
 
 static void print_cost(const placed *p) {
-  printf("cost        %.4f %s by %s in space %s (rest %.4f)%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit, p->cost.name,
-         p->space.name, p->cost.rest, p->cost.modelled_se ? "; SE part modelled, not measured" : "");
+  printf("cost        %.4f %s by %s in space %s (rest %.4f)%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit,
+         p->cost.name, p->space.name, p->cost.rest, p->cost.modelled_se ? "; SE part modelled, not measured" : "");
 }
 
-static spn_status print_arch(const spn_settings *s, const spn_arch *arch, const char *space, const char *cost, spn_err *err) {
+static spn_status print_arch(const spn_settings *s, const spn_arch *arch, const char *space, const char *cost,
+                             spn_err *err) {
   static placed where;
   spn_err why;
   spn_status misplaced = place(s, space, cost, arch, &where, &why);
@@ -56,7 +63,8 @@ static spn_status print_arch(const spn_settings *s, const spn_arch *arch, const 
   spn_counts counts = spn_arch_counts(arch);
   char *mnasnet = spn_blockstring_mnasnet(arch), *timm = spn_blockstring_timm(arch);
   if (!mnasnet || !timm) return spn_fail(err, SPN_ENOMEM, "info: out of memory");
-  printf("network     %s, input %dx%dx%d, %d classes\n", arch->name, arch->input_size, arch->input_size, arch->input_channels, arch->classes);
+  printf("network     %s, input %dx%dx%d, %d classes\n", arch->name, arch->input_size, arch->input_size,
+         arch->input_channels, arch->classes);
   printf("parameters  %.3f M\nMACs        %.1f M\n", (double)counts.params * 1e-6, (double)counts.macs * 1e-6);
   if (p) print_cost(p);
   else printf("cost        unknown: %s\n", why.text);
@@ -82,8 +90,9 @@ static spn_status print_space(const spn_settings *s, const spn_space *space, spn
   spn_choice choice;
   char name[64];
   SPN_TRY(spn_cost_load(s->search_cost, space, &cost, err));
-  printf("space       %s: %d layers, 10^%.2f networks; input %d for the cost, %d in training (width %.3g)\n", space->name, space->layers,
-         spn_space_log10_size(space), space->base.input_size, space->proxy_size, space->proxy_width);
+  printf("space       %s: %d layers, 10^%.2f networks; input %d for the cost, %d in training (width %.3g)\n",
+         space->name, space->layers, spn_space_log10_size(space), space->base.input_size, space->proxy_size,
+         space->proxy_width);
   printf("cost        %s: %s; rest %.4f %s%s\n", cost.name, cost.source, cost.rest, cost.unit,
          cost.modelled_se ? "; SE terms are modelled, not measured" : "");
   printf("%-34s %10s %11s %10s\n", "network", "params", "MACs", "cost");
@@ -100,7 +109,9 @@ static spn_status print_space(const spn_settings *s, const spn_space *space, spn
         if (k < layer->kernels && layer->kernels > 1) kernel = layer->kernel[k];
         if (e < layer->expands && layer->expands > 1) expand = layer->expand[e];
         choice.layer[l].kernel = (signed char)(k < layer->kernels ? k : layer->kernels - 1);
-        choice.layer[l].expand = (signed char)(layer->tied ? choice.layer[l].kernel : e < layer->expands ? e : layer->expands - 1);
+        choice.layer[l].expand = (signed char)(layer->tied          ? choice.layer[l].kernel
+                                               : e < layer->expands ? e
+                                                                    : layer->expands - 1);
         choice.layer[l].se = 0;
         if (layer->tied && e != k) kernel = expand = 0;
       }
@@ -158,8 +169,12 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_info = {
-    .name = "info", .about = "Parameters, MACs, cost, layers and block strings of a network, or the extremes of a space.",
-    .usage = "spnas info WHAT [--set search.space=S] [--set search.cost=C] [--set train.width=W] [--set train.size=N]\n\n"
-             "  WHAT               arch.json, a .safetensors file of spnas, a name in data/networks or data/spaces,\n"
-             "                     a space file, or a block string; params in millions, MACs of one image in millions",
-    .sections = "train", .takes = "p", .run = command};
+    .name = "info",
+    .about = "Parameters, MACs, cost, layers and block strings of a network, or the extremes of a space.",
+    .usage =
+        "spnas info WHAT [--set search.space=S] [--set search.cost=C] [--set train.width=W] [--set train.size=N]\n\n"
+        "  WHAT               arch.json, a .safetensors file of spnas, a name in data/networks or data/spaces,\n"
+        "                     a space file, or a block string; params in millions, MACs of one image in millions",
+    .sections = "train",
+    .takes = "p",
+    .run = command};

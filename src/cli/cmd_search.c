@@ -12,9 +12,16 @@ static void report(const char *folder, const spn_space *space, const spn_cost *c
   spn_choice_text(space, &r->choice, text, sizeof text);
   printf("found       %s\n", text);
   printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, cost->unit,
-         cost->modelled_se ? " (SE part modelled, not measured)" : "", r->target, r->within ? "met" : r->cost <= r->target ? "kept, with room to spare" : "NOT met", r->flips, r->flips == 1 ? "" : "s");
-  if (r->inherited_test.images) printf("inherited   top-1 %.2f %% on %zu held-out images, %.2f %% on %zu test images (supernet weights, not trained further)\n",
-         100 * r->inherited_holdout.top1, r->inherited_holdout.images, 100 * r->inherited_test.top1, r->inherited_test.images);
+         cost->modelled_se ? " (SE part modelled, not measured)" : "", r->target,
+         r->within              ? "met"
+         : r->cost <= r->target ? "kept, with room to spare"
+                                : "NOT met",
+         r->flips, r->flips == 1 ? "" : "s");
+  if (r->inherited_test.images)
+    printf("inherited   top-1 %.2f %% on %zu held-out images, %.2f %% on %zu test images (supernet weights, not "
+           "trained further)\n",
+           100 * r->inherited_holdout.top1, r->inherited_holdout.images, 100 * r->inherited_test.top1,
+           r->inherited_test.images);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
   printf("files       %s/arch.json%s\n", folder, r->images > 0 ? ", inherited.safetensors, metrics.jsonl" : "");
 }
@@ -37,10 +44,12 @@ static spn_status run_search(const spn_arguments *a, spn_settings *s, spn_err *e
   spn_status status = spn_run_open(a->out, s, "search", a->resume, a->quiet, &run, err);
   if (!status) {
     spn_search_result result;
-    spn_run_say(run, "space %s (10^%.1f networks), cost %s, target %.4g %s; %s data, %zu training, %zu held-out, %zu test images",
-                space.name, spn_space_log10_size(&space), cost.name, target, cost.unit, spn_dataset_kind(data.set),
-                spn_dataset_count(data.set, SPN_SPLIT_TRAIN), spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT),
-                spn_dataset_count(data.set, SPN_SPLIT_TEST));
+    spn_run_say(
+        run,
+        "space %s (10^%.1f networks), cost %s, target %.4g %s; %s data, %zu training, %zu held-out, %zu test images",
+        space.name, spn_space_log10_size(&space), cost.name, target, cost.unit, spn_dataset_kind(data.set),
+        spn_dataset_count(data.set, SPN_SPLIT_TRAIN), spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT),
+        spn_dataset_count(data.set, SPN_SPLIT_TEST));
     status = s->search_method ? spn_search_random(run, s, &space, &cost, data.classes, &result, err)
                               : spn_search_gradient(run, s, &space, &cost, &data, &result, err);
     if (!status) report(a->out, &space, &cost, &result);
@@ -57,10 +66,16 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_search = {
-    .name = "search", .about = "Searches a network under a cost budget with the differentiable single-path supernet.",
-    .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--quiet] [--reproducible]\n\n"
-             "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of search.cost\n"
+    .name = "search",
+    .about = "Searches a network under a cost budget with the differentiable single-path supernet.",
+    .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--quiet] "
+             "[--reproducible]\n\n"
+             "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of "
+             "search.cost\n"
              "  --out RUNDIR       folder of the run: config, log, checkpoints, arch.json, weights\n"
              "  --resume           go on from the newest valid checkpoint in RUNDIR\n"
-             "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            no progress",
-    .sections = "run,data,search,optim", .takes = "odtrqR", .run = command};
+             "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
+             "no progress",
+    .sections = "run,data,search,optim",
+    .takes = "odtrqR",
+    .run = command};

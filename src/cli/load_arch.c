@@ -9,7 +9,8 @@
 
 /* A block string has a stride or a repeat right after an underscore-separated word and no path in it. */
 static int is_block_string(const char *text) {
-  return (text[0] == 'r' || !strncmp(text, "ds_", 3) || !strncmp(text, "ir_", 3)) && strstr(text, "_k") && !strchr(text, '/') && !strstr(text, ".json");
+  return (text[0] == 'r' || !strncmp(text, "ds_", 3) || !strncmp(text, "ir_", 3)) && strstr(text, "_k") &&
+         !strchr(text, '/') && !strstr(text, ".json");
 }
 
 /* A block string leaves stem, head and BN open: MnasNet's. */
@@ -24,20 +25,25 @@ static spn_status from_block_string(const char *text, spn_arch *out, char *note,
 static spn_status read_variant(const spn_json *root, int variant, spn_arch *out, spn_err *err) {
   enum { AUTO, PROXY, DEPLOYMENT };
   spn_json proxy = spn_json_get(root, "proxy");
-  if (variant == DEPLOYMENT || (variant == AUTO && !spn_json_is_object(&proxy))) return spn_arch_read(root, out, NULL, err);
-  if (!spn_json_is_object(&proxy)) return spn_json_fail(root, err, "train.variant proxy: this file holds no proxy network");
+  if (variant == DEPLOYMENT || (variant == AUTO && !spn_json_is_object(&proxy)))
+    return spn_arch_read(root, out, NULL, err);
+  if (!spn_json_is_object(&proxy))
+    return spn_json_fail(root, err, "train.variant proxy: this file holds no proxy network");
   return spn_arch_read(&proxy, out, NULL, err);
 }
 
 static spn_status load(const spn_settings *s, const char *arch, spn_arch *out, char *note, spn_err *err) {
-  if (!arch[0]) return spn_fail(err, SPN_EINPUT, "--arch: expected arch.json, a name in data/networks or a block string, got nothing");
+  if (!arch[0])
+    return spn_fail(err, SPN_EINPUT,
+                    "--arch: expected arch.json, a name in data/networks or a block string, got nothing");
   if (is_block_string(arch)) return from_block_string(arch, out, note, err);
   if (!strstr(arch, ".json") && !strchr(arch, '/')) return spn_arch_load_noted(arch, out, note, err);
   spn_json_doc *doc;
   SPN_TRY(spn_json_load(arch, &doc, err));
   spn_json root = spn_json_root(doc);
   spn_json inner = spn_json_get(&root, "arch");
-  spn_status status = spn_json_is_object(&inner) ? read_variant(&root, s->train_variant, out, err) : spn_arch_load_noted(arch, out, note, err);
+  spn_status status = spn_json_is_object(&inner) ? read_variant(&root, s->train_variant, out, err)
+                                                 : spn_arch_load_noted(arch, out, note, err);
   spn_json_free(doc);
   return status;
 }

@@ -6,11 +6,14 @@
 #include "train/environment.h"
 #include "train/run.h"
 
-static const spn_command *const commands[] = {&spn_cmd_search, &spn_cmd_train, &spn_cmd_eval, &spn_cmd_export, &spn_cmd_info, &spn_cmd_pack};
+static const spn_command *const commands[] = {&spn_cmd_search, &spn_cmd_train, &spn_cmd_eval,
+                                              &spn_cmd_export, &spn_cmd_info,  &spn_cmd_pack};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void overview(FILE *out) {
-  fprintf(out, "spnas %s: finds, trains and exports a convolutional network that meets a phone's latency budget\n\nusage: spnas COMMAND ...\n\n",
+  fprintf(out,
+          "spnas %s: finds, trains and exports a convolutional network that meets a phone's latency budget\n\nusage: "
+          "spnas COMMAND ...\n\n",
           spn_version());
   for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->about);
   fprintf(out, "\nspnas COMMAND --help tells a command's arguments and settings with their units.\n");

@@ -7,13 +7,13 @@
 
 /* Streams keep independent uses apart. */
 typedef enum {
-  SPN_RNG_INIT = 1,     /* initial weights: index = parameter number << 32 | element */
-  SPN_RNG_SHUFFLE,      /* sample order: index = epoch << 32 | position */
-  SPN_RNG_AUGMENT,      /* augmentation: index = (epoch << 32 | sample), see spn_rng_split */
-  SPN_RNG_HOLDOUT,      /* which training images are held out: index = sample */
-  SPN_RNG_DROPOUT,      /* dropout masks: index = step << 32 | element */
-  SPN_RNG_INDICATOR,    /* indicator dropout: index = step << 32 | indicator */
-  SPN_RNG_SAMPLE,       /* random networks */
+  SPN_RNG_INIT = 1,  /* initial weights: index = parameter number << 32 | element */
+  SPN_RNG_SHUFFLE,   /* sample order: index = epoch << 32 | position */
+  SPN_RNG_AUGMENT,   /* augmentation: index = (epoch << 32 | sample), see spn_rng_split */
+  SPN_RNG_HOLDOUT,   /* which training images are held out: index = sample */
+  SPN_RNG_DROPOUT,   /* dropout masks: index = step << 32 | element */
+  SPN_RNG_INDICATOR, /* indicator dropout: index = step << 32 | indicator */
+  SPN_RNG_SAMPLE,    /* random networks */
   SPN_RNG_TEST
 } spn_rng_stream;
 

@@ -19,8 +19,8 @@ typedef struct {
 } spn_export_fact;
 
 typedef struct {
-  int opset;                      /* ONNX operator set: 13 or 17 */
-  int fold_bn;                    /* 1: batch norm goes into the convolutions; 0: it stays, for training on */
+  int opset;   /* ONNX operator set: 13 or 17 */
+  int fold_bn; /* 1: batch norm goes into the convolutions; 0: it stays, for training on */
   spn_export_input input;
   double mean[3], std[3];         /* of pixels scaled to 0..1; a network of one channel uses the first */
   int resize;                     /* side the image was resized to before the crop; 0: unknown */
@@ -28,7 +28,8 @@ typedef struct {
   const char *resize_filter;      /* "bilinear", "bicubic", ...; NULL: unknown */
   const char *const *class_names; /* arch->classes strings, or NULL */
   const char *version;            /* of spnas, for the file's producer; NULL: left out */
-  const spn_export_fact *facts;   /* search method, seed, latency...: written into the file; the last of equal keys wins */
+  const spn_export_fact
+      *facts; /* search method, seed, latency...: written into the file; the last of equal keys wins */
   size_t fact_count;
 } spn_export_options;
 

@@ -50,7 +50,8 @@ static void vector_constant(exporter *e, const char *prefix, const char *suffix,
 /* Writes the weight as (O,I,K,K), from (K,K,C) when depthwise, row o times scale[o] (NULL: 1). */
 static spn_status weight_constant(exporter *e, const layer *l, int in, const double *scale, char name[ONNX_NAME]) {
   const int k = l->kernel, group_in = l->depthwise ? 1 : in;
-  const size_t oikk[] = {(size_t)l->out, (size_t)in, (size_t)k, (size_t)k}, kkc[] = {(size_t)k, (size_t)k, (size_t)l->out};
+  const size_t oikk[] = {(size_t)l->out, (size_t)in, (size_t)k, (size_t)k},
+               kkc[] = {(size_t)k, (size_t)k, (size_t)l->out};
   const int64_t shape[] = {l->out, group_in, k, k};
   const float *w;
   char source[ONNX_NAME];
@@ -345,26 +346,23 @@ static void model(const exporter *e, spn_pb *pb) {
   onnx_metadata(pb, e->arch, e->options);
 }
 
-/* The graph's size is known, so it need not be copied into the model: head and graph are written one after the other. */
+/* The graph's size is known, so it need not be copied into the model: head and graph are written one after the other.
+ */
 static spn_status write_model(exporter *e, const char *path) {
   spn_pb pb = {0};
   spn_file *f;
   model(e, &pb);
   spn_pb_bytes_header(&pb, MODEL_GRAPH, e->graph.pb.size);
   spn_status status = SPN_OK;
-  if (pb.failed || e->graph.pb.failed)
-    status = spn_fail(e->err, SPN_ENOMEM, "%s: out of memory while exporting", path);
+  if (pb.failed || e->graph.pb.failed) status = spn_fail(e->err, SPN_ENOMEM, "%s: out of memory while exporting", path);
   else if (pb.size + e->graph.pb.size > MAX_MODEL)
     status = spn_fail(e->err, SPN_EINPUT, "%s: expected a model below 2 GiB, got %zu bytes", path, e->graph.pb.size);
-  else
-    status = spn_file_create(path, &f, e->err);
+  else status = spn_file_create(path, &f, e->err);
   if (!status) {
     status = spn_file_append(f, pb.data, pb.size, e->err);
     if (!status) status = spn_file_append(f, e->graph.pb.data, e->graph.pb.size, e->err);
-    if (status)
-      spn_file_abort(f);
-    else
-      status = spn_file_commit(f, e->err);
+    if (status) spn_file_abort(f);
+    else status = spn_file_commit(f, e->err);
   }
   spn_pb_free(&pb);
   return status;

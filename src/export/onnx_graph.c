@@ -19,10 +19,8 @@ void onnx_name(char name[ONNX_NAME], const char *prefix, const char *suffix) {
 
 static void put_dim(onnx_graph *g, int value) { /* 0: the batch */
   size_t dim = spn_pb_open(&g->pb, SHAPE_DIM);
-  if (value)
-    spn_pb_int(&g->pb, DIM_VALUE, value);
-  else
-    spn_pb_string(&g->pb, DIM_PARAM, "N");
+  if (value) spn_pb_int(&g->pb, DIM_VALUE, value);
+  else spn_pb_string(&g->pb, DIM_PARAM, "N");
   spn_pb_close(&g->pb, dim);
 }
 

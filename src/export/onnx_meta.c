@@ -40,10 +40,8 @@ static void vector(spn_pb *pb, const spn_export_options *options, const char *ke
 static void class_names(spn_pb *pb, const spn_arch *arch, const spn_export_options *options) {
   cJSON *names = cJSON_CreateStringArray((const char **)options->class_names, arch->classes);
   char *text = names ? cJSON_PrintUnformatted(names) : NULL;
-  if (text)
-    ours(pb, options, "class_names", text);
-  else
-    pb->failed = 1;
+  if (text) ours(pb, options, "class_names", text);
+  else pb->failed = 1;
   free(text);
   cJSON_Delete(names);
 }

@@ -6,7 +6,8 @@
 
 static void shape_text(int dims, const size_t *shape, char *text, size_t size) {
   size_t n = (size_t)snprintf(text, size, "(");
-  for (int d = 0; d < dims && n + 24 < size; d++) n += (size_t)snprintf(text + n, size - n, d ? ",%zu" : "%zu", shape[d]);
+  for (int d = 0; d < dims && n + 24 < size; d++)
+    n += (size_t)snprintf(text + n, size - n, d ? ",%zu" : "%zu", shape[d]);
   snprintf(text + n, size - n, ")");
 }
 
@@ -27,7 +28,8 @@ spn_status spn_weight_find(const spn_tensors *set, const char *name, int dims, c
   if (!t) return spn_fail(err, SPN_EINPUT, "weights: tensor %s: expected F32 %s, got nothing", name, expected);
   shape_text(t->dims, t->shape, got, sizeof got);
   if (t->dtype != SPN_F32 || !same_shape(t, dims, shape))
-    return spn_fail(err, SPN_EINPUT, "weights: tensor %s: expected F32 %s, got %s %s", name, expected, types[t->dtype], got);
+    return spn_fail(err, SPN_EINPUT, "weights: tensor %s: expected F32 %s, got %s %s", name, expected, types[t->dtype],
+                    got);
   const float *data = t->data;
   for (size_t i = 0, n = spn_tensor_elements(t); i < n; i++)
     if (!isfinite(data[i]))
@@ -37,7 +39,8 @@ spn_status spn_weight_find(const spn_tensors *set, const char *name, int dims, c
   return SPN_OK;
 }
 
-spn_status spn_weight_find_bn(const spn_tensors *set, const char *prefix, int channels, spn_weight_bn *out, spn_err *err) {
+spn_status spn_weight_find_bn(const spn_tensors *set, const char *prefix, int channels, spn_weight_bn *out,
+                              spn_err *err) {
   static const char *const parts[] = {"gamma", "beta", "mean", "var"};
   const float **fields[] = {&out->gamma, &out->beta, &out->mean, &out->var};
   const size_t shape[] = {(size_t)channels};

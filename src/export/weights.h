@@ -14,7 +14,8 @@ spn_status spn_weight_find(const spn_tensors *set, const char *name, int dims, c
 typedef struct {
   const float *gamma, *beta, *mean, *var;
 } spn_weight_bn;
-spn_status spn_weight_find_bn(const spn_tensors *set, const char *prefix, int channels, spn_weight_bn *out, spn_err *err);
+spn_status spn_weight_find_bn(const spn_tensors *set, const char *prefix, int channels, spn_weight_bn *out,
+                              spn_err *err);
 
 /* y = gamma*(x-mean)/sqrt(var+eps)+beta = scale*x + shift, computed in double. */
 void spn_weight_fold(const spn_weight_bn *bn, int channels, double eps, double *scale, double *shift);

@@ -11,7 +11,10 @@
 int spn_value_plain(const spn_value *v) { return !v->scale && !v->gate && v->act == SPN_ACT_NONE; }
 
 spn_view spn_value_view(const spn_value *v, int image) {
-  return (spn_view){.scale = v->scale, .shift = v->shift, .act = v->act, .gate_ld = (size_t)v->c,
+  return (spn_view){.scale = v->scale,
+                    .shift = v->shift,
+                    .act = v->act,
+                    .gate_ld = (size_t)v->c,
                     .gate = v->gate ? v->gate + (size_t)image * v->c : NULL};
 }
 
@@ -71,8 +74,8 @@ void spn_value_grad(const spn_graph *g, const spn_value *v, int part, size_t fir
   grad_to(g, v, part, first, pixels, c, da, ldda, accumulate, v->dz + first * v->ld, (size_t)v->ld);
 }
 
-void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
-                         real *da, int accumulate) {
+void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c, real *da,
+                         int accumulate) {
   real *home = v->dz + first * v->ld;
   size_t ld = (size_t)v->ld;
   int streams = !accumulate && spn_value_streams(g, v, c);

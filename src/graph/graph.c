@@ -7,8 +7,9 @@
 
 #include "core/rng.h"
 
-/* Room for one more element. The lists of a graph are a few hundred small records; when even those cannot be had there is
- * nothing to save yet, and the program ends. Tensors and everything large are taken by spn_graph_compile, which reports. */
+/* Room for one more element. The lists of a graph are a few hundred small records; when even those cannot be had there
+ * is nothing to save yet, and the program ends. Tensors and everything large are taken by spn_graph_compile, which
+ * reports. */
 static void *grow(void *array, int count, size_t size) {
   if (count & (count - 1)) return array; /* capacity is the next power of two */
   void *larger = realloc(array, (size_t)(count ? 2 * count : 1) * size);
@@ -59,8 +60,8 @@ spn_branch *spn_graph_branch(spn_graph *g, int gate) {
   return b;
 }
 
-int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape,
-                    double init_std, double init_value) {
+int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape, double init_std,
+                    double init_value) {
   g->params = grow(g->params, g->param_count, sizeof *g->params);
   spn_param *p = &g->params[g->param_count];
   memset(p, 0, sizeof *p);
@@ -169,6 +170,7 @@ void spn_graph_init_weights(spn_graph *g, uint64_t seed) {
     const spn_param *p = &g->params[i];
     for (size_t k = 0; k < p->size; k++)
       g->weights[p->offset + k] = (real)(p->init_std > 0
-          ? p->init_std * spn_rng_normal(seed, SPN_RNG_INIT, (uint64_t)i << 32 | k) : p->init_value);
+                                             ? p->init_std * spn_rng_normal(seed, SPN_RNG_INIT, (uint64_t)i << 32 | k)
+                                             : p->init_value);
   }
 }

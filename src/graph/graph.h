@@ -1,8 +1,8 @@
 /* A network as a list of ops over values, planned once: every byte is taken by spn_graph_compile, a step allocates
  * nothing. Ops are added in execution order; backward runs them in reverse.
  *
- * A value is what flows between ops: a stored tensor (N,H,W,C) plus a view that readers apply while loading (batch norm,
- * activation, SE gate; kernels.h). Batch norm and SE therefore make new values over old storage and move no data.
+ * A value is what flows between ops: a stored tensor (N,H,W,C) plus a view that readers apply while loading (batch
+ * norm, activation, SE gate; kernels.h). Batch norm and SE therefore make new values over old storage and move no data.
  *
  * Work is cut into parts, ranges of images: one part a thread, or a fixed number when results must not depend on the
  * number of threads. Every reduction goes part by part in order. */
@@ -25,7 +25,7 @@ typedef enum {
   SPN_PARAM_WEIGHT, /* convolution and dense weights: weight decay applies */
   SPN_PARAM_NORM,   /* BN gamma and beta */
   SPN_PARAM_BIAS,
-  SPN_PARAM_STATE   /* running statistics: no gradient, no optimiser */
+  SPN_PARAM_STATE /* running statistics: no gradient, no optimiser */
 } spn_param_kind;
 
 typedef struct {
@@ -63,21 +63,21 @@ typedef struct {
 typedef struct spn_value spn_value;
 struct spn_value {
   int h, w, c;
-  int ld;          /* elements from one pixel to the next, >= c; what lies between has no meaning */
-  spn_value *base; /* the value that owns storage; itself for stored tensors */
-  real *x;         /* (N,h,w,c; ld) storage, shared with base */
-  real *dz;        /* gradient at z of the view, shared with base; NULL: nobody needs it */
+  int ld;                    /* elements from one pixel to the next, >= c; what lies between has no meaning */
+  spn_value *base;           /* the value that owns storage; itself for stored tensors */
+  real *x;                   /* (N,h,w,c; ld) storage, shared with base */
+  real *dz;                  /* gradient at z of the view, shared with base; NULL: nobody needs it */
   const real *scale, *shift; /* (c) or NULL */
   spn_act act;
-  const real *gate; /* (N,c) or NULL */
-  real *dgate;      /* (N,c) or NULL */
-  double *sums;     /* (parts,2,c): sum of dz, of dz*x: NULL for values without batch norm */
-  spn_norm_grad norm; /* base values: how dz becomes the gradient of x; set by batch norm's backward */
-  double *stats;    /* base values of convolutions: (parts,2,c) sum and sum of squares of x */
+  const real *gate;       /* (N,c) or NULL */
+  real *dgate;            /* (N,c) or NULL */
+  double *sums;           /* (parts,2,c): sum of dz, of dz*x: NULL for values without batch norm */
+  spn_norm_grad norm;     /* base values: how dz becomes the gradient of x; set by batch norm's backward */
+  double *stats;          /* base values of convolutions: (parts,2,c) sum and sum of squares of x */
   const spn_width *width; /* NULL: all channels always */
-  int grad_written; /* a reader has written dz in this backward pass */
+  int grad_written;       /* a reader has written dz in this backward pass */
   int needs_grad;
-  int producer;     /* node number */
+  int producer;            /* node number */
   int first_use, last_use; /* node numbers, for the plan */
 };
 
@@ -115,12 +115,12 @@ typedef struct {
 
 struct spn_graph {
   int batch, parts, threads;
-  int training;      /* batch statistics, dropout, backward possible */
-  int inference_only;/* planned without gradients */
+  int training;       /* batch statistics, dropout, backward possible */
+  int inference_only; /* planned without gradients */
   uint64_t seed, step;
   double norm_momentum; /* >= 0: replaces every batch norm's momentum (recalibration); -1: each its own */
   const spn_kernels *kernels;
-  int bf16;          /* convolutions multiply in bfloat16 */
+  int bf16; /* convolutions multiply in bfloat16 */
 
   spn_node **nodes;
   int node_count;
@@ -162,21 +162,22 @@ int spn_graph_gate(spn_graph *g, double value);
 spn_width *spn_graph_width(spn_graph *g, int levels, const int *channels, const int *gates);
 spn_branch *spn_graph_branch(spn_graph *g, int gate);
 /* Number of a new parameter. Shapes row-major, outermost first. */
-int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape,
-                    double init_std, double init_value);
+int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape, double init_std,
+                    double init_value);
 const spn_param *spn_graph_find_param(const spn_graph *g, const char *name); /* NULL: absent */
 
-/* Ops (ops/op_*.c; the list is ops.def). Names become parameter prefixes. All return the output value; the graph owns it.
+/* Ops (ops/op_*.c; the list is ops.def). Names become parameter prefixes. All return the output value; the graph owns
+ * it.
  */
 spn_value *spn_add_input(spn_graph *g, int h, int w, int c);
 typedef struct {
   int co, k, stride;
-  int pad_before, pad_after;   /* both axes */
+  int pad_before, pad_after; /* both axes */
   int bias;
-  int aligned;                 /* output pixels start at cache lines (ld > co where needed), so that vectors do not cross
-                                  them and can bypass the caches: for the large tensors of expanded channels */
-  const spn_width *in_width;   /* gates on input channels (project), or NULL */
-  const spn_width *out_width;  /* gates on output channels (expand), or NULL */
+  int aligned;                /* output pixels start at cache lines (ld > co where needed), so that vectors do not cross
+                                 them and can bypass the caches: for the large tensors of expanded channels */
+  const spn_width *in_width;  /* gates on input channels (project), or NULL */
+  const spn_width *out_width; /* gates on output channels (expand), or NULL */
   const spn_branch *branch;
   double init_std;
 } spn_conv_spec;
@@ -185,8 +186,9 @@ spn_value *spn_add_conv(spn_graph *g, const char *name, spn_value *x, const spn_
 typedef struct {
   int k, stride;
   int pad_before, pad_after;
-  int rings, gates[3], ring_k[3]; /* superkernel: gate i adds the ring that grows the kernel to ring_k[i]; k is the largest */
-  int inner_k;                    /* kernel that is always on; = k without rings */
+  int rings, gates[3],
+      ring_k[3]; /* superkernel: gate i adds the ring that grows the kernel to ring_k[i]; k is the largest */
+  int inner_k;   /* kernel that is always on; = k without rings */
   const spn_width *width;
   const spn_branch *branch;
   double init_std;
@@ -232,8 +234,8 @@ size_t spn_graph_memory(const spn_graph *g); /* bytes of arena, weights, gradien
 /* ---- For ops ---- */
 spn_node *spn_graph_node(spn_graph *g, const spn_op *op, const char *name, spn_value *a, spn_value *b,
                          const spn_branch *branch, size_t state_bytes);
-spn_value *spn_graph_stored(spn_graph *g, spn_node *producer, int h, int w, int c);   /* new storage */
-spn_value *spn_graph_view(spn_graph *g, spn_node *producer, spn_value *x);            /* a value over x's storage */
+spn_value *spn_graph_stored(spn_graph *g, spn_node *producer, int h, int w, int c); /* new storage */
+spn_value *spn_graph_view(spn_graph *g, spn_node *producer, spn_value *x);          /* a value over x's storage */
 /* Persistent bytes (life of the graph), set before `bind`. */
 void spn_graph_keep(spn_graph *g, void *slot, size_t bytes);
 void spn_graph_need_scratch(spn_graph *g, size_t bytes); /* a thread */
@@ -248,8 +250,8 @@ void spn_value_load(const spn_graph *g, const spn_value *v, size_t first, size_t
 void spn_value_grad(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
                     const real *da, size_t ldda, int accumulate);
 /* The same from a tile da (ld c) in cache, which is overwritten: a large tensor is then written past the caches. */
-void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
-                         real *da, int accumulate);
+void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c, real *da,
+                         int accumulate);
 /* The tensor's first c channels are too large to be found in the caches again by their reader: writing them past the
  * caches saves reading them first. */
 int spn_value_streams(const spn_graph *g, const spn_value *v, int c);

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-int spn_op_param(spn_graph *g, const char *name, const char *suffix, spn_param_kind kind, int dims,
-                 const size_t *shape, double init_std, double init_value) {
+int spn_op_param(spn_graph *g, const char *name, const char *suffix, spn_param_kind kind, int dims, const size_t *shape,
+                 double init_std, double init_value) {
   char full[64];
   snprintf(full, sizeof full, "%.50s.%s", name, suffix);
   return spn_graph_param(g, full, kind, dims, shape, init_std, init_value);

@@ -18,8 +18,8 @@ static inline real *spn_param_weights(const spn_graph *g, int param) { return g-
 static inline real *spn_param_grads(const spn_graph *g, int param) { return g->grads + g->params[param].offset; }
 
 /* Registers parameter "<name>.<suffix>". */
-int spn_op_param(spn_graph *g, const char *name, const char *suffix, spn_param_kind kind, int dims,
-                 const size_t *shape, double init_std, double init_value);
+int spn_op_param(spn_graph *g, const char *name, const char *suffix, spn_param_kind kind, int dims, const size_t *shape,
+                 double init_std, double init_value);
 
 /* count gates, nested: gate l opens level l+1, so a level's coefficient is the product of the gates before it. Fills
  * coef[0..count]; coef[0] = 1. */
@@ -27,8 +27,8 @@ void spn_nested_coefs(const spn_graph *g, int count, const int *gates, double *c
 /* Adds to the gates' gradients what follows from dcoef[0..count] = dLoss/dcoef: each gate gets the others' product. */
 void spn_nested_add_grads(spn_graph *g, int count, const int *gates, const double *dcoef);
 
-/* Multiplies the channels of a tile by their level's coefficient where one is neither 0 nor 1 (soft gates and exploration;
- * channels behind a 0 are not computed). */
+/* Multiplies the channels of a tile by their level's coefficient where one is neither 0 nor 1 (soft gates and
+ * exploration; channels behind a 0 are not computed). */
 void spn_width_scale(const spn_graph *g, const spn_width *w, size_t rows, int c, real *a, size_t lda);
 
 #endif

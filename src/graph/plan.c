@@ -112,8 +112,10 @@ static spn_status take_memory(spn_graph *g, spn_err *err) {
   g->weights = take(weights_bytes(g));
   g->grads = g->inference_only ? NULL : take(weights_bytes(g));
   if (!g->arena || !g->scratch || !g->part_scratch || !g->weights || (!g->grads && !g->inference_only))
-    return spn_fail(err, SPN_ENOMEM, "a step at batch %d needs %.1f GB of memory, more than the system gives; "
-                    "lower optim.batch", g->batch, (double)spn_graph_memory(g) * 1e-9);
+    return spn_fail(err, SPN_ENOMEM,
+                    "a step at batch %d needs %.1f GB of memory, more than the system gives; "
+                    "lower optim.batch",
+                    g->batch, (double)spn_graph_memory(g) * 1e-9);
   return SPN_OK;
 }
 

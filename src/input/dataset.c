@@ -52,13 +52,16 @@ static spn_status read_set(spn_dataset *set, const char *kind, spn_err *err) {
   if (!kind || !strcmp(kind, "auto")) {
     kind = detect(set->path);
     if (!kind)
-      return spn_fail(err, SPN_EINPUT, "%s: found no data set: expected train-images-idx3-ubyte[.gz], data_batch_1.bin, "
-                      "train.bin, train/ with a folder of images for each class, or a pack", set->path);
+      return spn_fail(err, SPN_EINPUT,
+                      "%s: found no data set: expected train-images-idx3-ubyte[.gz], data_batch_1.bin, "
+                      "train.bin, train/ with a folder of images for each class, or a pack",
+                      set->path);
   }
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (!strcmp(kind, kinds[i])) set->kind = kinds[i];
   if (!set->kind)
-    return spn_fail(err, SPN_EINPUT, "data set kind: expected auto, idx, cifar10, cifar100, folder or pack, got %s", kind);
+    return spn_fail(err, SPN_EINPUT, "data set kind: expected auto, idx, cifar10, cifar100, folder or pack, got %s",
+                    kind);
   if (!strcmp(kind, "idx")) return spn_idx_read(set, err);
   if (!strcmp(kind, "folder")) return spn_folder_index(set, err);
   if (!strcmp(kind, "pack")) return spn_pack_read(set, err);
@@ -134,7 +137,9 @@ const char *spn_dataset_kind(const spn_dataset *set) { return set->kind; }
 
 /* The path of a folder's or pack's item; returns its length, as snprintf. */
 static int print_path(const spn_dataset *set, uint32_t item, char *out, size_t size) {
-  if (set->packed) return snprintf(out, size, "%s: %s/%s", set->path, set->class_names[set->labels[item]], set->names + set->name_at[item]);
+  if (set->packed)
+    return snprintf(out, size, "%s: %s/%s", set->path, set->class_names[set->labels[item]],
+                    set->names + set->name_at[item]);
   const char *folder = item < set->train_count ? set->train_folder : set->test_folder;
   return snprintf(out, size, "%s/%s/%s", folder, set->class_names[set->labels[item]], set->names + set->name_at[item]);
 }
@@ -144,7 +149,8 @@ spn_status spn_dataset_read(spn_dataset *set, uint32_t item, int max_side, spn_i
   const char *reason = "path too long";
   spn_status status = SPN_EINPUT;
   *out = (spn_image){0};
-  if (print_path(set, item, path, sizeof path) < (int)sizeof path) status = spn_image_read(path, max_side, out, &reason);
+  if (print_path(set, item, path, sizeof path) < (int)sizeof path)
+    status = spn_image_read(path, max_side, out, &reason);
   if (status == SPN_EINPUT) atomic_store(&set->reason[item], reason);
   else if (status) spn_fail(err, status, "%.700s: %s", path, status == SPN_ENOMEM ? "out of memory" : reason);
   return status;
@@ -197,6 +203,6 @@ spn_status spn_dataset_check_bad(spn_dataset *set, spn_err *err) {
   size_t total = 0, bad = spn_dataset_bad(set, list, sizeof list);
   for (int i = 0; i < SPN_SPLITS; i++) total += set->split_count[i];
   if ((double)bad <= set->max_bad * (double)total) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT, "%.120s: %zu of %zu images are unreadable, more than max_bad = %g allows:\n%s", set->path,
-                  bad, total, set->max_bad, list);
+  return spn_fail(err, SPN_EINPUT, "%.120s: %zu of %zu images are unreadable, more than max_bad = %g allows:\n%s",
+                  set->path, bad, total, set->max_bad, list);
 }

@@ -13,14 +13,19 @@ typedef struct {
   int classes, label_bytes; /* the label is the last of the label bytes */
   const char *subfolder;    /* as the archive unpacks */
   const char *names_file;
-  const char *train[6];     /* NULL-terminated */
+  const char *train[6]; /* NULL-terminated */
   const char *test;
 } cifar_kind;
 
-static const cifar_kind cifar10 = {10, 1, "cifar-10-batches-bin", "batches.meta.txt",
-                                   {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-                                    "data_batch_5.bin", NULL}, "test_batch.bin"};
-static const cifar_kind cifar100 = {100, 2, "cifar-100-binary", "fine_label_names.txt", {"train.bin", NULL}, "test.bin"};
+static const cifar_kind cifar10 = {
+    10,
+    1,
+    "cifar-10-batches-bin",
+    "batches.meta.txt",
+    {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", NULL},
+    "test_batch.bin"};
+static const cifar_kind cifar100 = {100,       2, "cifar-100-binary", "fine_label_names.txt", {"train.bin", NULL},
+                                    "test.bin"};
 
 /* Prints the path of a file in folder or in the archive's subfolder; returns 1 if it is there. */
 static int find_file(const cifar_kind *kind, const char *folder, const char *name, char *path, size_t size) {
@@ -40,10 +45,11 @@ static spn_status take_record(spn_dataset *set, const cifar_kind *kind, const un
                               size_t number, spn_err *err) {
   int label = record[kind->label_bytes - 1];
   if (kind->label_bytes == 2 && record[0] >= COARSE_CLASSES)
-    return spn_fail(err, SPN_EINPUT, "%.900s: record %zu: expected a coarse label below %d, got %d", path, number, COARSE_CLASSES,
-                    record[0]);
+    return spn_fail(err, SPN_EINPUT, "%.900s: record %zu: expected a coarse label below %d, got %d", path, number,
+                    COARSE_CLASSES, record[0]);
   if (label >= kind->classes)
-    return spn_fail(err, SPN_EINPUT, "%.900s: record %zu: expected a label below %d, got %d", path, number, kind->classes, label);
+    return spn_fail(err, SPN_EINPUT, "%.900s: record %zu: expected a label below %d, got %d", path, number,
+                    kind->classes, label);
   const unsigned char *plane = record + kind->label_bytes;
   unsigned char *pixels = set->pixels + set->count * PIXELS;
   for (int i = 0; i < PLANE; i++)
@@ -55,11 +61,13 @@ static spn_status take_record(spn_dataset *set, const cifar_kind *kind, const un
 static spn_status read_records(spn_dataset *set, const cifar_kind *kind, FILE *file, const char *path, spn_err *err) {
   struct stat info;
   size_t record_size = (size_t)kind->label_bytes + PIXELS;
-  if (fstat(fileno(file), &info) || !S_ISREG(info.st_mode)) return spn_fail(err, SPN_EINPUT, "%.900s: not a regular file", path);
+  if (fstat(fileno(file), &info) || !S_ISREG(info.st_mode))
+    return spn_fail(err, SPN_EINPUT, "%.900s: not a regular file", path);
   size_t size = (size_t)info.st_size, count = size / record_size;
   if (count < 1 || size % record_size || size > SPN_PIXELS_MAX)
-    return spn_fail(err, SPN_EINPUT, "%.900s: truncated or not CIFAR-%d: expected a multiple of %zu bytes (such as %zu), got %zu",
-                    path, kind->classes, record_size, (count + 1) * record_size, size);
+    return spn_fail(err, SPN_EINPUT,
+                    "%.900s: truncated or not CIFAR-%d: expected a multiple of %zu bytes (such as %zu), got %zu", path,
+                    kind->classes, record_size, (count + 1) * record_size, size);
   unsigned char *pixels = realloc(set->pixels, (set->count + count) * PIXELS);
   if (pixels) set->pixels = pixels;
   int32_t *labels = realloc(set->labels, (set->count + count) * sizeof *labels);
@@ -77,7 +85,8 @@ static spn_status read_records(spn_dataset *set, const cifar_kind *kind, FILE *f
 
 static spn_status read_file(spn_dataset *set, const cifar_kind *kind, const char *name, spn_err *err) {
   char path[4352];
-  if (!find_file(kind, set->path, name, path, sizeof path)) return spn_fail(err, SPN_EINPUT, "%.900s: no such file", path);
+  if (!find_file(kind, set->path, name, path, sizeof path))
+    return spn_fail(err, SPN_EINPUT, "%.900s: no such file", path);
   FILE *file = fopen(path, "rb");
   if (!file) return spn_fail(err, SPN_EIO, "%.800s: cannot be opened: %s", path, strerror(errno));
   spn_status status = read_records(set, kind, file, path, err);

@@ -1,5 +1,5 @@
-/* A folder for each class: train/<class>/<image>, test/<class>/<image> (or val/). Any regular file that is not hidden counts
- * as an image; what it is shows when it is read. */
+/* A folder for each class: train/<class>/<image>, test/<class>/<image> (or val/). Any regular file that is not hidden
+ * counts as an image; what it is shows when it is read. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -40,7 +40,8 @@ static int entry_type(DIR *dir, const struct dirent *entry) {
   if (entry->d_type == DT_DIR) return 'd';
   if (entry->d_type == DT_REG) return 'f';
   struct stat info;
-  if ((entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) || fstatat(dirfd(dir), entry->d_name, &info, 0)) return 0;
+  if ((entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) || fstatat(dirfd(dir), entry->d_name, &info, 0))
+    return 0;
   return S_ISDIR(info.st_mode) ? 'd' : S_ISREG(info.st_mode) ? 'f' : 0;
 }
 
@@ -71,7 +72,8 @@ static int has_folder(const char *path, const char *name) {
 int spn_folder_found(const char *path) {
   name_list list = {0};
   spn_status status = has_folder(path, "train") ? SPN_OK : list_folder(path, 'd', &list, NULL);
-  int found = has_folder(path, "train") || (!status && list.count > 1) || status == SPN_ENOMEM; /* told when it is read */
+  int found = has_folder(path, "train") || (!status && list.count > 1) ||
+              status == SPN_ENOMEM; /* told when it is read */
   list_free(&list);
   return found;
 }
@@ -104,7 +106,8 @@ static spn_status add_class(spn_dataset *set, arena *a, const char *folder, int 
   char *path = spn_path_join(folder, set->class_names[label]);
   if (!path) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
   spn_status status = list_folder(path, 'f', &files, err);
-  if (!status && !files.count) status = spn_fail(err, SPN_EINPUT, "%.900s: expected images in this class folder, got none", path);
+  if (!status && !files.count)
+    status = spn_fail(err, SPN_EINPUT, "%.900s: expected images in this class folder, got none", path);
   for (size_t i = 0; !status && i < files.count; i++)
     if (add_image(set, a, label, files.names[i])) status = spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", path);
   if (!status && set->count >= UINT32_MAX) status = spn_fail(err, SPN_EINPUT, "%.900s: more than 2^32 images", folder);
@@ -117,8 +120,8 @@ static spn_status index_train(spn_dataset *set, arena *a, spn_err *err) {
   name_list classes = {0};
   spn_status status = list_folder(set->train_folder, 'd', &classes, err);
   if (!status && (classes.count < 2 || classes.count > SPN_CLASSES_MAX))
-    status = spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d class folders, got %zu", set->train_folder, SPN_CLASSES_MAX,
-                      classes.count);
+    status = spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d class folders, got %zu", set->train_folder,
+                      SPN_CLASSES_MAX, classes.count);
   if (status) {
     list_free(&classes);
     return status;
@@ -133,12 +136,15 @@ static spn_status index_train(spn_dataset *set, arena *a, spn_err *err) {
 static spn_status index_test(spn_dataset *set, arena *a, spn_err *err) {
   name_list classes = {0};
   spn_status status = list_folder(set->test_folder, 'd', &classes, err);
-  if (!status && !classes.count) status = spn_fail(err, SPN_EINPUT, "%.900s: expected class folders, got none", set->test_folder);
+  if (!status && !classes.count)
+    status = spn_fail(err, SPN_EINPUT, "%.900s: expected class folders, got none", set->test_folder);
   for (size_t i = 0; !status && i < classes.count; i++) {
-    char **found = bsearch(&classes.names[i], set->class_names, (size_t)set->classes, sizeof *set->class_names, by_name);
+    char **found = bsearch(&classes.names[i], set->class_names, (size_t)set->classes, sizeof *set->class_names,
+                           by_name);
     if (found) status = add_class(set, a, set->test_folder, (int)(found - set->class_names), err);
-    else status = spn_fail(err, SPN_EINPUT, "%.400s/%.200s: this class is not among the training classes of %.300s",
-                           set->test_folder, classes.names[i], set->train_folder);
+    else
+      status = spn_fail(err, SPN_EINPUT, "%.400s/%.200s: this class is not among the training classes of %.300s",
+                        set->test_folder, classes.names[i], set->train_folder);
   }
   list_free(&classes);
   return status;
@@ -156,7 +162,8 @@ static spn_status find_folders(spn_dataset *set, spn_err *err) {
     set->train_folder = strdup(set->path);
     test = NULL;
   }
-  if (!set->train_folder || (test && !set->test_folder)) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", set->path);
+  if (!set->train_folder || (test && !set->test_folder))
+    return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", set->path);
   return SPN_OK;
 }
 

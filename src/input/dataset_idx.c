@@ -34,7 +34,8 @@ int spn_idx_found(const char *path) {
 
 static spn_status file_open(idx_file *f, const char *folder, const char *what, const char *type, spn_err *err) {
   f->at = 0;
-  if (!find_file(folder, what, type, f->path, sizeof f->path)) return spn_fail(err, SPN_EINPUT, "%.900s: no such file", f->path);
+  if (!find_file(folder, what, type, f->path, sizeof f->path))
+    return spn_fail(err, SPN_EINPUT, "%.900s: no such file", f->path);
   f->file = gzopen(f->path, "rb");
   if (!f->file) return spn_fail(err, SPN_EIO, "%.900s: cannot be opened", f->path);
   gzbuffer(f->file, 1 << 18);
@@ -66,18 +67,20 @@ static spn_status read_header(idx_file *f, uint32_t magic, int dims, uint32_t *s
   unsigned char bytes[16];
   size_t want = 4 + 4 * (size_t)dims, got;
   SPN_TRY(file_read(f, bytes, want, &got, err));
-  if (got < want) return spn_fail(err, SPN_EINPUT, "%.900s: truncated header: expected %zu bytes, got %zu", f->path, want, got);
+  if (got < want)
+    return spn_fail(err, SPN_EINPUT, "%.900s: truncated header: expected %zu bytes, got %zu", f->path, want, got);
   uint32_t values[4] = {0};
   for (int i = 0; i <= dims; i++)
-    values[i] = (uint32_t)bytes[4 * i] << 24 | (uint32_t)bytes[4 * i + 1] << 16 | (uint32_t)bytes[4 * i + 2] << 8 | bytes[4 * i + 3];
+    values[i] = (uint32_t)bytes[4 * i] << 24 | (uint32_t)bytes[4 * i + 1] << 16 | (uint32_t)bytes[4 * i + 2] << 8 |
+                bytes[4 * i + 3];
   if (values[0] != magic)
     return spn_fail(err, SPN_EINPUT, "%.900s: byte 0: expected magic 0x%08x, got 0x%08x", f->path, magic, values[0]);
   memcpy(sizes, values + 1, (size_t)dims * sizeof *sizes);
   return SPN_OK;
 }
 
-/* Appends exactly `size` bytes, the rest of the file, at *out + used. The block grows with what really arrives, so a header that
- * lies about its count does not claim memory. */
+/* Appends exactly `size` bytes, the rest of the file, at *out + used. The block grows with what really arrives, so a
+ * header that lies about its count does not claim memory. */
 static spn_status read_rest(idx_file *f, size_t size, unsigned char **out, size_t used, spn_err *err) {
   size_t header = f->at, done = 0, room = 0;
   while (done < size) {
@@ -92,12 +95,15 @@ static spn_status read_rest(idx_file *f, size_t size, unsigned char **out, size_
     SPN_TRY(file_read(f, *out + used + done, room - done, &got, err));
     done += got;
     if (done < room)
-      return spn_fail(err, SPN_EINPUT, "%.900s: truncated: the header promises %zu bytes, got %zu", f->path, header + size, f->at);
+      return spn_fail(err, SPN_EINPUT, "%.900s: truncated: the header promises %zu bytes, got %zu", f->path,
+                      header + size, f->at);
   }
   unsigned char more;
   size_t got;
   SPN_TRY(file_read(f, &more, 1, &got, err)); /* this also makes zlib check the sum at the end */
-  if (got) return spn_fail(err, SPN_EINPUT, "%.900s: byte %zu: expected the end of the file, got more", f->path, header + size);
+  if (got)
+    return spn_fail(err, SPN_EINPUT, "%.900s: byte %zu: expected the end of the file, got more", f->path,
+                    header + size);
   return SPN_OK;
 }
 
@@ -107,13 +113,14 @@ static spn_status read_images(spn_dataset *set, idx_file *f, size_t first, size_
   size_t pixels = (size_t)sizes[1] * sizes[2];
   if (sizes[0] < 1) return spn_fail(err, SPN_EINPUT, "%.900s: byte 4: expected at least one image, got 0", f->path);
   if (sizes[1] < 1 || sizes[2] < 1 || sizes[1] > SIDE_MAX || sizes[2] > SIDE_MAX)
-    return spn_fail(err, SPN_EINPUT, "%.900s: byte 8: expected images of 1x1 to %dx%d pixels, got %ux%u", f->path, SIDE_MAX,
-                    SIDE_MAX, sizes[1], sizes[2]);
+    return spn_fail(err, SPN_EINPUT, "%.900s: byte 8: expected images of 1x1 to %dx%d pixels, got %ux%u", f->path,
+                    SIDE_MAX, SIDE_MAX, sizes[1], sizes[2]);
   if (sizes[0] > (SPN_PIXELS_MAX / pixels))
-    return spn_fail(err, SPN_EINPUT, "%.900s: byte 4: %u images of %ux%u are more than 32 GiB", f->path, sizes[0], sizes[1], sizes[2]);
+    return spn_fail(err, SPN_EINPUT, "%.900s: byte 4: %u images of %ux%u are more than 32 GiB", f->path, sizes[0],
+                    sizes[1], sizes[2]);
   if (first && ((int)sizes[1] != set->h || (int)sizes[2] != set->w))
-    return spn_fail(err, SPN_EINPUT, "%.900s: byte 8: expected %dx%d pixels as in the training images, got %ux%u", f->path, set->h,
-                    set->w, sizes[1], sizes[2]);
+    return spn_fail(err, SPN_EINPUT, "%.900s: byte 8: expected %dx%d pixels as in the training images, got %ux%u",
+                    f->path, set->h, set->w, sizes[1], sizes[2]);
   set->h = (int)sizes[1];
   set->w = (int)sizes[2];
   set->channels = 1;
@@ -125,7 +132,8 @@ static spn_status read_labels(spn_dataset *set, idx_file *f, size_t first, size_
   uint32_t sizes[1] = {0};
   SPN_TRY(read_header(f, LABELS_MAGIC, 1, sizes, err));
   if (sizes[0] != count)
-    return spn_fail(err, SPN_EINPUT, "%.900s: byte 4: expected %zu labels, one for each image, got %u", f->path, count, sizes[0]);
+    return spn_fail(err, SPN_EINPUT, "%.900s: byte 4: expected %zu labels, one for each image, got %u", f->path, count,
+                    sizes[0]);
   unsigned char *bytes = NULL;
   spn_status status = read_rest(f, count, &bytes, 0, err);
   int32_t *labels = status ? NULL : realloc(set->labels, (first + count) * sizeof *labels);
@@ -136,8 +144,10 @@ static spn_status read_labels(spn_dataset *set, idx_file *f, size_t first, size_
     labels[first + i] = bytes[i];
     if (!first && bytes[i] >= classes) classes = bytes[i] + 1;
     if (first && bytes[i] >= classes)
-      status = spn_fail(err, SPN_EINPUT, "%.900s: record %zu (byte %zu): expected a label below %d as in the training labels, "
-                        "got %d", f->path, i, i + 8, classes, bytes[i]);
+      status = spn_fail(err, SPN_EINPUT,
+                        "%.900s: record %zu (byte %zu): expected a label below %d as in the training labels, "
+                        "got %d",
+                        f->path, i, i + 8, classes, bytes[i]);
   }
   free(bytes);
   set->classes = classes;

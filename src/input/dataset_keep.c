@@ -8,12 +8,12 @@ enum { STEP = 32, THREADS_MAX = 16 };
 
 typedef struct {
   spn_dataset *set;
-  spn_image *images; /* (count) */
-  atomic_size_t next;  /* position in the three splits, one after the other */
+  spn_image *images;  /* (count) */
+  atomic_size_t next; /* position in the three splits, one after the other */
   atomic_size_t bytes;
-  atomic_int stop;     /* an image is large, the set is large, or the system refused */
+  atomic_int stop; /* an image is large, the set is large, or the system refused */
   pthread_mutex_t lock;
-  spn_err err;         /* the system's refusal */
+  spn_err err; /* the system's refusal */
 } keep_job;
 
 /* The item at a position of all splits in a row; 0 beyond the end. */

@@ -26,7 +26,8 @@ int spn_pack_found(const char *path) {
 static spn_status map_file(spn_dataset *set, spn_err *err) {
   struct stat info;
   int fd = open(set->path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return spn_fail(err, errno == ENOENT ? SPN_EINPUT : SPN_EIO, "%.800s: cannot open: %s", set->path, strerror(errno));
+  if (fd < 0)
+    return spn_fail(err, errno == ENOENT ? SPN_EINPUT : SPN_EIO, "%.800s: cannot open: %s", set->path, strerror(errno));
   spn_status status = fstat(fd, &info) ? spn_fail(err, SPN_EIO, "%.800s: %s", set->path, strerror(errno)) : SPN_OK;
   if (!status && (!S_ISREG(info.st_mode) || (size_t)info.st_size < sizeof(spn_pack_end) + sizeof SPN_PACK_MAGIC - 1))
     status = spn_fail(err, SPN_EINPUT, "%.800s: expected a pack, got %lld bytes", set->path, (long long)info.st_size);
@@ -45,21 +46,25 @@ static spn_status check_end(const spn_dataset *set, spn_pack_end *end, spn_err *
   size_t start = sizeof SPN_PACK_MAGIC - 1, rest = set->map_bytes - sizeof *end;
   memcpy(end, set->map + rest, sizeof *end);
   if (memcmp(set->map, SPN_PACK_MAGIC, start) || memcmp(end->magic, SPN_PACK_MAGIC, sizeof end->magic))
-    return spn_fail(err, SPN_EINPUT, "%.800s: not a pack, or cut short: expected \"%s\" in its first and last 8 bytes", set->path, SPN_PACK_MAGIC);
+    return spn_fail(err, SPN_EINPUT, "%.800s: not a pack, or cut short: expected \"%s\" in its first and last 8 bytes",
+                    set->path, SPN_PACK_MAGIC);
   if (end->version != SPN_PACK_VERSION)
-    return spn_fail(err, SPN_EINPUT, "%.800s: pack version: expected %d, got %u", set->path, SPN_PACK_VERSION, end->version);
+    return spn_fail(err, SPN_EINPUT, "%.800s: pack version: expected %d, got %u", set->path, SPN_PACK_VERSION,
+                    end->version);
   if (end->index_at < start || end->index_at > rest || end->index_bytes != rest - end->index_at)
     return spn_fail(err, SPN_EINPUT, "%.800s: index at %llu of %llu bytes: expected it to end at %zu", set->path,
                     (unsigned long long)end->index_at, (unsigned long long)end->index_bytes, rest);
   if (end->count < 1 || end->count >= UINT32_MAX || end->count > end->index_bytes / sizeof(spn_pack_entry) ||
       end->train_count < 1 || end->train_count > end->count)
-    return spn_fail(err, SPN_EINPUT, "%.800s: %llu images, %llu of them for training: more than the index holds", set->path,
-                    (unsigned long long)end->count, (unsigned long long)end->train_count);
+    return spn_fail(err, SPN_EINPUT, "%.800s: %llu images, %llu of them for training: more than the index holds",
+                    set->path, (unsigned long long)end->count, (unsigned long long)end->train_count);
   if (end->classes < 2 || end->classes > SPN_CLASSES_MAX)
-    return spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d classes, got %u", set->path, SPN_CLASSES_MAX, end->classes);
+    return spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d classes, got %u", set->path, SPN_CLASSES_MAX,
+                    end->classes);
   uint32_t crc = (uint32_t)crc32_z(0, set->map + end->index_at, end->index_bytes);
   if (crc != end->index_crc)
-    return spn_fail(err, SPN_EINPUT, "%.800s: index checksum: expected %08x, got %08x; the file is damaged", set->path, end->index_crc, crc);
+    return spn_fail(err, SPN_EINPUT, "%.800s: index checksum: expected %08x, got %08x; the file is damaged", set->path,
+                    end->index_crc, crc);
   return SPN_OK;
 }
 
@@ -87,10 +92,13 @@ static spn_status check_entry(const spn_dataset *set, const spn_pack_end *end, s
   const spn_pack_entry *e = &set->packed[i];
   uint64_t bytes = (uint64_t)e->h * e->w * 3;
   if (!bytes || e->at < sizeof SPN_PACK_MAGIC - 1 || e->at > end->index_at || bytes > end->index_at - e->at)
-    return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: %ux%u pixels at byte %llu do not fit", set->path, i, e->h, e->w, (unsigned long long)e->at);
+    return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: %ux%u pixels at byte %llu do not fit", set->path, i, e->h,
+                    e->w, (unsigned long long)e->at);
   if (e->label < 0 || e->label >= set->classes)
-    return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: expected a label below %d, got %d", set->path, i, set->classes, e->label);
-  if (e->name_at >= names) return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: name at %u of %zu", set->path, i, e->name_at, names);
+    return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: expected a label below %d, got %d", set->path, i, set->classes,
+                    e->label);
+  if (e->name_at >= names)
+    return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: name at %u of %zu", set->path, i, e->name_at, names);
   return SPN_OK;
 }
 
@@ -104,7 +112,8 @@ spn_status spn_pack_read(spn_dataset *set, spn_err *err) {
   set->labels = calloc((size_t)end.count, sizeof *set->labels);
   set->name_at = calloc((size_t)end.count, sizeof *set->name_at);
   set->verified = calloc((size_t)end.count, sizeof *set->verified);
-  if (!set->packed || !set->names || !set->labels || !set->name_at || !set->verified) return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", set->path);
+  if (!set->packed || !set->names || !set->labels || !set->name_at || !set->verified)
+    return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", set->path);
   memcpy(set->packed, set->map + end.index_at, entries);
   memcpy(set->names, set->map + end.index_at + entries, names);
   set->names[names] = 0;

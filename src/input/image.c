@@ -19,8 +19,8 @@ static void *block_got(void *block) {
   return block;
 }
 
-/* Zeroed: releases of stb_image before 2.28 use Huffman tables that a JPEG never defined, and random ones would make them
- * read anywhere. */
+/* Zeroed: releases of stb_image before 2.28 use Huffman tables that a JPEG never defined, and random ones would make
+ * them read anywhere. */
 static void *block_alloc(size_t size) {
   if (size <= BLOCK_LIMIT) return block_got(calloc(1, size));
   blocks = BLOCK_REFUSED;
@@ -64,8 +64,8 @@ static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', 0x0d, 0x0a, 
 
 static unsigned byte_at(const unsigned char *bytes, size_t size, size_t at) { return at < size ? bytes[at] : 0; }
 
-/* The Huffman tables of a DHT segment whose length field is at `at`: releases of stb_image before 2.28 write beyond their
- * arrays when a table lists more than 256 codes. Reads as the decoder does: zeros beyond the end. */
+/* The Huffman tables of a DHT segment whose length field is at `at`: releases of stb_image before 2.28 write beyond
+ * their arrays when a table lists more than 256 codes. Reads as the decoder does: zeros beyond the end. */
 static const char *check_huffman(const unsigned char *bytes, size_t size, size_t at) {
   long left = (long)(byte_at(bytes, size, at) << 8 | byte_at(bytes, size, at + 1)) - 2;
   for (at += 2; left > 0;) {
@@ -78,9 +78,10 @@ static const char *check_huffman(const unsigned char *bytes, size_t size, size_t
   return NULL;
 }
 
-/* What stb_image takes on trust. It also fills what is missing from a JPEG with grey and reports success, so the end marker
- * is looked for here. The segments before the first scan are walked, which keeps an embedded thumbnail's markers apart; from
- * there on (or from where the structure is odd) every table that the decoder could possibly see is checked. */
+/* What stb_image takes on trust. It also fills what is missing from a JPEG with grey and reports success, so the end
+ * marker is looked for here. The segments before the first scan are walked, which keeps an embedded thumbnail's markers
+ * apart; from there on (or from where the structure is odd) every table that the decoder could possibly see is checked.
+ */
 static const char *check_jpeg(const unsigned char *bytes, size_t size) {
   const char *wrong = NULL;
   size_t at = 2;
@@ -145,7 +146,8 @@ static spn_status decoder_failed(const char *text, const char **reason) {
   return SPN_EINPUT;
 }
 
-spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_side, spn_image *out, const char **reason) {
+spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_side, spn_image *out,
+                            const char **reason) {
   int w = 0, h = 0, channels = 0;
   *out = (spn_image){0};
   *reason = size > SPN_IMAGE_MAX_FILE ? "file larger than 64 MiB" : check_container(bytes, size);

@@ -11,22 +11,23 @@ typedef enum { SPN_SPLIT_TRAIN, SPN_SPLIT_HOLDOUT, SPN_SPLIT_TEST } spn_split;
 typedef enum { SPN_RESIZE_BILINEAR, SPN_RESIZE_BICUBIC } spn_resize;
 
 typedef struct {
-  const char *kind;      /* "auto", "idx", "cifar10", "cifar100", "folder", "pack" */
-  const char *path;      /* a folder: idx files; CIFAR .bin files; or train/ and test|val/ with class folders below. Without
-                            test|val (path may then hold the class folders itself) a tenth of the training images, classes in
-                            proportion and the same for every seed, is the test split */
-  double holdout;        /* share of the training images held out for choosing, 0..0.9 */
-  double max_bad;        /* largest tolerated share of unreadable images */
-  size_t max_train;      /* use at most so many training images (0 = all), chosen at random by seed, classes in proportion */
-  size_t max_test;       /* likewise for the test images */
+  const char *kind; /* "auto", "idx", "cifar10", "cifar100", "folder", "pack" */
+  const char *path; /* a folder: idx files; CIFAR .bin files; or train/ and test|val/ with class folders below. Without
+                       test|val (path may then hold the class folders itself) a tenth of the training images, classes in
+                       proportion and the same for every seed, is the test split */
+  double holdout;   /* share of the training images held out for choosing, 0..0.9 */
+  double max_bad;   /* largest tolerated share of unreadable images */
+  size_t max_train; /* use at most so many training images (0 = all), chosen at random by seed, classes in proportion */
+  size_t max_test;  /* likewise for the test images */
   uint64_t seed;
 } spn_dataset_options;
 
 typedef struct spn_dataset spn_dataset;
 
 /* Opens and indexes; images of folders are decoded later, those of idx and CIFAR files are kept in memory as 8 bit.
- * Decoded folder images that are small (every one at most 64x64, set at most 1 GiB) are decoded here, by all processors, and kept
- * in memory too; then max_bad is checked here as well. The image decoder is for data one trusts: use no files of strangers. */
+ * Decoded folder images that are small (every one at most 64x64, set at most 1 GiB) are decoded here, by all
+ * processors, and kept in memory too; then max_bad is checked here as well. The image decoder is for data one trusts:
+ * use no files of strangers. */
 spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **out, spn_err *err);
 void spn_dataset_close(spn_dataset *set);
 size_t spn_dataset_count(const spn_dataset *set, spn_split split);
@@ -37,19 +38,19 @@ const char *spn_dataset_kind(const spn_dataset *set); /* what auto found */
 size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size);
 
 typedef enum {
-  SPN_AUGMENT_NONE,      /* evaluation: resize, centre crop */
-  SPN_AUGMENT_CROP,      /* pad and crop, flip (CIFAR): pad by `pad` pixels of zeros after normalisation */
-  SPN_AUGMENT_INCEPTION  /* random area and aspect crop, flip */
+  SPN_AUGMENT_NONE,     /* evaluation: resize, centre crop */
+  SPN_AUGMENT_CROP,     /* pad and crop, flip (CIFAR): pad by `pad` pixels of zeros after normalisation */
+  SPN_AUGMENT_INCEPTION /* random area and aspect crop, flip */
 } spn_augment;
 
 typedef struct {
-  int size;              /* output height and width */
-  int channels;          /* 3 or 1; a grey image is repeated for 3 */
+  int size;     /* output height and width */
+  int channels; /* 3 or 1; a grey image is repeated for 3 */
   spn_augment augment;
-  int pad;               /* CROP: pixels, counted at output size */
-  int flip;              /* mirror half the images left-right (train only) */
-  double min_area;       /* INCEPTION: 0.08 */
-  double eval_crop;      /* NONE: fraction of the resized short side kept: 0.875; 1 = none */
+  int pad;          /* CROP: pixels, counted at output size */
+  int flip;         /* mirror half the images left-right (train only) */
+  double min_area;  /* INCEPTION: 0.08 */
+  double eval_crop; /* NONE: fraction of the resized short side kept: 0.875; 1 = none */
   spn_resize resize;
   float mean[3], std[3]; /* of pixels in 0..1 */
   uint64_t seed;
@@ -69,24 +70,24 @@ typedef struct {
   spn_split split;
   spn_transform transform;
   int batch;
-  int shuffle;           /* also: drop the last incomplete batch */
+  int shuffle; /* also: drop the last incomplete batch */
   int threads, prefetch;
   uint64_t seed;
-  uint64_t first_batch;  /* global batch number to start from: a resumed run passes its step */
+  uint64_t first_batch; /* global batch number to start from: a resumed run passes its step */
 } spn_loader_options;
 typedef struct {
   const float *images;   /* (batch,size,size,channels); valid until the next call */
   const int32_t *labels; /* (batch) */
-  int count;             /* valid images, at least 1; below batch only in an evaluation: in the last batch, or where images are
-                            unreadable (the rest is zeros) */
+  int count; /* valid images, at least 1; below batch only in an evaluation: in the last batch, or where images are
+                unreadable (the rest is zeros) */
   uint64_t epoch;
 } spn_batch;
 
 spn_status spn_loader_open(const spn_loader_options *options, spn_loader **out, spn_err *err);
 /* Training: endless, epoch after epoch. Evaluation (shuffle 0): *end is set and out left alone after the last batch.
- * An unreadable image is counted, and another of the same split takes its place in training; in evaluation it is left out of
- * count (images and labels are packed to the front), and a batch of which nothing is left is passed over. Beyond max_bad:
- * SPN_EINPUT with the list. After an error every call returns that error. */
+ * An unreadable image is counted, and another of the same split takes its place in training; in evaluation it is left
+ * out of count (images and labels are packed to the front), and a batch of which nothing is left is passed over. Beyond
+ * max_bad: SPN_EINPUT with the list. After an error every call returns that error. */
 spn_status spn_loader_next(spn_loader *loader, spn_batch *out, int *end, spn_err *err);
 void spn_loader_close(spn_loader *loader);
 size_t spn_loader_batches(const spn_loader *loader); /* per epoch */

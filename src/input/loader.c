@@ -1,5 +1,6 @@
-/* A ring of batches between worker threads and one consumer. Workers claim pieces of batches in order; a batch's slot in the
- * ring is number % slots. What a piece holds depends on (seed, epoch, position) alone, never on who works on it. */
+/* A ring of batches between worker threads and one consumer. Workers claim pieces of batches in order; a batch's slot
+ * in the ring is number % slots. What a piece holds depends on (seed, epoch, position) alone, never on who works on it.
+ */
 #include "input/loader.h"
 
 #include <signal.h>
@@ -53,7 +54,8 @@ static spn_status fill_place(spn_loader *l, spn_slot *s, int place, spn_scratch 
     status = spn_dataset_image(l->set, item, &image, err);
     if (status == SPN_EINPUT) continue;
     if (status) return status;
-    status = spn_transform_run(&l->plan, scratch, &image, s->epoch, s->items[place], s->images + (size_t)place * l->image_size);
+    status = spn_transform_run(&l->plan, scratch, &image, s->epoch, s->items[place],
+                               s->images + (size_t)place * l->image_size);
     spn_image_free(&image);
     s->labels[place] = l->set->labels[item];
     return status ? spn_fail(err, status, "out of memory for an image") : SPN_OK;
@@ -69,7 +71,8 @@ static spn_status settle(spn_loader *l, spn_slot *s, spn_err *err) {
     for (int attempt = 0; attempt < bad; attempt++) spn_dataset_note_bad(l->set, candidate(l, s, i, attempt));
     if (s->labels[i] < 0) continue;
     if (kept != i) {
-      memcpy(s->images + (size_t)kept * l->image_size, s->images + (size_t)i * l->image_size, l->image_size * sizeof(float));
+      memcpy(s->images + (size_t)kept * l->image_size, s->images + (size_t)i * l->image_size,
+             l->image_size * sizeof(float));
       s->labels[kept] = s->labels[i];
     }
     kept++;
@@ -129,18 +132,21 @@ static void *worker(void *argument) {
   return NULL;
 }
 
-/* ---- Opening and closing ------------------------------------------------------------------------------------------ */
+/* ---- Opening and closing ------------------------------------------------------------------------------------------
+ */
 
 static spn_status check_options(const spn_loader_options *o, spn_err *err) {
   static const char *const names[] = {"training", "holdout", "test"};
   size_t count = spn_dataset_count(o->set, o->split);
-  if (o->batch < 1 || o->batch > 1 << 20) return spn_fail(err, SPN_EINPUT, "batch: expected 1 to %d, got %d", 1 << 20, o->batch);
+  if (o->batch < 1 || o->batch > 1 << 20)
+    return spn_fail(err, SPN_EINPUT, "batch: expected 1 to %d, got %d", 1 << 20, o->batch);
   if (o->threads > 1024) return spn_fail(err, SPN_EINPUT, "loader threads: expected at most 1024, got %d", o->threads);
-  if (o->prefetch > 4096) return spn_fail(err, SPN_EINPUT, "prefetched batches: expected at most 4096, got %d", o->prefetch);
+  if (o->prefetch > 4096)
+    return spn_fail(err, SPN_EINPUT, "prefetched batches: expected at most 4096, got %d", o->prefetch);
   if (!count) return spn_fail(err, SPN_EINPUT, "%.800s: the %s split is empty", o->set->path, names[o->split]);
   if (o->shuffle && count < (size_t)o->batch)
-    return spn_fail(err, SPN_EINPUT, "%.800s: the %s split has %zu images, fewer than one batch of %d", o->set->path, names[o->split],
-                    count, o->batch);
+    return spn_fail(err, SPN_EINPUT, "%.800s: the %s split has %zu images, fewer than one batch of %d", o->set->path,
+                    names[o->split], count, o->batch);
   return spn_transform_check(&o->transform, err);
 }
 
@@ -239,7 +245,8 @@ void spn_loader_close(spn_loader *l) {
   free(l);
 }
 
-/* ---- The consumer ------------------------------------------------------------------------------------------------- */
+/* ---- The consumer -------------------------------------------------------------------------------------------------
+ */
 
 /* Gives the consumer's slot back and waits for the next batch; NULL after the last. */
 static spn_slot *wait_for_batch(spn_loader *l) {

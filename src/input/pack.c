@@ -29,13 +29,15 @@ typedef struct {
 /* ---- One image ---- */
 
 /* rgb (h,w,3) reduced to (out_h,out_w,3), rounded to 8 bit. */
-static spn_status reduce(spn_scratch *s, const spn_image *image, int out_h, int out_w, spn_resize filter, unsigned char *out) {
+static spn_status reduce(spn_scratch *s, const spn_image *image, int out_h, int out_w, spn_resize filter,
+                         unsigned char *out) {
   size_t row = (size_t)image->w * 3, line = (size_t)out_w * 3;
   float *blended = malloc((row + 1) * sizeof *blended), *values = malloc(line * sizeof *values);
   spn_status status = blended && values ? spn_taps_set(&s->y, image->h, out_h, 0, out_h, filter) : SPN_ENOMEM;
   if (!status) status = spn_taps_set(&s->x, image->w, out_w, 0, out_w, filter);
   for (int y = 0; !status && y < out_h; y++) {
-    spn_taps_blend_rows(image->pixels, row, s->y.spans[y], s->y.weights + (size_t)y * (size_t)s->y.stride, row, blended);
+    spn_taps_blend_rows(image->pixels, row, s->y.spans[y], s->y.weights + (size_t)y * (size_t)s->y.stride, row,
+                        blended);
     spn_taps_blend_columns(&s->x, blended, 3, values);
     for (size_t i = 0; i < line; i++) {
       float v = values[i] + 0.5f;
@@ -67,7 +69,8 @@ static void pack_image(spn_dataset *set, uint32_t item, int side, spn_resize fil
   out->pixels = malloc(bytes);
   out->status = !out->pixels ? SPN_ENOMEM
                 : out->h > UINT16_MAX || out->w > UINT16_MAX
-                    ? spn_fail(&out->err, SPN_EINPUT, "image of %dx%d: expected sides up to %d; give pack.side", image.w, image.h, UINT16_MAX)
+                    ? spn_fail(&out->err, SPN_EINPUT, "image of %dx%d: expected sides up to %d; give pack.side",
+                               image.w, image.h, UINT16_MAX)
                     : SPN_OK;
   if (!out->status && out->h == image.h && out->w == image.w) memcpy(out->pixels, image.pixels, bytes);
   else if (!out->status) out->status = reduce(&scratch, &image, out->h, out->w, filter, out->pixels);
@@ -82,8 +85,12 @@ static spn_status add_image(writer *w, uint32_t item, const packed *image, uint6
   size_t bytes = (size_t)image->h * (size_t)image->w * 3, name_at;
   if (spn_names_add(&w->names, w->set->names + w->set->name_at[item], &name_at) || name_at > UINT32_MAX)
     return spn_fail(err, SPN_ENOMEM, "%s: no room for the names", w->set->path);
-  w->entries[w->end.count++] = (spn_pack_entry){.at = *at, .crc = image->crc, .name_at = (uint32_t)name_at,
-                                                .label = w->set->labels[item], .h = (uint16_t)image->h, .w = (uint16_t)image->w};
+  w->entries[w->end.count++] = (spn_pack_entry){.at = *at,
+                                                .crc = image->crc,
+                                                .name_at = (uint32_t)name_at,
+                                                .label = w->set->labels[item],
+                                                .h = (uint16_t)image->h,
+                                                .w = (uint16_t)image->w};
   if (item < w->set->train_count) w->end.train_count++;
   *at += bytes;
   return spn_file_append(w->file, image->pixels, bytes, err);
@@ -92,7 +99,8 @@ static spn_status add_image(writer *w, uint32_t item, const packed *image, uint6
 /* Appends a chunk's images in order; one that cannot be read is noted and left out. */
 static spn_status add_chunk(writer *w, uint32_t first, const packed *chunk, int n, uint64_t *at, spn_err *err) {
   for (int i = 0; i < n; i++) {
-    if (chunk[i].status == SPN_EINPUT && atomic_load(&w->set->reason[first + (uint32_t)i])) spn_dataset_note_bad(w->set, first + (uint32_t)i);
+    if (chunk[i].status == SPN_EINPUT && atomic_load(&w->set->reason[first + (uint32_t)i]))
+      spn_dataset_note_bad(w->set, first + (uint32_t)i);
     else if (chunk[i].status == SPN_ENOMEM) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", w->set->path);
     else if (chunk[i].status) return *err = chunk[i].err, chunk[i].status;
     else SPN_TRY(add_image(w, first + (uint32_t)i, &chunk[i], at, err));
@@ -100,11 +108,13 @@ static spn_status add_chunk(writer *w, uint32_t first, const packed *chunk, int 
   return spn_dataset_check_bad(w->set, err);
 }
 
-static spn_status add_images(writer *w, int side, spn_resize filter, int threads, void (*progress)(size_t, size_t), spn_err *err) {
+static spn_status add_images(writer *w, int side, spn_resize filter, int threads, void (*progress)(size_t, size_t),
+                             spn_err *err) {
   static const char start[] = SPN_PACK_MAGIC;
   uint64_t at = sizeof start - 1;
   packed *chunk = calloc(CHUNK, sizeof *chunk);
-  spn_status status = chunk ? spn_file_append(w->file, start, sizeof start - 1, err) : spn_fail(err, SPN_ENOMEM, "out of memory");
+  spn_status status = chunk ? spn_file_append(w->file, start, sizeof start - 1, err)
+                            : spn_fail(err, SPN_ENOMEM, "out of memory");
   for (size_t first = 0; !status && first < w->set->count; first += CHUNK) {
     int n = (int)(w->set->count - first < CHUNK ? w->set->count - first : CHUNK);
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
@@ -121,7 +131,8 @@ static spn_status add_images(writer *w, int side, spn_resize filter, int threads
 static spn_status add_index(writer *w, int side, spn_err *err) {
   size_t entries = (size_t)w->end.count * sizeof *w->entries;
   w->end.index_bytes = entries + w->names.used;
-  w->end.index_crc = (uint32_t)crc32_z(crc32_z(0, (const unsigned char *)w->entries, entries), (const unsigned char *)w->names.text, w->names.used);
+  w->end.index_crc = (uint32_t)crc32_z(crc32_z(0, (const unsigned char *)w->entries, entries),
+                                       (const unsigned char *)w->names.text, w->names.used);
   w->end.classes = (uint32_t)w->set->classes;
   w->end.version = SPN_PACK_VERSION;
   w->end.side = (uint32_t)side;
@@ -136,7 +147,9 @@ spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resi
                           void (*progress)(size_t done, size_t count), size_t *bad, spn_err *err) {
   writer w = {.set = set};
   size_t at;
-  if (!set->train_folder) return spn_fail(err, SPN_EINPUT, "%s: expected a folder of images, got a set of kind %s, which needs no packing", set->path, set->kind);
+  if (!set->train_folder)
+    return spn_fail(err, SPN_EINPUT, "%s: expected a folder of images, got a set of kind %s, which needs no packing",
+                    set->path, set->kind);
   w.entries = calloc(set->count, sizeof *w.entries);
   if (!w.entries) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
   spn_status status = spn_file_create(path, &w.file, err);

@@ -2,12 +2,11 @@
  *
  *   bytes 0..7       "spnaspak"
  *   ...              images, (h,w,3) 8 bit each, anywhere before the index
- *   index            spn_pack_entry for every image (training images first), then zero-terminated names: the classes', and
- *                    the images' (name_at counts from the first name)
- *   last 64 bytes    spn_pack_end
+ *   index            spn_pack_entry for every image (training images first), then zero-terminated names: the classes',
+ * and the images' (name_at counts from the first name) last 64 bytes    spn_pack_end
  *
- * Numbers are little-endian. The index and every image have a CRC-32; the index's is checked when the file is opened, an
- * image's when it is first read. */
+ * Numbers are little-endian. The index and every image have a CRC-32; the index's is checked when the file is opened,
+ * an image's when it is first read. */
 #ifndef SPN_INPUT_PACK_H
 #define SPN_INPUT_PACK_H
 
@@ -33,9 +32,10 @@ typedef struct {
   char magic[8];
 } spn_pack_end;
 
-/* Writes what a set of kind folder holds to path. side: images whose short side is longer are reduced to it, in proportion and
- * with antialiasing; 0 = none are. Images that cannot be read are left out and counted in *bad, up to the set's max_bad.
- * Decodes with `threads` threads; what is written does not depend on them. progress (may be NULL) is called now and then. */
+/* Writes what a set of kind folder holds to path. side: images whose short side is longer are reduced to it, in
+ * proportion and with antialiasing; 0 = none are. Images that cannot be read are left out and counted in *bad, up to
+ * the set's max_bad. Decodes with `threads` threads; what is written does not depend on them. progress (may be NULL) is
+ * called now and then. */
 spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resize filter, int threads,
                           void (*progress)(size_t done, size_t count), size_t *bad, spn_err *err);
 

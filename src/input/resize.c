@@ -81,7 +81,8 @@ void spn_taps_blend_rows(const unsigned char *src, size_t stride, spn_span span,
 
 typedef float quad __attribute__((vector_size(16)));
 
-/* Three channels ride in a vector of four; the fourth lane reads the next pixel (or the room behind the row) and is dropped. */
+/* Three channels ride in a vector of four; the fourth lane reads the next pixel (or the room behind the row) and is
+ * dropped. */
 static void blend_columns_rgb(const spn_taps *taps, const float *row, float *line) {
   for (int i = 0; i < taps->count; i++) {
     const float *weights = taps->weights + (size_t)i * (size_t)taps->stride;

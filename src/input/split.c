@@ -21,7 +21,10 @@ void spn_items_shuffle(uint32_t *items, size_t n, uint64_t seed, uint64_t epoch)
   }
 }
 
-typedef struct { uint64_t rest; int label; } remainder_of;
+typedef struct {
+  uint64_t rest;
+  int label;
+} remainder_of;
 
 static int by_remainder(const void *a, const void *b) {
   const remainder_of *x = a, *y = b;
@@ -117,7 +120,8 @@ static spn_status make_splits(spn_dataset *set, const spn_dataset_options *o) {
   SPN_TRY(limit_split(set, SPN_SPLIT_TRAIN, o->max_train, spn_rng_split(seed, SPN_RNG_HOLDOUT, CHOOSE_MAX_TRAIN)));
   SPN_TRY(limit_split(set, SPN_SPLIT_TEST, o->max_test, spn_rng_split(seed, SPN_RNG_HOLDOUT, CHOOSE_MAX_TEST)));
   size_t want = (size_t)llround(o->holdout * (double)set->split_count[SPN_SPLIT_TRAIN]);
-  return take_split(set, SPN_SPLIT_TRAIN, SPN_SPLIT_HOLDOUT, want, spn_rng_split(seed, SPN_RNG_HOLDOUT, CHOOSE_HOLDOUT));
+  return take_split(set, SPN_SPLIT_TRAIN, SPN_SPLIT_HOLDOUT, want,
+                    spn_rng_split(seed, SPN_RNG_HOLDOUT, CHOOSE_HOLDOUT));
 }
 
 spn_status spn_splits_make(spn_dataset *set, const spn_dataset_options *options, spn_err *err) {

@@ -10,8 +10,8 @@
 enum { DRAW_FLIP, DRAW_ROW, DRAW_COLUMN, DRAW_CROP /* four for each attempt */ };
 enum { CROP_ATTEMPTS = 10 };
 
-/* What of an image is shown: its rectangle (h,w) at (y,x) is resized to (full_h,full_w), of which the part of the output's
- * size at (part_y,part_x) is taken, moved by (shift_y,shift_x) with zeros moving in, and mirrored. */
+/* What of an image is shown: its rectangle (h,w) at (y,x) is resized to (full_h,full_w), of which the part of the
+ * output's size at (part_y,part_x) is taken, moved by (shift_y,shift_x) with zeros moving in, and mirrored. */
 typedef struct {
   int y, x, h, w;
   int full_h, full_w, part_y, part_x;
@@ -19,7 +19,8 @@ typedef struct {
 } view;
 
 spn_status spn_transform_check(const spn_transform *t, spn_err *err) {
-  if (t->size < 1 || t->size > 4096) return spn_fail(err, SPN_EINPUT, "image size: expected 1 to 4096, got %d", t->size);
+  if (t->size < 1 || t->size > 4096)
+    return spn_fail(err, SPN_EINPUT, "image size: expected 1 to 4096, got %d", t->size);
   if (t->channels != 1 && t->channels != 3)
     return spn_fail(err, SPN_EINPUT, "image channels: expected 1 or 3, got %d", t->channels);
   if (t->augment == SPN_AUGMENT_CROP && (t->pad < 0 || t->pad >= t->size))
@@ -84,8 +85,8 @@ static view view_centre(int h, int w, int side, int size) {
   return v;
 }
 
-/* Szegedy et al. 2015 as torchvision has it: area uniform, aspect log-uniform in [3/4, 4/3]; when ten rectangles did not
- * fit, the largest central one of a permitted aspect. */
+/* Szegedy et al. 2015 as torchvision has it: area uniform, aspect log-uniform in [3/4, 4/3]; when ten rectangles did
+ * not fit, the largest central one of a permitted aspect. */
 static view view_inception(const spn_transform *t, int h, int w, uint64_t key) {
   view v = {.h = h, .w = w, .full_h = t->size, .full_w = t->size};
   for (int attempt = 0; attempt < CROP_ATTEMPTS; attempt++) {
@@ -129,8 +130,7 @@ static void change_channels(float *line, int size, int from, int to) {
   if (from == 1 && to == 3) {
     for (int x = size - 1; x >= 0; x--) line[3 * x] = line[3 * x + 1] = line[3 * x + 2] = line[x];
   } else if (from == 3 && to == 1) { /* luma of ITU-R BT.601 */
-    for (int x = 0; x < size; x++)
-      line[x] = 0.299f * line[3 * x] + 0.587f * line[3 * x + 1] + 0.114f * line[3 * x + 2];
+    for (int x = 0; x < size; x++) line[x] = 0.299f * line[3 * x] + 0.587f * line[3 * x + 1] + 0.114f * line[3 * x + 2];
   }
 }
 
@@ -164,8 +164,8 @@ static void copy_line(const unsigned char *restrict src, int n, float *restrict 
   for (int i = 0; i < n; i++) line[i] = src[i];
 }
 
-spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image, uint64_t epoch,
-                             uint64_t sample, float *out) {
+spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image,
+                             uint64_t epoch, uint64_t sample, float *out) {
   const spn_transform *t = &plan->t;
   view v = choose_view(t, image->h, image->w, epoch, sample);
   int size = t->size, from = image->channels, plain = v.h == v.full_h && v.w == v.full_w;
@@ -185,12 +185,13 @@ spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratc
       continue;
     }
     if (plain) {
-      copy_line(corner + (size_t)(v.part_y + row) * stride + (size_t)v.part_x * (size_t)from, size * from, scratch->line);
+      copy_line(corner + (size_t)(v.part_y + row) * stride + (size_t)v.part_x * (size_t)from, size * from,
+                scratch->line);
     } else { /* only the columns that the output's taps reach */
       size_t low = (size_t)xs->spans[0].start * (size_t)from;
       size_t high = (size_t)(xs->spans[size - 1].start + xs->spans[size - 1].count) * (size_t)from;
-      spn_taps_blend_rows(corner + low, stride, ys->spans[row], ys->weights + (size_t)row * (size_t)ys->stride, high - low,
-                          scratch->row + low);
+      spn_taps_blend_rows(corner + low, stride, ys->spans[row], ys->weights + (size_t)row * (size_t)ys->stride,
+                          high - low, scratch->row + low);
       spn_taps_blend_columns(xs, scratch->row, from, scratch->line);
       clamp(scratch->line, size * from);
     }

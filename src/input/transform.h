@@ -5,8 +5,11 @@
 #include "input/image.h"
 #include "input/input.h"
 
-/* Taps of one axis: output i is the sum over k < spans[i].count of weights[i * stride + k] * input[spans[i].start + k]. */
-typedef struct { int start, count; } spn_span;
+/* Taps of one axis: output i is the sum over k < spans[i].count of weights[i * stride + k] * input[spans[i].start + k].
+ */
+typedef struct {
+  int start, count;
+} spn_span;
 typedef struct {
   spn_span *spans;
   float *weights;
@@ -15,8 +18,9 @@ typedef struct {
 } spn_taps;
 
 /* Taps of outputs first .. first+count-1 when an axis of `in` samples is resized to `out` samples. Samples sit at pixel
- * centres (half-pixel convention), the filter (triangle, or Keys cubic with a = -0.5) is widened by in/out when shrinking
- * (antialias), cut at the borders and normalised: PIL's resize in float. in == out gives one tap of weight 1. */
+ * centres (half-pixel convention), the filter (triangle, or Keys cubic with a = -0.5) is widened by in/out when
+ * shrinking (antialias), cut at the borders and normalised: PIL's resize in float. in == out gives one tap of weight 1.
+ */
 spn_status spn_taps_set(spn_taps *taps, int in, int out, int first, int count, spn_resize filter);
 void spn_taps_free(spn_taps *taps);
 
@@ -29,8 +33,8 @@ void spn_taps_blend_columns(const spn_taps *taps, const float *row, int channels
 /* Buffers of one thread, reused from image to image. Zero-initialise. */
 typedef struct {
   spn_taps y, x;
-  float *row, *line;             /* one blended row of the image, one row of the output */
-  size_t row_room, line_room;    /* in floats */
+  float *row, *line;          /* one blended row of the image, one row of the output */
+  size_t row_room, line_room; /* in floats */
 } spn_scratch;
 void spn_scratch_free(spn_scratch *scratch);
 
@@ -45,7 +49,7 @@ spn_status spn_transform_check(const spn_transform *t, spn_err *err);
 spn_status spn_transform_plan_make(const spn_transform *t, spn_transform_plan *out);
 void spn_transform_plan_free(spn_transform_plan *plan);
 /* spn_transform_apply for an image of 1 or 3 channels. SPN_ENOMEM is the only failure. */
-spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image, uint64_t epoch,
-                             uint64_t sample, float *out);
+spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image,
+                             uint64_t epoch, uint64_t sample, float *out);
 
 #endif

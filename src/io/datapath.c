@@ -86,8 +86,8 @@ static spn_status fail_unknown(const place_list *list, const char *kind, const c
   name_list names = {0};
   for (int i = 0; i < list->count; i++) collect_names(list->place[i], kind, &names);
   if (!names.count)
-    return spn_fail(err, SPN_EINPUT, "%.64s: no data folder with %s found; set SPNAS_DATA to the folder that holds %s/", name, kind,
-                    kind);
+    return spn_fail(err, SPN_EINPUT, "%.64s: no data folder with %s found; set SPNAS_DATA to the folder that holds %s/",
+                    name, kind, kind);
   qsort(names.name, (size_t)names.count, NAME_SIZE, compare_names);
   char text[800] = "";
   size_t used = 0;

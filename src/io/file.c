@@ -72,12 +72,11 @@ spn_status spn_file_read(const char *path, size_t limit, char **data, size_t *si
   while (fd < 0 && errno == EINTR);
   if (fd < 0) return cannot_open(err, path);
   spn_status status;
-  if (fstat(fd, &info))
-    status = fail_errno(err, path, "read");
+  if (fstat(fd, &info)) status = fail_errno(err, path, "read");
   else if (S_ISREG(info.st_mode) && (unsigned long long)info.st_size > limit)
-    status = spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes, got %lld", path, limit, (long long)info.st_size);
-  else
-    status = read_all(fd, path, S_ISREG(info.st_mode) ? (size_t)info.st_size : 0, limit, data, size, err);
+    status = spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes, got %lld", path, limit,
+                      (long long)info.st_size);
+  else status = read_all(fd, path, S_ISREG(info.st_mode) ? (size_t)info.st_size : 0, limit, data, size, err);
   close(fd);
   return status;
 }
@@ -178,10 +177,8 @@ spn_status spn_file_commit(spn_file *f, spn_err *err) {
   }
   if (closed) f->fd = -1;
   if (!status && rename(f->temporary, f->path)) status = fail_errno(err, f->path, "rename the temporary file");
-  if (status)
-    unlink(f->temporary);
-  else if (sync_folder_of(f->path))
-    status = fail_errno(err, f->path, "sync the folder");
+  if (status) unlink(f->temporary);
+  else if (sync_folder_of(f->path)) status = fail_errno(err, f->path, "sync the folder");
   release(f);
   return status;
 }

@@ -8,7 +8,8 @@
 
 /* Reads all of path (at most limit bytes) into a malloc'd block with a terminating zero after it. */
 spn_status spn_file_read(const char *path, size_t limit, char **data, size_t *size, spn_err *err);
-/* Writes to path.tmp-<pid>, syncs, renames onto path, syncs the folder. On failure the old file stays, the temporary goes. */
+/* Writes to path.tmp-<pid>, syncs, renames onto path, syncs the folder. On failure the old file stays, the temporary
+ * goes. */
 spn_status spn_file_write(const char *path, const void *data, size_t size, spn_err *err);
 /* The same in pieces, for large files. */
 typedef struct spn_file spn_file;

@@ -320,10 +320,8 @@ spn_status spn_json_only(const spn_json *object, const char *const *known, spn_e
     if (known[i]) continue;
     const char *nearest = spn_nearest(spn_json_key(&member), known);
     list_names(known, "", list, sizeof list);
-    if (nearest)
-      snprintf(text, sizeof text, "unknown key; did you mean \"%.100s\"?", nearest);
-    else
-      snprintf(text, sizeof text, "unknown key; expected %s", *list ? list : "none");
+    if (nearest) snprintf(text, sizeof text, "unknown key; did you mean \"%.100s\"?", nearest);
+    else snprintf(text, sizeof text, "unknown key; expected %s", *list ? list : "none");
     return fail_at(object->doc, span_of(&member).key, err, member.path, text);
   }
   return SPN_OK;
@@ -339,16 +337,12 @@ spn_status spn_json_int(const spn_json *at, long long min, long long max, long l
     *out = (long long)v;
     return SPN_OK;
   }
-  if (min == max)
-    snprintf(expected, sizeof expected, "%lld", min);
+  if (min == max) snprintf(expected, sizeof expected, "%lld", min);
   else if (min <= -(1LL << 53) && max >= 1LL << 53)
     snprintf(expected, sizeof expected, "an integer (below 2^53 in size)");
-  else if (max >= INT_MAX)
-    snprintf(expected, sizeof expected, "an integer of at least %lld", min);
-  else if (min <= INT_MIN)
-    snprintf(expected, sizeof expected, "an integer of at most %lld", max);
-  else
-    snprintf(expected, sizeof expected, "an integer from %lld to %lld", min, max);
+  else if (max >= INT_MAX) snprintf(expected, sizeof expected, "an integer of at least %lld", min);
+  else if (min <= INT_MIN) snprintf(expected, sizeof expected, "an integer of at most %lld", max);
+  else snprintf(expected, sizeof expected, "an integer from %lld to %lld", min, max);
   if (max >= INT_MAX && min > -(1LL << 53) && v > (double)max) /* "at least" would not explain this refusal */
     snprintf(expected, sizeof expected, "an integer from %lld to %lld", min, max);
   return spn_json_expected(at, expected, err);
@@ -361,14 +355,10 @@ spn_status spn_json_real(const spn_json *at, double min, double max, double *out
     *out = v;
     return SPN_OK;
   }
-  if (min <= -1e300 && max >= 1e300)
-    snprintf(expected, sizeof expected, "a number");
-  else if (max >= 1e300)
-    snprintf(expected, sizeof expected, "a number of at least %g", min);
-  else if (min <= -1e300)
-    snprintf(expected, sizeof expected, "a number of at most %g", max);
-  else
-    snprintf(expected, sizeof expected, "a number from %g to %g", min, max);
+  if (min <= -1e300 && max >= 1e300) snprintf(expected, sizeof expected, "a number");
+  else if (max >= 1e300) snprintf(expected, sizeof expected, "a number of at least %g", min);
+  else if (min <= -1e300) snprintf(expected, sizeof expected, "a number of at most %g", max);
+  else snprintf(expected, sizeof expected, "a number from %g to %g", min, max);
   return spn_json_expected(at, expected, err);
 }
 
@@ -396,9 +386,7 @@ spn_status spn_json_choice(const spn_json *at, const char *const *names, int *ou
     nearest = spn_nearest(item_of(at)->valuestring, names);
   }
   list_names(names, "\"", list, sizeof list);
-  if (nearest)
-    snprintf(text, sizeof text, "%s (did you mean \"%.40s\"?)", list, nearest);
-  else
-    snprintf(text, sizeof text, "%s", list);
+  if (nearest) snprintf(text, sizeof text, "%s (did you mean \"%.40s\"?)", list, nearest);
+  else snprintf(text, sizeof text, "%s", list);
   return spn_json_expected(at, text, err);
 }

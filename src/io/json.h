@@ -24,7 +24,8 @@ spn_json spn_json_root(const spn_json_doc *doc);
 /* Fails with "<file>:<line>:<column> <path>: expected <expected>, got <what stands there>". */
 spn_status spn_json_expected(const spn_json *at, const char *expected, spn_err *err);
 /* Fails with a free message at the place. */
-spn_status spn_json_fail(const spn_json *at, spn_err *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+spn_status spn_json_fail(const spn_json *at, spn_err *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 int spn_json_is_null(const spn_json *at); /* absent or null */
 int spn_json_is_object(const spn_json *at);
@@ -37,7 +38,7 @@ int spn_json_is_bool(const spn_json *at);
 spn_json spn_json_get(const spn_json *object, const char *key);
 size_t spn_json_size(const spn_json *array_or_object);
 spn_json spn_json_at(const spn_json *array_or_object, size_t i); /* element or i-th member */
-const char *spn_json_key(const spn_json *member);              /* the member's key */
+const char *spn_json_key(const spn_json *member);                /* the member's key */
 /* All members in order, in linear time (spn_json_at is linear for each):
  *   for (spn_json_iter it = spn_json_iterate(&array); spn_json_next(&it, &member);) ... */
 typedef struct {

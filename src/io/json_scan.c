@@ -78,8 +78,9 @@ static spn_status scan_string(scan *s) {
   for (;;) {
     if (s->p >= s->end) return bad(s, "a closing \"");
     unsigned char c = (unsigned char)*s->p;
-    if (c < 0x20) return bad(s, c == '\n' || c == '\r' ? "a closing \" before the end of the line"
-                                                     : "an escape such as \\t for a control character");
+    if (c < 0x20)
+      return bad(s, c == '\n' || c == '\r' ? "a closing \" before the end of the line"
+                                           : "an escape such as \\t for a control character");
     s->p++;
     if (c == '"') return SPN_OK;
     if (c != '\\') continue;

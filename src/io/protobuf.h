@@ -1,5 +1,5 @@
-/* A protocol-buffer writer: fields go one after another into one growing buffer. Failure (memory) is sticky: later calls
- * do nothing, and the caller looks at `failed` once at the end. */
+/* A protocol-buffer writer: fields go one after another into one growing buffer. Failure (memory) is sticky: later
+ * calls do nothing, and the caller looks at `failed` once at the end. */
 #ifndef SPN_IO_PROTOBUF_H
 #define SPN_IO_PROTOBUF_H
 

@@ -63,12 +63,9 @@ static void put_string(text *t, const char *string) {
   put_plain(t, "\"");
   for (; *string; string++) {
     unsigned char c = (unsigned char)*string;
-    if (c == '"' || c == '\\')
-      snprintf(escape, sizeof escape, "\\%c", c);
-    else if (c < 0x20 || c == 0x7f)
-      snprintf(escape, sizeof escape, "\\u%04x", c);
-    else
-      snprintf(escape, sizeof escape, "%c", c);
+    if (c == '"' || c == '\\') snprintf(escape, sizeof escape, "\\%c", c);
+    else if (c < 0x20 || c == 0x7f) snprintf(escape, sizeof escape, "\\u%04x", c);
+    else snprintf(escape, sizeof escape, "%c", c);
     put_plain(t, escape);
   }
   put_plain(t, "\"");
@@ -176,7 +173,8 @@ spn_status spn_tensors_save(const spn_tensors *set, const char *path, spn_err *e
   if (!offset || header.failed) {
     status = spn_fail(err, SPN_ENOMEM, "%s: out of memory while writing the header", path);
   } else if (header.size > MAX_HEADER) {
-    status = spn_fail(err, SPN_EINPUT, "%s: expected a header of at most %d bytes, got %zu", path, MAX_HEADER, header.size);
+    status = spn_fail(err, SPN_EINPUT, "%s: expected a header of at most %d bytes, got %zu", path, MAX_HEADER,
+                      header.size);
   } else {
     char hex[DIGITS + 1];
     uint32_t crc = checksum(0, header.data, header.size);
@@ -213,8 +211,9 @@ static spn_status split(const char *path, const char *file, size_t size, parts *
   memcpy(&length, file, sizeof length);
   if (length > MAX_HEADER || length > size - LENGTH_BYTES || file[LENGTH_BYTES] != '{')
     return spn_fail(err, SPN_EINPUT,
-                    "%s: expected a tensor file (safetensors): a header of at most %zu bytes, got a length of %llu", path,
-                    size - LENGTH_BYTES < MAX_HEADER ? size - LENGTH_BYTES : MAX_HEADER, (unsigned long long)length);
+                    "%s: expected a tensor file (safetensors): a header of at most %zu bytes, got a length of %llu",
+                    path, size - LENGTH_BYTES < MAX_HEADER ? size - LENGTH_BYTES : MAX_HEADER,
+                    (unsigned long long)length);
   *out = (parts){.path = path, .header = file + LENGTH_BYTES, .header_size = (size_t)length};
   out->data = out->header + out->header_size;
   out->data_size = size - LENGTH_BYTES - out->header_size;
@@ -236,9 +235,10 @@ static spn_status check_checksum(const parts *p, const char *stored, spn_err *er
   char hex[DIGITS + 1];
   snprintf(hex, sizeof hex, "%08x", crc);
   if (!memcmp(hex, stored, DIGITS)) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT,
-                  "%s: the file is damaged: expected checksum %s, got %s (or another program rewrote it and kept our "
-                  CHECKSUM ")", p->path, stored, hex);
+  return spn_fail(
+      err, SPN_EINPUT,
+      "%s: the file is damaged: expected checksum %s, got %s (or another program rewrote it and kept our " CHECKSUM ")",
+      p->path, stored, hex);
 }
 
 static spn_status load_meta(const spn_json *meta, const parts *p, spn_tensors *set, spn_err *err) {
@@ -247,10 +247,8 @@ static spn_status load_meta(const spn_json *meta, const parts *p, spn_tensors *s
   if (meta->item && !spn_json_is_object(meta)) return spn_json_expected(meta, "an object of strings", err);
   for (spn_json_iter it = spn_json_iterate(meta); spn_json_next(&it, &entry);) {
     SPN_TRY(spn_json_string(&entry, &value, err));
-    if (!strcmp(spn_json_key(&entry), CHECKSUM))
-      SPN_TRY(check_checksum(p, value, err));
-    else
-      SPN_TRY(spn_tensors_set_meta(set, spn_json_key(&entry), value, err));
+    if (!strcmp(spn_json_key(&entry), CHECKSUM)) SPN_TRY(check_checksum(p, value, err));
+    else SPN_TRY(spn_tensors_set_meta(set, spn_json_key(&entry), value, err));
   }
   return SPN_OK;
 }
@@ -344,8 +342,7 @@ spn_status spn_tensors_parse(const char *path, const char *file, size_t size, sp
   SPN_TRY(split(path, file, size, &p, err));
   SPN_TRY(spn_json_parse(path, p.header, p.header_size, &doc, err));
   spn_tensors *set = spn_tensors_new();
-  spn_status status =
-      set ? load_all(doc, &p, set, err) : spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
+  spn_status status = set ? load_all(doc, &p, set, err) : spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
   spn_json_free(doc);
   if (status) {
     spn_tensors_free(set);

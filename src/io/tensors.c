@@ -1,4 +1,5 @@
-/* The set in memory; the file is safetensors.c. Names are found by a hash index (open addressing, at most half full). */
+/* The set in memory; the file is safetensors.c. Names are found by a hash index (open addressing, at most half full).
+ */
 #include "io/tensors.h"
 
 #include <stdlib.h>

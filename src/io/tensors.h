@@ -42,8 +42,9 @@ int spn_tensors_meta_at(const spn_tensors *set, size_t i, const char **key, cons
 
 /* Save is atomic: on any failure the former file at path is untouched and no temporary is left. */
 spn_status spn_tensors_save(const spn_tensors *set, const char *path, spn_err *err);
-/* Load checks magic, sizes, overlaps, holes and the checksum when there is one (ours always have one). Every error names
- * the file and what was expected and got, and is SPN_EINPUT (damaged, or not there) or SPN_EIO (cannot be read). */
+/* Load checks magic, sizes, overlaps, holes and the checksum when there is one (ours always have one). Every error
+ * names the file and what was expected and got, and is SPN_EINPUT (damaged, or not there) or SPN_EIO (cannot be read).
+ */
 spn_status spn_tensors_load(const char *path, spn_tensors **out, spn_err *err);
 /* The same from memory; name stands for the file in messages. */
 spn_status spn_tensors_parse(const char *name, const char *file, size_t size, spn_tensors **out, spn_err *err);

@@ -16,11 +16,15 @@ double spn_cost_of(const spn_cost *cost, const spn_choice *choice) {
   return sum;
 }
 
-/* ---- The differentiable form -------------------------------------------------------------------------------------- */
+/* ---- The differentiable form --------------------------------------------------------------------------------------
+ */
 
 /* Weights of n nested options under indicators d (n-1 of them), and their derivatives slope[option][indicator].
  * w[i] = d[0] .. d[i-1] * (1 - d[i]); the last option has no factor 1 - d. */
-typedef struct { int n; double w[SPN_MAX_OPTIONS], slope[SPN_MAX_OPTIONS][SPN_MAX_OPTIONS]; } nested;
+typedef struct {
+  int n;
+  double w[SPN_MAX_OPTIONS], slope[SPN_MAX_OPTIONS][SPN_MAX_OPTIONS];
+} nested;
 
 static void nest(int n, const double *d, nested *out) {
   out->n = n;
@@ -78,7 +82,8 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
   return keep * sum + (1 - keep) * c->skip;
 }
 
-/* ---- Range -------------------------------------------------------------------------------------------------------- */
+/* ---- Range --------------------------------------------------------------------------------------------------------
+ */
 
 static void layer_range(const spn_layer *l, const spn_layer_cost *c, double *min, double *max) {
   *min = *max = l->skippable ? c->skip : c->cost[0][0][0];
@@ -102,7 +107,8 @@ void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, d
   }
 }
 
-/* ---- Counted cost ------------------------------------------------------------------------------------------------- */
+/* ---- Counted cost -------------------------------------------------------------------------------------------------
+ */
 
 /* The block a layer is with the given options, in the deployed network. */
 static spn_block option_block(const spn_layer *l, int k, int e, int s) {
@@ -136,8 +142,9 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
   if (flops || !strcmp(name, "macs")) {
     strcpy(out->name, name);
     strcpy(out->unit, flops ? "MFLOPs" : "MMACs");
-    strcpy(out->source, flops ? "counted from the space; a multiply-accumulate counts as one FLOP, as in papers on mobile networks"
-                              : "counted from the space");
+    strcpy(out->source,
+           flops ? "counted from the space; a multiply-accumulate counts as one FLOP, as in papers on mobile networks"
+                 : "counted from the space");
     count_macs(space, out);
     return SPN_OK;
   }

@@ -17,7 +17,7 @@ typedef struct {
   char source[192]; /* where the figures come from */
   double rest;      /* stem, head, fixed layers, classifier */
   int layers;
-  int modelled_se;  /* SE terms are an estimate, not measured: say so wherever the figure is shown */
+  int modelled_se; /* SE terms are an estimate, not measured: say so wherever the figure is shown */
   spn_layer_cost layer[SPN_MAX_LAYERS];
 } spn_cost;
 
@@ -32,9 +32,9 @@ double spn_cost_layer(const spn_cost *cost, int layer, const spn_choice *choice)
  * spn_cost_of to the last bit. An option's weight is the product over nested indicators: options 0,1,2 have weights
  * 1-d1, d1(1-d2), d1 d2; R_l = keep * sum of weights * cost + (1-keep) * skip. Tied layers use the diagonal only. */
 typedef struct {
-  double keep;                      /* 1 where the layer is not skippable */
-  double kernel[SPN_MAX_OPTIONS];   /* [i]: indicator that option i+1 is reached, given option i; kernels-1 of them */
-  double expand[SPN_MAX_OPTIONS];   /* unused in tied layers */
+  double keep;                    /* 1 where the layer is not skippable */
+  double kernel[SPN_MAX_OPTIONS]; /* [i]: indicator that option i+1 is reached, given option i; kernels-1 of them */
+  double expand[SPN_MAX_OPTIONS]; /* unused in tied layers */
   double se[SPN_MAX_OPTIONS];
 } spn_layer_gates;
 /* Cost of one layer and, when grad is not NULL, its derivative with respect to every gate. */

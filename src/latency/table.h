@@ -16,8 +16,8 @@ typedef struct {
   double cost[SPN_MAX_OPTIONS][SPN_MAX_OPTIONS]; /* [kernel][expand] */
 } spn_table_block;
 
-/* Stem, head and classifier: either one sum, valid for one network around the searched layers, or the three by themselves.
- * A negative cost means: not in the table. */
+/* Stem, head and classifier: either one sum, valid for one network around the searched layers, or the three by
+ * themselves. A negative cost means: not in the table. */
 typedef struct {
   int whole; /* 1: `cost` covers stem, head, classifier and `layer`; 0: stem, head and classifier below */
   double cost;
@@ -30,8 +30,8 @@ typedef struct {
 
 typedef struct {
   char name[64], unit[16], source[192];
-  double skip;          /* cost of a skipped layer */
-  double se_values;     /* values moved per unit of cost, for the estimate of squeeze-and-excite; 0: no estimate */
+  double skip;      /* cost of a skipped layer */
+  double se_values; /* values moved per unit of cost, for the estimate of squeeze-and-excite; 0: no estimate */
   spn_table_rest rest;
   int blocks;
   spn_table_block *block;

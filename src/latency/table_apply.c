@@ -14,9 +14,10 @@ static int same_shape(const spn_table_block *t, int h, const spn_layer *l) {
   return t->h == h && t->in == l->in && t->out == l->out && t->stride == l->stride;
 }
 
-/* Measured cost of one option, NaN when the table has none. A row of the layer's own position wins over another row of the
- * same shape. */
-static double measured(const spn_table *table, int position, int h, const spn_layer *l, int kernel, int expand, double se) {
+/* Measured cost of one option, NaN when the table has none. A row of the layer's own position wins over another row of
+ * the same shape. */
+static double measured(const spn_table *table, int position, int h, const spn_layer *l, int kernel, int expand,
+                       double se) {
   double found = NAN;
   for (int i = 0; i < table->blocks; i++) {
     const spn_table_block *t = &table->block[i];
@@ -29,8 +30,9 @@ static double measured(const spn_table *table, int position, int h, const spn_la
   return found;
 }
 
-/* Squeeze-and-excite is bound by memory: the pool reads the expanded map, the gate reads and writes it, and the two dense
- * layers read their weights and biases. Cost = values moved / values moved per unit (our estimate; data/latency/README.md). */
+/* Squeeze-and-excite is bound by memory: the pool reads the expanded map, the gate reads and writes it, and the two
+ * dense layers read their weights and biases. Cost = values moved / values moved per unit (our estimate;
+ * data/latency/README.md). */
 static double modelled_se(const spn_table *table, const spn_block *b, int out_size) {
   double expanded = spn_block_expanded(b), squeeze = spn_block_squeeze(b), pixels = (double)out_size * out_size;
   return (3 * expanded * pixels + 2 * expanded * squeeze + expanded + squeeze) / table->se_values;
@@ -52,11 +54,12 @@ static spn_status option_cost(const spn_table *table, const spn_space *space, in
   char se[32] = "";
   if (b.se > 0) snprintf(se, sizeof se, " se%g", b.se);
   return spn_fail(err, SPN_EINPUT,
-                  "table %s: no entry for k%d e%d%s, %d -> %d channels, stride %d, at %dx%d (layer %d of space %s)", table->name,
-                  b.kernel, b.expand, se, b.in, b.out, b.stride, h, h, position, space->name);
+                  "table %s: no entry for k%d e%d%s, %d -> %d channels, stride %d, at %dx%d (layer %d of space %s)",
+                  table->name, b.kernel, b.expand, se, b.in, b.out, b.stride, h, h, position, space->name);
 }
 
-static spn_status layer_costs(const spn_table *table, const spn_space *space, int position, int h, spn_cost *out, spn_err *err) {
+static spn_status layer_costs(const spn_table *table, const spn_space *space, int position, int h, spn_cost *out,
+                              spn_err *err) {
   const spn_layer *l = &space->layer[position];
   for (int k = 0; k < l->kernels; k++)
     for (int e = 0; e < l->expands; e++)
@@ -70,7 +73,8 @@ static spn_status layer_costs(const spn_table *table, const spn_space *space, in
 static int inside_rest(const spn_table_rest *rest, int h, const spn_layer *l, int *used) {
   for (int i = 0; rest->whole && i < rest->layers; i++) {
     const spn_table_block *t = &rest->layer[i];
-    if (used[i] || !same_shape(t, h, l) || t->kernel[0] != l->kernel[0] || t->expand[0] != l->expand[0] || l->se[0] != t->se)
+    if (used[i] || !same_shape(t, h, l) || t->kernel[0] != l->kernel[0] || t->expand[0] != l->expand[0] ||
+        l->se[0] != t->se)
       continue;
     return used[i] = 1;
   }
@@ -87,15 +91,16 @@ static spn_status rest_cost(const spn_table *table, const spn_space *space, int 
     return spn_fail(err, SPN_EINPUT,
                     "table %s: measured with a 3x3 stride-2 stem of %d channels at %dx%d; "
                     "space %s has %dx%d stride %d, %d channels at %dx%d",
-                    table->name, r->stem, r->input, r->input, space->name, a->stem_kernel, a->stem_kernel, a->stem_stride,
-                    a->stem_channels, a->input_size, a->input_size);
+                    table->name, r->stem, r->input, r->input, space->name, a->stem_kernel, a->stem_kernel,
+                    a->stem_stride, a->stem_channels, a->input_size, a->input_size);
   if (r->head != a->head_channels)
-    return spn_fail(err, SPN_EINPUT, "table %s: measured with %d head channels; space %s has %d", table->name, r->head, space->name,
-                    a->head_channels);
+    return spn_fail(err, SPN_EINPUT, "table %s: measured with %d head channels; space %s has %d", table->name, r->head,
+                    space->name, a->head_channels);
   if (!r->whole) {
     int channels = space->layer[space->layers - 1].out;
     if (r->head_in != channels || r->head_size != size)
-      return spn_fail(err, SPN_EINPUT, "table %s: no entry for a head on %d channels at %dx%d (space %s); it has %d at %dx%d",
+      return spn_fail(err, SPN_EINPUT,
+                      "table %s: no entry for a head on %d channels at %dx%d (space %s); it has %d at %dx%d",
                       table->name, channels, size, size, space->name, r->head_in, r->head_size, r->head_size);
     out->rest += r->stem_cost + r->head_cost + r->classifier_cost;
     return SPN_OK;
@@ -103,9 +108,9 @@ static spn_status rest_cost(const spn_table *table, const spn_space *space, int 
   for (int i = 0; i < r->layers; i++)
     if (!used[i])
       return spn_fail(err, SPN_EINPUT,
-                      "table %s: its rest includes a fixed layer k%d e%d %d -> %d at %dx%d, which space %s has not", table->name,
-                      r->layer[i].kernel[0], r->layer[i].expand[0], r->layer[i].in, r->layer[i].out, r->layer[i].h,
-                      r->layer[i].h, space->name);
+                      "table %s: its rest includes a fixed layer k%d e%d %d -> %d at %dx%d, which space %s has not",
+                      table->name, r->layer[i].kernel[0], r->layer[i].expand[0], r->layer[i].in, r->layer[i].out,
+                      r->layer[i].h, r->layer[i].h, space->name);
   out->rest += r->cost;
   return SPN_OK;
 }

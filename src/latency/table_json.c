@@ -33,7 +33,8 @@ static spn_status read_cost(const spn_json *object, const char *key, double *out
 /* A number or a list of at most SPN_MAX_OPTIONS. */
 static spn_status read_options(const spn_json *at, int max, int *list, int *count, spn_err *err) {
   size_t n = spn_json_size(at);
-  if (!spn_json_is_array(at) || n < 1 || n > SPN_MAX_OPTIONS) return spn_json_expected(at, "a list of 1 to 6 whole numbers", err);
+  if (!spn_json_is_array(at) || n < 1 || n > SPN_MAX_OPTIONS)
+    return spn_json_expected(at, "a list of 1 to 6 whole numbers", err);
   for (size_t i = 0; i < n; i++) {
     spn_json one = spn_json_at(at, i);
     long long value = 0;
@@ -115,8 +116,8 @@ static spn_status read_rest_layers(const spn_json *rest, spn_table_rest *out, sp
 
 static spn_status read_rest(const spn_json *root, spn_table_rest *out, spn_err *err) {
   static const char *const whole[] = {"cost", "input", "stem", "head", "layers", NULL};
-  static const char *const apart[] = {"input",     "stem",      "head",            "head_in", "head_size",
-                                      "stem_cost", "head_cost", "classifier_cost", NULL};
+  static const char *const apart[] = {
+      "input", "stem", "head", "head_in", "head_size", "stem_cost", "head_cost", "classifier_cost", NULL};
   spn_json rest = spn_json_get(root, "rest"), cost = spn_json_get(&rest, "cost");
   if (!spn_json_is_object(&rest)) return spn_json_expected(&rest, "an object", err);
   out->whole = !spn_json_is_null(&cost);

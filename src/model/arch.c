@@ -60,7 +60,8 @@ spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int la
   long long stem = (long long)arch->input_channels * arch->stem_channels * arch->stem_kernel * arch->stem_kernel;
   add_conv(&counts, stem, arch->stem_channels, size * size);
   if (arch->head_channels)
-    add_conv(&counts, (long long)last_channels * arch->head_channels, arch->head_channels, (long long)last_size * last_size);
+    add_conv(&counts, (long long)last_channels * arch->head_channels, arch->head_channels,
+             (long long)last_size * last_size);
   add_dense(&counts, arch->head_channels ? arch->head_channels : last_channels, arch->classes);
   return counts;
 }
@@ -129,15 +130,18 @@ static spn_status check_frame(const spn_arch *a, spn_err *err) {
     return spn_fail(err, SPN_EINPUT, "padding: unknown code %d", (int)a->padding);
   if (!(a->bn_momentum >= 0 && a->bn_momentum < 1))
     return spn_fail(err, SPN_EINPUT, "bn momentum: expected 0 <= m < 1, got %g", a->bn_momentum);
-  if (!(a->bn_eps > 0 && a->bn_eps <= 1)) return spn_fail(err, SPN_EINPUT, "bn eps: expected 0 < eps <= 1, got %g", a->bn_eps);
-  if (!(a->dropout >= 0 && a->dropout < 1)) return spn_fail(err, SPN_EINPUT, "dropout: expected 0 <= p < 1, got %g", a->dropout);
+  if (!(a->bn_eps > 0 && a->bn_eps <= 1))
+    return spn_fail(err, SPN_EINPUT, "bn eps: expected 0 < eps <= 1, got %g", a->bn_eps);
+  if (!(a->dropout >= 0 && a->dropout < 1))
+    return spn_fail(err, SPN_EINPUT, "dropout: expected 0 <= p < 1, got %g", a->dropout);
   if (a->blocks < 0 || a->blocks > SPN_MAX_BLOCKS)
     return spn_fail(err, SPN_EINPUT, "blocks: expected at most %d, got %d", SPN_MAX_BLOCKS, a->blocks);
   return SPN_OK;
 }
 
 static spn_status check_block(const spn_block *b, int i, int in, spn_err *err) {
-  if (b->in != in) return spn_fail(err, SPN_EINPUT, "blocks[%d].in: the layer before gives %d channels, got %d", i, in, b->in);
+  if (b->in != in)
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].in: the layer before gives %d channels, got %d", i, in, b->in);
   if (b->out < 1 || b->out > SPN_MAX_CHANNELS)
     return spn_fail(err, SPN_EINPUT, "blocks[%d].out: expected 1 to %d, got %d", i, SPN_MAX_CHANNELS, b->out);
   if (b->kernel != 3 && b->kernel != 5 && b->kernel != 7)
@@ -149,11 +153,11 @@ static spn_status check_block(const spn_block *b, int i, int in, spn_err *err) {
   if (!(b->se >= 0 && b->se <= 1)) return spn_fail(err, SPN_EINPUT, "blocks[%d].se: expected 0 to 1, got %g", i, b->se);
   int shortcut = b->stride == 1 && b->in == b->out;
   if (b->residual && !shortcut)
-    return spn_fail(err, SPN_EINPUT, "blocks[%d].residual: needs stride 1 and in == out, got stride %d, %d -> %d", i, b->stride,
-                    b->in, b->out);
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].residual: needs stride 1 and in == out, got stride %d, %d -> %d", i,
+                    b->stride, b->in, b->out);
   if (b->skipped && !shortcut)
-    return spn_fail(err, SPN_EINPUT, "blocks[%d].skipped: needs stride 1 and in == out, got stride %d, %d -> %d", i, b->stride,
-                    b->in, b->out);
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].skipped: needs stride 1 and in == out, got stride %d, %d -> %d", i,
+                    b->stride, b->in, b->out);
   return SPN_OK;
 }
 

@@ -9,19 +9,26 @@
 #include "kernels.h"
 
 /* Bounds of what is accepted; the counts of any network within them fit 63 bits. */
-enum { SPN_MAX_BLOCKS = 128, SPN_MAX_CHANNELS = 8192, SPN_MAX_SIZE = 2048, SPN_MAX_EXPAND = 64, SPN_MAX_CLASSES = 1000000 };
+enum {
+  SPN_MAX_BLOCKS = 128,
+  SPN_MAX_CHANNELS = 8192,
+  SPN_MAX_SIZE = 2048,
+  SPN_MAX_EXPAND = 64,
+  SPN_MAX_CLASSES = 1000000
+};
 
 typedef enum { SPN_PAD_SAME, SPN_PAD_SYMMETRIC } spn_padding; /* TF SAME, or k/2 on every side */
 
 /* One block. expand 1: depthwise-separable (no expansion convolution). skipped: the layer is the identity and is kept
- * only so that a network still lines up with the layers of its space (for latency and decisions); it computes nothing. */
+ * only so that a network still lines up with the layers of its space (for latency and decisions); it computes nothing.
+ */
 typedef struct {
-  int in, out;   /* channels */
-  int kernel;    /* 3, 5, 7 */
-  int stride;    /* 1, 2 */
-  int expand;    /* expansion ratio >= 1; expanded channels = in * expand */
-  double se;     /* squeeze ratio of the block's *input* channels, 0 = none; squeeze = max(1, (int)(in*se)) */
-  int residual;  /* y = x + block(x); needs stride 1 and in == out */
+  int in, out;  /* channels */
+  int kernel;   /* 3, 5, 7 */
+  int stride;   /* 1, 2 */
+  int expand;   /* expansion ratio >= 1; expanded channels = in * expand */
+  double se;    /* squeeze ratio of the block's *input* channels, 0 = none; squeeze = max(1, (int)(in*se)) */
+  int residual; /* y = x + block(x); needs stride 1 and in == out */
   int skipped;
 } spn_block;
 
@@ -39,7 +46,9 @@ typedef struct {
 } spn_arch;
 
 /* Zeros before and after one spatial axis of size n for kernel k and stride s, and the output size. */
-typedef struct { int before, after, out; } spn_pad;
+typedef struct {
+  int before, after, out;
+} spn_pad;
 spn_pad spn_pad_axis(spn_padding padding, int n, int k, int s);
 
 int spn_block_expanded(const spn_block *b); /* in * expand */
@@ -47,7 +56,9 @@ int spn_block_squeeze(const spn_block *b);  /* SE squeeze channels, 0 without SE
 
 /* Parameters (BN gamma and beta counted, running statistics not) and multiply-accumulates of one image (convolutions,
  * SE layers and the classifier; spec section 8). Skipped blocks count nothing. */
-typedef struct { long long params, macs; } spn_counts;
+typedef struct {
+  long long params, macs;
+} spn_counts;
 spn_counts spn_arch_counts(const spn_arch *arch);
 spn_counts spn_block_counts(const spn_arch *arch, const spn_block *b, int in_size, int *out_size);
 
@@ -56,8 +67,8 @@ spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int la
 
 /* channels * width to the nearest multiple of 8, at least 8, never below 90 % of the exact value (spec section 8). */
 int spn_scale_channels(int channels, double width);
-/* Multiplies the channels of stem and blocks. The head keeps its channels at every width: that is what reproduces the counts
- * of MnasNet-A1 at x1.4 to x0.35 (spec section 8). A residual stays a residual: equal channels scale equally. */
+/* Multiplies the channels of stem and blocks. The head keeps its channels at every width: that is what reproduces the
+ * counts of MnasNet-A1 at x1.4 to x0.35 (spec section 8). A residual stays a residual: equal channels scale equally. */
 void spn_arch_scale(spn_arch *arch, double width);
 
 /* Equal as computed networks: skipped blocks and names are ignored. */
@@ -65,9 +76,9 @@ int spn_arch_equal(const spn_arch *a, const spn_arch *b);
 /* Checks channels that chain, legal kernels and strides, residuals that fit. */
 spn_status spn_arch_check(const spn_arch *arch, spn_err *err);
 
-/* JSON, from a path or by name from data/networks (see its README for the format). Either the network itself, with strict
- * keys, or an object with the network under "arch"; what stands beside "arch" is ignored here. `note` (NULL or 256 chars)
- * receives a remark on an accepted oddity of a block string, or "". */
+/* JSON, from a path or by name from data/networks (see its README for the format). Either the network itself, with
+ * strict keys, or an object with the network under "arch"; what stands beside "arch" is ignored here. `note` (NULL or
+ * 256 chars) receives a remark on an accepted oddity of a block string, or "". */
 spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err);
 spn_status spn_arch_load_noted(const char *path, spn_arch *out, char *note, spn_err *err);
 /* Text of the arch as a JSON object (malloc'd; the caller frees; NULL: out of memory). Reads back as the same arch. */

@@ -6,7 +6,8 @@
 #include "model/blockstring.h"
 #include "model/frame_json.h"
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ------------------------------------------------------------------------------------------------------
+ */
 
 static spn_status read_optional_flag(const spn_json *block, const char *key, int *out, spn_err *err) {
   spn_json at = spn_json_get(block, key);
@@ -18,7 +19,8 @@ static spn_status read_block(const spn_json *at, int in, spn_block *b, spn_err *
   SPN_TRY(spn_json_only(at, known, err));
   spn_json kernel = spn_json_get(at, "kernel"), se = spn_json_get(at, "se"), channels = spn_json_get(at, "in");
   SPN_TRY(spn_json_small(&channels, 1, SPN_MAX_CHANNELS, &b->in, err));
-  if (b->in != in) return spn_json_fail(&channels, err, "expected %d, the channels of the layer before, got %d", in, b->in);
+  if (b->in != in)
+    return spn_json_fail(&channels, err, "expected %d, the channels of the layer before, got %d", in, b->in);
   SPN_TRY(spn_json_member(at, "out", 1, SPN_MAX_CHANNELS, &b->out, err));
   SPN_TRY(spn_json_small(&kernel, 3, 7, &b->kernel, err));
   if (b->kernel % 2 == 0) return spn_json_expected(&kernel, "3, 5 or 7", err);
@@ -59,10 +61,8 @@ static spn_status read_arch(const spn_json *root, spn_arch *out, char *note, spn
   SPN_TRY(spn_json_only(root, known, err));
   SPN_TRY(spn_frame_read(root, out, err));
   spn_json blocks = spn_json_get(root, "blocks");
-  if (spn_json_is_string(&blocks))
-    SPN_TRY(read_block_string(&blocks, out, note, err));
-  else
-    SPN_TRY(read_block_list(&blocks, out, err));
+  if (spn_json_is_string(&blocks)) SPN_TRY(read_block_string(&blocks, out, note, err));
+  else SPN_TRY(read_block_list(&blocks, out, err));
   spn_err inner;
   return spn_arch_check(out, &inner) ? spn_json_fail(root, err, "%s", inner.text) : SPN_OK;
 }
@@ -84,27 +84,28 @@ spn_status spn_arch_load_noted(const char *path_or_name, spn_arch *out, char *no
   return status;
 }
 
-spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err) { return spn_arch_load_noted(path, out, NULL, err); }
+spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err) {
+  return spn_arch_load_noted(path, out, NULL, err);
+}
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ------------------------------------------------------------------------------------------------------
+ */
 
 static void write_string(FILE *out, const char *text) {
   fputc('"', out);
   for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      fprintf(out, "\\%c", *c);
-    else if (*c < 0x20)
-      fprintf(out, "\\u%04x", *c);
-    else
-      fputc(*c, out);
+    if (*c == '"' || *c == '\\') fprintf(out, "\\%c", *c);
+    else if (*c < 0x20) fprintf(out, "\\u%04x", *c);
+    else fputc(*c, out);
   }
   fputc('"', out);
 }
 
 static void write_block(FILE *out, const spn_block *b) {
   char se[32];
-  fprintf(out, "    {\"in\": %d, \"out\": %d, \"kernel\": %d, \"stride\": %d, \"expand\": %d, \"se\": %s, \"residual\": %s", b->in,
-          b->out, b->kernel, b->stride, b->expand, spn_shortest(b->se, se), b->residual ? "true" : "false");
+  fprintf(out,
+          "    {\"in\": %d, \"out\": %d, \"kernel\": %d, \"stride\": %d, \"expand\": %d, \"se\": %s, \"residual\": %s",
+          b->in, b->out, b->kernel, b->stride, b->expand, spn_shortest(b->se, se), b->residual ? "true" : "false");
   fprintf(out, "%s}", b->skipped ? ", \"skipped\": true" : "");
 }
 
@@ -112,13 +113,15 @@ static void write_arch(FILE *out, const spn_arch *a) {
   char momentum[32], eps[32], dropout[32];
   fprintf(out, "{\n  \"name\": ");
   write_string(out, *a->name ? a->name : "unnamed");
-  fprintf(out, ",\n  \"input\": {\"size\": %d, \"channels\": %d},\n  \"classes\": %d,\n", a->input_size, a->input_channels,
-          a->classes);
+  fprintf(out, ",\n  \"input\": {\"size\": %d, \"channels\": %d},\n  \"classes\": %d,\n", a->input_size,
+          a->input_channels, a->classes);
   fprintf(out, "  \"activation\": \"%s\",\n  \"padding\": \"%s\",\n", spn_activation_names[a->activation],
           spn_padding_names[a->padding]);
-  fprintf(out, "  \"bn\": {\"momentum\": %s, \"eps\": %s},\n  \"dropout\": %s,\n", spn_shortest(a->bn_momentum, momentum),
-          spn_shortest(a->bn_eps, eps), spn_shortest(a->dropout, dropout));
-  fprintf(out, "  \"stem\": {\"channels\": %d, \"kernel\": %d, \"stride\": %d},\n  \"head\": {\"channels\": %d},\n  \"blocks\": [",
+  fprintf(out, "  \"bn\": {\"momentum\": %s, \"eps\": %s},\n  \"dropout\": %s,\n",
+          spn_shortest(a->bn_momentum, momentum), spn_shortest(a->bn_eps, eps), spn_shortest(a->dropout, dropout));
+  fprintf(out,
+          "  \"stem\": {\"channels\": %d, \"kernel\": %d, \"stride\": %d},\n  \"head\": {\"channels\": %d},\n  "
+          "\"blocks\": [",
           a->stem_channels, a->stem_kernel, a->stem_stride, a->head_channels);
   for (int i = 0; i < a->blocks; i++) {
     fprintf(out, i ? ",\n" : "\n");

@@ -7,7 +7,8 @@
 
 #include "model/frame_json.h"
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ------------------------------------------------------------------------------------------------------
+ */
 
 static int shortcut(const spn_block *b) { return b->stride == 1 && b->in == b->out; }
 
@@ -17,7 +18,10 @@ static int repeats(const spn_block *a, const spn_block *b, int flag) {
          (flag < 0 || flag == b->residual);
 }
 
-typedef struct { spn_block first; int count, noskip, new_stage; } word;
+typedef struct {
+  spn_block first;
+  int count, noskip, new_stage;
+} word;
 
 /* Folds the network into words; returns how many. */
 static int fold(const spn_arch *arch, word *words) {
@@ -43,8 +47,8 @@ static int fold(const spn_arch *arch, word *words) {
 static void write_mnasnet(FILE *out, const word *w, int first) {
   char se[32];
   const spn_block *b = &w->first;
-  fprintf(out, "%sr%d_k%d_s%d%d_e%d_i%d_o%d", first ? "" : " ", w->count, b->kernel, b->stride, b->stride, b->expand, b->in,
-          b->out);
+  fprintf(out, "%sr%d_k%d_s%d%d_e%d_i%d_o%d", first ? "" : " ", w->count, b->kernel, b->stride, b->stride, b->expand,
+          b->in, b->out);
   if (b->se > 0) fprintf(out, "_se%s", spn_shortest(b->se, se));
   if (w->noskip) fprintf(out, "_noskip");
 }
@@ -52,8 +56,11 @@ static void write_mnasnet(FILE *out, const word *w, int first) {
 static void write_timm(FILE *out, const word *w, int first) {
   char se[32];
   const spn_block *b = &w->first;
-  fprintf(out, "%s%s_r%d_k%d_s%d", first ? "" : w->new_stage ? " | " : ", ", b->expand == 1 ? "ds" : "ir", w->count, b->kernel,
-          b->stride);
+  fprintf(out, "%s%s_r%d_k%d_s%d",
+          first          ? ""
+          : w->new_stage ? " | "
+                         : ", ",
+          b->expand == 1 ? "ds" : "ir", w->count, b->kernel, b->stride);
   if (b->expand > 1) fprintf(out, "_e%d", b->expand);
   fprintf(out, "_c%d", b->out);
   if (b->se > 0) fprintf(out, "_se%s", spn_shortest(b->se, se));
@@ -79,7 +86,8 @@ static char *write_words(const spn_arch *arch, void (*write)(FILE *, const word 
 char *spn_blockstring_mnasnet(const spn_arch *arch) { return write_words(arch, write_mnasnet); }
 char *spn_blockstring_timm(const spn_arch *arch) { return write_words(arch, write_timm); }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading ------------------------------------------------------------------------------------------------------
+ */
 
 enum { MAX_WORD = 96 };
 
@@ -185,12 +193,15 @@ static spn_status check_parts(const char *text, parts *p, spn_err *err) {
   if (p->kernel != 3 && p->kernel != 5 && p->kernel != 7) return bad_word(text, "k (kernel): expected 3, 5 or 7", err);
   if (p->stride != 1 && p->stride != 2) return bad_word(text, "s (stride): expected 1 or 2", err);
   if (p->out < 1 || p->out > SPN_MAX_CHANNELS)
-    return bad_word(text, p->timm ? "c (channels): expected 1 to 8192" : "o (output channels): expected 1 to 8192", err);
-  if (!p->timm && (p->in < 1 || p->in > SPN_MAX_CHANNELS)) return bad_word(text, "i (input channels): expected 1 to 8192", err);
+    return bad_word(text, p->timm ? "c (channels): expected 1 to 8192" : "o (output channels): expected 1 to 8192",
+                    err);
+  if (!p->timm && (p->in < 1 || p->in > SPN_MAX_CHANNELS))
+    return bad_word(text, "i (input channels): expected 1 to 8192", err);
   if (p->separable && p->expand > 1) return bad_word(text, "ds has no expansion", err);
   if (p->separable) p->expand = 1;
   if (p->timm && !p->separable && p->expand == 1)
-    return bad_word(text, "ir with e1 has a 1:1 expansion convolution, which spnas does not build; ds is the block without", err);
+    return bad_word(
+        text, "ir with e1 has a 1:1 expansion convolution, which spnas does not build; ds is the block without", err);
   if (p->expand < 1 || p->expand > SPN_MAX_EXPAND) return bad_word(text, "e (expansion): expected 1 to 64", err);
   return SPN_OK;
 }
@@ -210,15 +221,19 @@ static spn_status read_word(const char *text, int timm, parts *p, spn_err *err) 
 }
 
 /* Channels that arrive at a MnasNet word must be what it says, but for MnasNet-small's first word. */
-static spn_status check_input(const char *text, const parts *p, spn_arch *arch, int channels, char *note, spn_err *err) {
+static spn_status check_input(const char *text, const parts *p, spn_arch *arch, int channels, char *note,
+                              spn_err *err) {
   char problem[96];
   if (p->timm || p->in == channels) return SPN_OK;
   if (!arch->blocks && channels == 8 && p->in == 16) {
     if (note)
-      snprintf(note, 256, "block string: \"%s\" says 16 input channels, the stem gives 8; 8 is used, as MnasNet-small means it", text);
+      snprintf(note, 256,
+               "block string: \"%s\" says 16 input channels, the stem gives 8; 8 is used, as MnasNet-small means it",
+               text);
     return SPN_OK;
   }
-  snprintf(problem, sizeof problem, "i%d, but the %s gives %d channels", p->in, arch->blocks ? "block before" : "stem", channels);
+  snprintf(problem, sizeof problem, "i%d, but the %s gives %d channels", p->in, arch->blocks ? "block before" : "stem",
+           channels);
   return bad_word(text, problem, err);
 }
 

@@ -14,9 +14,10 @@ void spn_supernet_choice(const spn_supernet *s, const unsigned char *on, spn_cho
   for (int i = 0; i < s->indicators; i++) { /* steps of a kind come in order */
     const spn_indicator *n = &s->indicator[i];
     if (n->kind == SPN_KIND_SKIP) out->layer[n->layer].keep = (signed char)on[i];
-    signed char *option = n->kind == SPN_KIND_KERNEL ? &out->layer[n->layer].kernel
+    signed char *option = n->kind == SPN_KIND_KERNEL   ? &out->layer[n->layer].kernel
                           : n->kind == SPN_KIND_EXPAND ? &out->layer[n->layer].expand
-                          : n->kind == SPN_KIND_SE ? &out->layer[n->layer].se : NULL;
+                          : n->kind == SPN_KIND_SE     ? &out->layer[n->layer].se
+                                                       : NULL;
     if (option && on[i] && *option == n->step) *option = (signed char)(n->step + 1);
   }
   for (int l = 0; l < out->layers; l++) {
@@ -55,7 +56,9 @@ static int layer_options(const spn_supernet *s, int layer, option *out) {
         for (int se = 0; se < (keep ? l->ses : 1); se++) {
           spn_choice c;
           memset(&c, 0, sizeof c);
-          option o = {.keep = (signed char)keep, .kernel = (signed char)k, .se = (signed char)se,
+          option o = {.keep = (signed char)keep,
+                      .kernel = (signed char)k,
+                      .se = (signed char)se,
                       .expand = (signed char)(l->tied ? k : e)};
           c.layer[layer].keep = o.keep;
           c.layer[layer].kernel = o.kernel;
@@ -89,7 +92,10 @@ static void extend(const cell *before, cell *row, const option *options, int cou
       if (cost > high) continue;
       cell *to = &row[bucket_of(cost, least, high)];
       if (penalty < to->penalty || (penalty == to->penalty && cost < to->cost))
-        *to = (cell){.penalty = penalty, .cost = cost, .from = b, .pick = (short)o,
+        *to = (cell){.penalty = penalty,
+                     .cost = cost,
+                     .from = b,
+                     .pick = (short)o,
                      .flips = (short)(before[b].flips + options[o].flips)};
     }
   }
@@ -119,8 +125,8 @@ int spn_supernet_decode(const spn_supernet *s, double low, double high, spn_choi
   *flips = 0;
   double cost = spn_cost_of(&s->cost, out);
   if (!s->explores && cost >= low && cost <= high) return 1;
-  option (*options)[MAX_CHOICES] = malloc(sizeof(option[MAX_CHOICES]) * (size_t)layers);
-  cell (*cells)[BUCKETS] = malloc(sizeof(cell[BUCKETS]) * ((size_t)layers + 1));
+  option(*options)[MAX_CHOICES] = malloc(sizeof(option[MAX_CHOICES]) * (size_t)layers);
+  cell(*cells)[BUCKETS] = malloc(sizeof(cell[BUCKETS]) * ((size_t)layers + 1));
   if (options && cells) {
     for (int b = 0; b < BUCKETS; b++) cells[0][b].penalty = INFINITY;
     /* Rounding in another order of additions than the table's must not let a sum slip over the limit. */

@@ -5,8 +5,8 @@
 #include "io/json.h"
 #include "model/arch.h"
 
-/* Reads name, input, classes, activation, padding, bn, dropout, stem and head of a root object into an arch without blocks.
- * Unknown members of the root are the caller's business; those of the nested objects are checked here. */
+/* Reads name, input, classes, activation, padding, bn, dropout, stem and head of a root object into an arch without
+ * blocks. Unknown members of the root are the caller's business; those of the nested objects are checked here. */
 spn_status spn_frame_read(const spn_json *root, spn_arch *out, spn_err *err);
 
 /* The names of activations and paddings, in enum order, NULL-terminated. */

@@ -22,9 +22,15 @@ static spn_value *depthwise_norm(spn_graph *g, const char *prefix, const spn_arc
                                  spn_value *x, const spn_block_masks *m) {
   char name[48];
   spn_pad pad = spn_pad_axis(arch->padding, x->h, b->kernel, b->stride);
-  spn_dw_spec spec = {.k = b->kernel, .stride = b->stride, .pad_before = pad.before, .pad_after = pad.after,
-                      .rings = m->rings, .inner_k = m->rings ? m->inner_k : b->kernel, .width = m->width,
-                      .branch = m->branch, .init_std = he_std(b->kernel, 1)};
+  spn_dw_spec spec = {.k = b->kernel,
+                      .stride = b->stride,
+                      .pad_before = pad.before,
+                      .pad_after = pad.after,
+                      .rings = m->rings,
+                      .inner_k = m->rings ? m->inner_k : b->kernel,
+                      .width = m->width,
+                      .branch = m->branch,
+                      .init_std = he_std(b->kernel, 1)};
   for (int i = 0; i < m->rings; i++) {
     spec.gates[i] = m->ring_gate[i];
     spec.ring_k[i] = m->ring_k[i];
@@ -56,12 +62,16 @@ static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x,
   snprintf(prefix, sizeof prefix, "block.%d.", i);
   spn_value *y = x;
   if (b->expand > 1)
-    y = conv_norm(g, prefix, "expand", "expand.bn", arch, y, (spn_conv_spec){.co = spn_block_expanded(b), .k = 1,
-                  .stride = 1, .aligned = 1, .out_width = m->width, .branch = m->branch}, arch->activation);
+    y = conv_norm(
+        g, prefix, "expand", "expand.bn", arch, y,
+        (spn_conv_spec){
+            .co = spn_block_expanded(b), .k = 1, .stride = 1, .aligned = 1, .out_width = m->width, .branch = m->branch},
+        arch->activation);
   y = depthwise_norm(g, prefix, arch, b, y, m);
   if (spn_block_squeeze(b)) y = squeeze_excite(g, prefix, b, y, m);
-  y = conv_norm(g, prefix, "project", "project.bn", arch, y, (spn_conv_spec){.co = b->out, .k = 1, .stride = 1,
-                .in_width = m->width, .branch = m->branch}, SPN_ACT_NONE);
+  y = conv_norm(g, prefix, "project", "project.bn", arch, y,
+                (spn_conv_spec){.co = b->out, .k = 1, .stride = 1, .in_width = m->width, .branch = m->branch},
+                SPN_ACT_NONE);
   if (!b->residual) return y;
   snprintf(prefix, sizeof prefix, "block.%d.join", i);
   return spn_add_join(g, prefix, x, y, m->branch);
@@ -73,8 +83,13 @@ spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o,
   g->bf16 = o->bf16;
   spn_value *x = spn_add_input(g, arch->input_size, arch->input_size, arch->input_channels);
   spn_pad pad = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride);
-  x = conv_norm(g, "stem.", "conv", "bn", arch, x, (spn_conv_spec){.co = arch->stem_channels, .k = arch->stem_kernel,
-                .stride = arch->stem_stride, .pad_before = pad.before, .pad_after = pad.after}, arch->activation);
+  x = conv_norm(g, "stem.", "conv", "bn", arch, x,
+                (spn_conv_spec){.co = arch->stem_channels,
+                                .k = arch->stem_kernel,
+                                .stride = arch->stem_stride,
+                                .pad_before = pad.before,
+                                .pad_after = pad.after},
+                arch->activation);
   static const spn_block_masks none;
   for (int i = 0; i < arch->blocks; i++)
     if (!arch->block[i].skipped) x = block(g, arch, i, x, masks ? &masks[i] : &none);
@@ -150,8 +165,10 @@ static spn_status check_shape(const spn_param *p, const spn_tensor *t, spn_err *
   for (int d = 0; same && d < p->dims; d++) same = t->shape[d] == p->shape[d];
   if (same) return SPN_OK;
   char want[80] = "", got[80] = "none";
-  for (int d = 0, n = 0; d < p->dims; d++) n += snprintf(want + n, sizeof want - (size_t)n, "%s%zu", d ? "x" : "", p->shape[d]);
-  for (int d = 0, n = 0; t && d < t->dims; d++) n += snprintf(got + n, sizeof got - (size_t)n, "%s%zu", d ? "x" : "", t->shape[d]);
+  for (int d = 0, n = 0; d < p->dims; d++)
+    n += snprintf(want + n, sizeof want - (size_t)n, "%s%zu", d ? "x" : "", p->shape[d]);
+  for (int d = 0, n = 0; t && d < t->dims; d++)
+    n += snprintf(got + n, sizeof got - (size_t)n, "%s%zu", d ? "x" : "", t->shape[d]);
   return spn_fail(err, SPN_EINPUT, "tensor %s: expected f32 %s, got %s", p->name, want, got);
 }
 

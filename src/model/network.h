@@ -1,5 +1,5 @@
-/* From an arch to a graph: stem, blocks, head, classifier, loss. The same builder makes plain networks and, given masks,
- * the supernet, so the two cannot drift apart. Parameter names are the canonical ones of weight files:
+/* From an arch to a graph: stem, blocks, head, classifier, loss. The same builder makes plain networks and, given
+ * masks, the supernet, so the two cannot drift apart. Parameter names are the canonical ones of weight files:
  * stem.conv.weight, stem.bn.gamma, block.3.expand.weight, block.3.dw.weight, block.3.se.reduce.bias,
  * block.3.project.bn.var, head.conv.weight, classifier.weight and so on. */
 #ifndef SPN_MODEL_NETWORK_H
@@ -19,10 +19,10 @@ typedef struct {
 
 /* Masks of one block of a supernet, whose arch has the largest options. All zero: no masks. */
 typedef struct {
-  const spn_width *width;              /* of the expanded channels */
+  const spn_width *width; /* of the expanded channels */
   int rings, ring_gate[3], ring_k[3], inner_k;
   int se_levels, se_channels[SPN_MAX_LEVELS], se_gate[SPN_MAX_LEVELS], se_on; /* se_on -1: always */
-  const spn_branch *branch;            /* keep gate, NULL: always on */
+  const spn_branch *branch;                                                   /* keep gate, NULL: always on */
 } spn_block_masks;
 
 /* masks: one for each block, or NULL. The graph is not compiled yet. */

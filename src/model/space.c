@@ -90,7 +90,8 @@ void spn_choice_text(const spn_space *space, const spn_choice *choice, char *tex
     if (!choice->layer[i].keep) {
       snprintf(word, sizeof word, "skip");
     } else {
-      int n = snprintf(word, sizeof word, "k%de%d", l->kernel[choice->layer[i].kernel], l->expand[choice->layer[i].expand]);
+      int n = snprintf(word, sizeof word, "k%de%d", l->kernel[choice->layer[i].kernel],
+                       l->expand[choice->layer[i].expand]);
       double se = l->se[choice->layer[i].se];
       if (se > 0) snprintf(word + n, sizeof word - (size_t)n, "se%g", se);
     }
@@ -100,7 +101,8 @@ void spn_choice_text(const spn_space *space, const spn_choice *choice, char *tex
   }
 }
 
-/* ---- Matching a network ------------------------------------------------------------------------------------------- */
+/* ---- Matching a network -------------------------------------------------------------------------------------------
+ */
 
 static int index_of(const int *list, int count, int value) {
   for (int i = 0; i < count; i++)
@@ -137,12 +139,13 @@ static int layer_takes(const spn_layer *l, const spn_block *b, signed char pick[
 static spn_status fail_no_match(const spn_space *space, const spn_arch *arch, int layer, int block, spn_err *err) {
   const spn_layer *l = &space->layer[layer < space->layers ? layer : space->layers - 1];
   if (block >= arch->blocks)
-    return spn_fail(err, SPN_EINPUT, "space %s: the network ends after %d blocks, but layer %d (%d -> %d, stride %d) must be kept",
+    return spn_fail(err, SPN_EINPUT,
+                    "space %s: the network ends after %d blocks, but layer %d (%d -> %d, stride %d) must be kept",
                     space->name, arch->blocks, layer, l->in, l->out, l->stride);
   const spn_block *b = &arch->block[block];
   if (layer >= space->layers)
-    return spn_fail(err, SPN_EINPUT, "space %s: block %d (%d -> %d) is left over; the space has no more layers", space->name, block,
-                    b->in, b->out);
+    return spn_fail(err, SPN_EINPUT, "space %s: block %d (%d -> %d) is left over; the space has no more layers",
+                    space->name, block, b->in, b->out);
   return spn_fail(err, SPN_EINPUT,
                   "space %s: block %d (k%d e%d se%g, %d -> %d, stride %d, %s) "
                   "is not an option of layer %d (%d -> %d, stride %d, %s)",
@@ -152,8 +155,8 @@ static spn_status fail_no_match(const spn_space *space, const spn_arch *arch, in
 }
 
 /* fits[l][b]: layers l.. can take blocks b.. . Filled from the end, then read from the front, taking a block where both
- * taking and skipping lead on; so a network without skip marks fills the first layers of each stage. Where nothing fits, the
- * same walk takes blocks greedily until it can name the first block that does not fit. */
+ * taking and skipping lead on; so a network without skip marks fills the first layers of each stage. Where nothing
+ * fits, the same walk takes blocks greedily until it can name the first block that does not fit. */
 spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_choice *out, spn_err *err) {
   unsigned char fits[SPN_MAX_LAYERS + 1][SPN_MAX_BLOCKS + 1] = {{0}};
   signed char pick[4];

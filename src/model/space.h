@@ -1,4 +1,5 @@
-/* A search space: which networks can be expressed, read from JSON (data/spaces). See data/spaces/README.md for the format. */
+/* A search space: which networks can be expressed, read from JSON (data/spaces). See data/spaces/README.md for the
+ * format. */
 #ifndef SPN_MODEL_SPACE_H
 #define SPN_MODEL_SPACE_H
 
@@ -12,33 +13,36 @@ enum { SPN_MAX_LAYERS = 64, SPN_MAX_OPTIONS = 6, SPN_MAX_DECISIONS = 4 * SPN_MAX
 
 /* Options of one layer (one block position). Lists ascend; each option nests in the next one, as masks need. */
 typedef struct {
-  int in, out, stride;       /* stride in deployment (latency); see proxy_stride */
-  int proxy_stride;          /* stride when training on the proxy */
+  int in, out, stride; /* stride in deployment (latency); see proxy_stride */
+  int proxy_stride;    /* stride when training on the proxy */
   int kernels, kernel[SPN_MAX_OPTIONS];
   int expands, expand[SPN_MAX_OPTIONS];
-  int ses; double se[SPN_MAX_OPTIONS]; /* first may be 0 = none */
-  int tied;                  /* kernel and expansion move together (option i = kernel[i], expand[i]) */
-  int skippable;             /* may be the identity: stride 1, in == out, and the space says so */
-  int residual;              /* has the identity shortcut (stride 1 and in == out, unless the stage says noskip) */
-  int table_layer;           /* the layer's own position; -1: one option, nothing to decide, counted in `rest` */
+  int ses;
+  double se[SPN_MAX_OPTIONS]; /* first may be 0 = none */
+  int tied;                   /* kernel and expansion move together (option i = kernel[i], expand[i]) */
+  int skippable;              /* may be the identity: stride 1, in == out, and the space says so */
+  int residual;               /* has the identity shortcut (stride 1 and in == out, unless the stage says noskip) */
+  int table_layer;            /* the layer's own position; -1: one option, nothing to decide, counted in `rest` */
 } spn_layer;
 
 typedef struct {
   char name[64];
-  spn_arch base;             /* everything but the blocks, at deployment size and width 1 */
-  int proxy_size;            /* training input size; = base.input_size when there is no proxy */
+  spn_arch base;  /* everything but the blocks, at deployment size and width 1 */
+  int proxy_size; /* training input size; = base.input_size when there is no proxy */
   int proxy_stem_stride;
-  double proxy_width;        /* channel multiplier when training; 1 = the deployment width */
-  int proxy_head;            /* head channels when training; = base.head_channels unless the file says otherwise */
+  double proxy_width; /* channel multiplier when training; 1 = the deployment width */
+  int proxy_head;     /* head channels when training; = base.head_channels unless the file says otherwise */
   int layers;
   spn_layer layer[SPN_MAX_LAYERS];
 } spn_space;
 
-/* One network of a space: what a search decides. Index per layer into the option lists; keep 0 = skipped. In a tied layer
- * expand == kernel (as indices). In a skipped layer the other indices are 0. */
+/* One network of a space: what a search decides. Index per layer into the option lists; keep 0 = skipped. In a tied
+ * layer expand == kernel (as indices). In a skipped layer the other indices are 0. */
 typedef struct {
   int layers;
-  struct { signed char keep, kernel, expand, se; } layer[SPN_MAX_LAYERS];
+  struct {
+    signed char keep, kernel, expand, se;
+  } layer[SPN_MAX_LAYERS];
 } spn_choice;
 
 /* Loads a space from a path, or by name from the data folder. */
@@ -47,12 +51,14 @@ spn_status spn_space_load(const char *path_or_name, spn_space *out, spn_err *err
 spn_status spn_space_parse(const char *name, const char *text, size_t size, spn_space *out, spn_err *err);
 
 /* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels scaled as spec
- * section 8: nearest multiple of 8, at least 8, never below 90 % — `spn_scale_channels`). classes and input channels are base's. */
+ * section 8: nearest multiple of 8, at least 8, never below 90 % — `spn_scale_channels`). classes and input channels
+ * are base's. */
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out);
 
-void spn_choice_max(const spn_space *space, spn_choice *out);  /* every maximal option, nothing skipped */
+void spn_choice_max(const spn_space *space, spn_choice *out); /* every maximal option, nothing skipped */
 void spn_choice_min(const spn_space *space, spn_choice *out);
-void spn_choice_random(const spn_space *space, uint64_t seed, uint64_t index, spn_choice *out); /* every network equally likely */
+void spn_choice_random(const spn_space *space, uint64_t seed, uint64_t index,
+                       spn_choice *out); /* every network equally likely */
 int spn_choice_equal(const spn_choice *a, const spn_choice *b);
 /* log10 of the number of networks. */
 double spn_space_log10_size(const spn_space *space);

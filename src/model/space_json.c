@@ -9,12 +9,14 @@ enum { MAX_LIST = SPN_MAX_OPTIONS };
 /* Ascending list of 1 to MAX_LIST integers. */
 static spn_status read_ints(const spn_json *at, int min, int max, int odd, int *list, int *count, spn_err *err) {
   size_t n = spn_json_size(at);
-  if (!spn_json_is_array(at) || n < 1 || n > MAX_LIST) return spn_json_expected(at, "a list of 1 to 6 whole numbers", err);
+  if (!spn_json_is_array(at) || n < 1 || n > MAX_LIST)
+    return spn_json_expected(at, "a list of 1 to 6 whole numbers", err);
   for (size_t i = 0; i < n; i++) {
     spn_json one = spn_json_at(at, i);
     SPN_TRY(spn_json_small(&one, min, max, &list[i], err));
     if (odd && list[i] % 2 == 0) return spn_json_expected(&one, "3, 5 or 7", err);
-    if (i && list[i] <= list[i - 1]) return spn_json_expected(&one, "a list that ascends, each option nesting in the next", err);
+    if (i && list[i] <= list[i - 1])
+      return spn_json_expected(&one, "a list that ascends, each option nesting in the next", err);
   }
   *count = (int)n;
   return SPN_OK;
@@ -25,11 +27,13 @@ static spn_status read_se(const spn_json *at, spn_layer *l, spn_err *err) {
   l->se[0] = 0;
   if (spn_json_is_null(at)) return SPN_OK;
   size_t n = spn_json_size(at);
-  if (!spn_json_is_array(at) || n < 1 || n > MAX_LIST) return spn_json_expected(at, "a list of 1 to 6 squeeze ratios", err);
+  if (!spn_json_is_array(at) || n < 1 || n > MAX_LIST)
+    return spn_json_expected(at, "a list of 1 to 6 squeeze ratios", err);
   for (size_t i = 0; i < n; i++) {
     spn_json one = spn_json_at(at, i);
     SPN_TRY(spn_json_real(&one, 0, 1, &l->se[i], err));
-    if (i && l->se[i] <= l->se[i - 1]) return spn_json_expected(&one, "a list that ascends, each option nesting in the next", err);
+    if (i && l->se[i] <= l->se[i - 1])
+      return spn_json_expected(&one, "a list that ascends, each option nesting in the next", err);
   }
   l->ses = (int)n;
   return SPN_OK;
@@ -43,7 +47,8 @@ static spn_status read_flag(const spn_json *stage, const char *key, int otherwis
 
 /* What all layers of a stage share; *layers is how many. */
 static spn_status read_stage(const spn_json *at, spn_layer *l, int *layers, spn_err *err) {
-  static const char *const known[] = {"layers", "channels", "stride", "kernel", "expand", "se", "skip", "residual", "tied", NULL};
+  static const char *const known[] = {"layers", "channels", "stride",   "kernel", "expand",
+                                      "se",     "skip",     "residual", "tied",   NULL};
   SPN_TRY(spn_json_only(at, known, err));
   SPN_TRY(spn_json_member(at, "layers", 1, SPN_MAX_LAYERS, layers, err));
   SPN_TRY(spn_json_member(at, "channels", 1, SPN_MAX_CHANNELS, &l->out, err));
@@ -56,7 +61,8 @@ static spn_status read_stage(const spn_json *at, spn_layer *l, int *layers, spn_
   SPN_TRY(read_se(&se, l, err));
   SPN_TRY(read_flag(at, "tied", 0, &l->tied, err));
   if (l->tied && l->kernels != l->expands)
-    return spn_json_fail(&expand, err, "tied with kernel: expected %d ratios, one for each kernel, got %d", l->kernels, l->expands);
+    return spn_json_fail(&expand, err, "tied with kernel: expected %d ratios, one for each kernel, got %d", l->kernels,
+                         l->expands);
   SPN_TRY(read_flag(at, "residual", 1, &l->residual, err));
   SPN_TRY(read_flag(at, "skip", 0, &l->skippable, err));
   if (l->skippable && !l->residual) {
@@ -101,8 +107,8 @@ static spn_status read_stages(const spn_json *stages, spn_space *space, int *fir
   return SPN_OK;
 }
 
-/* first[i]: the layer that carries the stride of stage i. A residual exists by the deployment's shapes; where the proxy has
- * another stride or width the layer keeps what it was. */
+/* first[i]: the layer that carries the stride of stage i. A residual exists by the deployment's shapes; where the proxy
+ * has another stride or width the layer keeps what it was. */
 static spn_status read_proxy(const spn_json *root, size_t stages, const int *first, spn_space *space, spn_err *err) {
   static const char *const known[] = {"size", "stem_stride", "strides", "width", "head", NULL};
   spn_json at = spn_json_get(root, "proxy");

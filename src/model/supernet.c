@@ -69,7 +69,8 @@ static int param_number(const spn_graph *g, int layer, const char *suffix) {
 static spn_region region(const spn_graph *g, int param, int outer_dims, size_t outer0, size_t outer1, size_t inner0,
                          size_t inner1) {
   const spn_param *p = &g->params[param];
-  spn_region r = {.param = param, .outer0 = outer0, .outer1 = outer1, .inner0 = inner0, .inner1 = inner1, .inner_size = 1};
+  spn_region r = {
+      .param = param, .outer0 = outer0, .outer1 = outer1, .inner0 = inner0, .inner1 = inner1, .inner_size = 1};
   for (int d = outer_dims; d < p->dims; d++) r.inner_size *= p->shape[d];
   return r;
 }
@@ -221,8 +222,8 @@ static void set_gate(spn_supernet *s, const spn_indicator *n, double value, int 
 }
 
 /* The gate's value in this step: the decision, unless dropout or exploration says otherwise. */
-static double draw_gate(const spn_supernet *s, spn_indicator *n, int i, uint64_t seed, uint64_t step, double keep_probability,
-                        double explore) {
+static double draw_gate(const spn_supernet *s, spn_indicator *n, int i, uint64_t seed, uint64_t step,
+                        double keep_probability, double explore) {
   uint64_t key = spn_rng_split(seed, SPN_RNG_INDICATOR, step << 32 | (uint64_t)i);
   n->kept = keep_probability >= 1 || spn_rng_uniform(key, SPN_RNG_INDICATOR, 0) < keep_probability;
   n->between = 0;
@@ -244,15 +245,16 @@ void spn_supernet_measure(spn_supernet *s) {
   }
 }
 
-/* Gates of a layer in the form the cost model takes: the decisions (kept ones), sigmoid(sharpness * x), or, for the gradient
- * check of soft gates, as they stand. */
+/* Gates of a layer in the form the cost model takes: the decisions (kept ones), sigmoid(sharpness * x), or, for the
+ * gradient check of soft gates, as they stand. */
 static void cost_gates(const spn_supernet *s, int layer, double sharpness, spn_layer_gates *out) {
   *out = (spn_layer_gates){.keep = 1};
   for (int i = 0; i < s->indicators; i++) {
     const spn_indicator *n = &s->indicator[i];
     if (n->layer != layer) continue;
-    double value = sharpness > 0 ? 1 / (1 + exp(-sharpness * n->x))
-                   : s->soft || !s->explores ? s->graph->gates[n->gate].value : n->on;
+    double value = sharpness > 0             ? 1 / (1 + exp(-sharpness * n->x))
+                   : s->soft || !s->explores ? s->graph->gates[n->gate].value
+                                             : n->on;
     if (n->kind == SPN_KIND_SKIP) out->keep = value;
     if (n->kind == SPN_KIND_KERNEL) out->kernel[n->step] = value;
     if (n->kind == SPN_KIND_EXPAND) out->expand[n->step] = value;
@@ -330,7 +332,8 @@ static double openness(const spn_supernet *s, const spn_indicator *n, int below_
   double product = 1;
   for (int i = 0; i < s->indicators; i++) {
     const spn_indicator *other = &s->indicator[i];
-    if (is_above(other, n) && !(below_skip && other->kind == SPN_KIND_SKIP)) product *= s->graph->gates[other->gate].value;
+    if (is_above(other, n) && !(below_skip && other->kind == SPN_KIND_SKIP))
+      product *= s->graph->gates[other->gate].value;
   }
   return product;
 }
@@ -392,8 +395,9 @@ double spn_supernet_indicator_grads(spn_supernet *s, double lambda, spn_cost_for
 void spn_supernet_set(spn_supernet *s, const spn_choice *choice) {
   for (int i = 0; i < s->indicators; i++) {
     const spn_indicator *n = &s->indicator[i];
-    int at = n->kind == SPN_KIND_KERNEL ? choice->layer[n->layer].kernel
-             : n->kind == SPN_KIND_EXPAND ? choice->layer[n->layer].expand : choice->layer[n->layer].se;
+    int at = n->kind == SPN_KIND_KERNEL   ? choice->layer[n->layer].kernel
+             : n->kind == SPN_KIND_EXPAND ? choice->layer[n->layer].expand
+                                          : choice->layer[n->layer].se;
     set_gate(s, n, n->kind == SPN_KIND_SKIP ? choice->layer[n->layer].keep : at > n->step, 0);
   }
 }

@@ -14,9 +14,9 @@
 typedef struct {
   double threshold, average, gain, gain_weight;
   double moment1, moment2, updates, observations; /* of update_threshold */
-  double sum, square, count; /* of dCE/dgate in this epoch */
-  double last_mean;          /* of dCE/dgate in the epoch before */
-  double x_at_start;         /* when the warm-up ended: what has not moved since is frozen */
+  double sum, square, count;                      /* of dCE/dgate in this epoch */
+  double last_mean;                               /* of dCE/dgate in the epoch before */
+  double x_at_start;                              /* when the warm-up ended: what has not moved since is frozen */
 } indicator_numbers;
 
 typedef struct {
@@ -35,13 +35,15 @@ typedef struct {
   indicator_numbers *in;
 } search;
 
-spn_status spn_search_target(const spn_settings *s, const spn_space *space, const spn_cost *cost, double *target, spn_err *err) {
+spn_status spn_search_target(const spn_settings *s, const spn_space *space, const spn_cost *cost, double *target,
+                             spn_err *err) {
   double min, max;
   spn_cost_range(cost, space, &min, &max);
   *target = s->search_target_share > 0 ? s->search_target_share * max : s->search_target;
   if (*target >= min) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT, "search.target: expected at least %.4g %s, the cheapest network of space %s, got %.4g",
-                  min, cost->unit, space->name, *target);
+  return spn_fail(err, SPN_EINPUT,
+                  "search.target: expected at least %.4g %s, the cheapest network of space %s, got %.4g", min,
+                  cost->unit, space->name, *target);
 }
 
 /* ---- Checkpoints ---- */
@@ -71,8 +73,9 @@ static void indicators_in(void *owner) {
 /* ---- A step ---- */
 
 /* Adam (arXiv 1412.6980) on one threshold, with one change: the second moment is that of the cross entropy's gradient
- * alone. The cost's gradient is the same in every step; inside the second moment it would set the size of the update and
- * drown the evidence that tells one indicator from another. An indicator without a gradient (dropped) is left alone. */
+ * alone. The cost's gradient is the same in every step; inside the second moment it would set the size of the update
+ * and drown the evidence that tells one indicator from another. An indicator without a gradient (dropped) is left
+ * alone. */
 static void update_threshold(const search *t, spn_indicator *n, indicator_numbers *m) {
   const double beta1 = 0.9, beta2 = 0.99;
   if (n->dthreshold == 0) return;
@@ -122,16 +125,17 @@ static void start_search_phase(search *t) {
   for (int i = 0; i < t->net->indicators; i++) t->in[i].x_at_start = t->net->indicator[i].x;
 }
 
-/* R with every gate replaced by sigmoid(sharpness * x): it falls while thresholds travel towards a flip, where the hard R
- * stands still, so a controller on it does not wind up. */
+/* R with every gate replaced by sigmoid(sharpness * x): it falls while thresholds travel towards a flip, where the hard
+ * R stands still, so a controller on it does not wind up. */
 static double soft_cost(const search *t) { return spn_supernet_soft_cost(t->net, 4); }
 
-/* lambda follows ln(R / target): an integral part that finds its size and a proportional part that damps. R is the mean of
- * the hard and the softened cost of the running averages; it aims at the middle of the range that counts as met. */
+/* lambda follows ln(R / target): an integral part that finds its size and a proportional part that damps. R is the mean
+ * of the hard and the softened cost of the running averages; it aims at the middle of the range that counts as met. */
 static double steer(search *t, double epoch) {
   const spn_settings *s = t->walk.s;
   const double integral = 0.02, proportional = 1, decay = 0.95, limit = 0.4;
-  double since = epoch - s->search_warmup_epochs, ramp = s->search_ramp_epochs > 0 ? fmin(1, since / s->search_ramp_epochs) : 1;
+  double since = epoch - s->search_warmup_epochs,
+         ramp = s->search_ramp_epochs > 0 ? fmin(1, since / s->search_ramp_epochs) : 1;
   if (s->search_lambda >= 0) return ramp * s->search_lambda;
   t->c->average_cost = decay * t->c->average_cost + (1 - decay) * t->net->expected_cost;
   double r = 0.5 * (t->c->average_cost + soft_cost(t));
@@ -146,14 +150,19 @@ static spn_status log_step(search *t, double epoch, double lr, double term, doub
   size_t size = 4096 + (size_t)net->indicators * 80;
   char *text = malloc(size);
   if (!text) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
-  int n = snprintf(text, size, "\"epoch\": %.4f, \"ce\": %.9g, \"cost\": %.9g, \"cost_term\": %.9g, \"lambda\": %.9g, \"weight_decay\": %.9g, "
-                   "\"lr\": %.9g, \"top1\": %.4f, \"on\": \"", epoch, net->graph->loss, net->expected_cost, term,
-                   t->c->lambda, decay, lr, (double)hits / net->graph->batch);
-  for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%c", !net->indicator[i].kept ? 'd' : net->indicator[i].on ? '1' : '0');
+  int n = snprintf(
+      text, size,
+      "\"epoch\": %.4f, \"ce\": %.9g, \"cost\": %.9g, \"cost_term\": %.9g, \"lambda\": %.9g, \"weight_decay\": %.9g, "
+      "\"lr\": %.9g, \"top1\": %.4f, \"on\": \"",
+      epoch, net->graph->loss, net->expected_cost, term, t->c->lambda, decay, lr, (double)hits / net->graph->batch);
+  for (int i = 0; i < net->indicators; i++)
+    n += snprintf(text + n, size - (size_t)n, "%c", !net->indicator[i].kept ? 'd' : net->indicator[i].on ? '1' : '0');
   n += snprintf(text + n, size - (size_t)n, "\", \"x\": [");
-  for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.5g", i ? ", " : "", net->indicator[i].x);
+  for (int i = 0; i < net->indicators; i++)
+    n += snprintf(text + n, size - (size_t)n, "%s%.5g", i ? ", " : "", net->indicator[i].x);
   n += snprintf(text + n, size - (size_t)n, "], \"derivative\": [");
-  for (int i = 0; i < net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.4g", i ? ", " : "", net->indicator[i].derivative);
+  for (int i = 0; i < net->indicators; i++)
+    n += snprintf(text + n, size - (size_t)n, "%s%.4g", i ? ", " : "", net->indicator[i].derivative);
   snprintf(text + n, size - (size_t)n, "]");
   spn_status status = spn_run_metric(t->walk.run, t->walk.step + 1, err, "%s", text);
   free(text);
@@ -200,13 +209,16 @@ static void report_indicators(search *t) {
     const spn_indicator *n = &t->net->indicator[i];
     if (n->derivative < 1e-6) {
       dead++;
-      spn_run_say(t->walk.run, "warning: indicator %s is dead: x = %.3g, derivative %.1e", n->name, n->x, n->derivative);
+      spn_run_say(t->walk.run, "warning: indicator %s is dead: x = %.3g, derivative %.1e", n->name, n->x,
+                  n->derivative);
     }
     moved += fabs(n->x - t->in[i].x_at_start) > 1e-3;
     significant += significance(&t->in[i]) > 2;
   }
-  if (t->c->started && !moved) spn_run_say(t->walk.run, "warning: no indicator has moved since the warm-up; the search decides nothing");
-  spn_run_say(t->walk.run, "indicators: %d, dead %d, moved %d; gradient of CE significant (|mean| > 2 standard errors) for %d",
+  if (t->c->started && !moved)
+    spn_run_say(t->walk.run, "warning: no indicator has moved since the warm-up; the search decides nothing");
+  spn_run_say(t->walk.run,
+              "indicators: %d, dead %d, moved %d; gradient of CE significant (|mean| > 2 standard errors) for %d",
               t->net->indicators, dead, t->c->started ? moved : 0, significant);
 }
 
@@ -214,9 +226,10 @@ static spn_status log_significance(search *t, double epoch, spn_err *err) {
   size_t size = 256 + (size_t)t->net->indicators * 24;
   char *text = malloc(size);
   if (!text) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
-  int n = snprintf(text, size, "\"epoch_end\": %.0f, \"train_ce\": %.9g, \"train_top1\": %.6f, \"significance\": [", epoch,
-                   t->c->epoch_ce / t->c->epoch_images, t->c->epoch_hits / t->c->epoch_images);
-  for (int i = 0; i < t->net->indicators; i++) n += snprintf(text + n, size - (size_t)n, "%s%.3g", i ? ", " : "", significance(&t->in[i]));
+  int n = snprintf(text, size, "\"epoch_end\": %.0f, \"train_ce\": %.9g, \"train_top1\": %.6f, \"significance\": [",
+                   epoch, t->c->epoch_ce / t->c->epoch_images, t->c->epoch_hits / t->c->epoch_images);
+  for (int i = 0; i < t->net->indicators; i++)
+    n += snprintf(text + n, size - (size_t)n, "%s%.3g", i ? ", " : "", significance(&t->in[i]));
   snprintf(text + n, size - (size_t)n, "]");
   spn_status status = spn_run_metric(t->walk.run, t->walk.step, err, "%s", text);
   free(text);
@@ -246,8 +259,8 @@ static void describe(const void *owner, spn_progress *p) {
   p->unit = t->net->cost.unit;
 }
 
-static const spn_steps_hooks hooks = {.step = search_step, .end_epoch = end_epoch, .save = indicators_out, .load = indicators_in,
-                                      .describe = describe};
+static const spn_steps_hooks hooks = {
+    .step = search_step, .end_epoch = end_epoch, .save = indicators_out, .load = indicators_in, .describe = describe};
 
 /* ---- Whole ---- */
 
@@ -258,7 +271,8 @@ static spn_status prepare(search *t, const spn_space *space, const spn_cost *cos
   SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_supernet_create(space, cost, t->walk.data->classes, space->base.input_channels, &o,
                               (spn_statistic)s->search_statistic, s->search_temperature, &t->net, err));
-  if (!t->net->indicators) return spn_fail(err, SPN_EINPUT, "space %s: every layer has one option: there is nothing to search", space->name);
+  if (!t->net->indicators)
+    return spn_fail(err, SPN_EINPUT, "space %s: every layer has one option: there is nothing to search", space->name);
   spn_settings own = *s;
   own.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
   SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->walk.optimizer, err));
@@ -273,7 +287,8 @@ static spn_status prepare(search *t, const spn_space *space, const spn_cost *cos
 
 static void forget_gains(spn_supernet *net, int layers_only) {
   for (int i = 0; i < net->indicators; i++)
-    if (!layers_only || net->indicator[i].kind == SPN_KIND_SKIP) net->indicator[i].gain = net->indicator[i].gain_weight = 0;
+    if (!layers_only || net->indicator[i].kind == SPN_KIND_SKIP)
+      net->indicator[i].gain = net->indicator[i].gain_weight = 0;
 }
 
 static void judge_batch(search *t, const spn_batch *batch, uint64_t number) {
@@ -285,14 +300,15 @@ static void judge_batch(search *t, const spn_batch *batch, uint64_t number) {
   spn_supernet_indicator_grads(t->net, 0, (spn_cost_form)s->search_cost_form, t->target);
 }
 
-/* Measures all gains anew, with the final weights, on images that these have not seen: what a gate does to the loss of the
- * images it is trained on says more about memory than about what was learnt. A layer's gain is taken net of those inside,
- * so it is only gathered once these have settled. */
+/* Measures all gains anew, with the final weights, on images that these have not seen: what a gate does to the loss of
+ * the images it is trained on says more about memory than about what was learnt. A layer's gain is taken net of those
+ * inside, so it is only gathered once these have settled. */
 static spn_status judge(search *t, spn_err *err) {
   const spn_settings *s = t->walk.s;
   spn_data plain = *t->walk.data;
   spn_loader *loader;
-  if (!t->net->explores || !s->search_judge || spn_dataset_count(plain.set, SPN_SPLIT_HOLDOUT) < (size_t)s->optim_batch) return SPN_OK;
+  if (!t->net->explores || !s->search_judge || spn_dataset_count(plain.set, SPN_SPLIT_HOLDOUT) < (size_t)s->optim_batch)
+    return SPN_OK;
   plain.train = plain.eval; /* shuffled, but not augmented */
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_HOLDOUT, 1, 0, &loader, err));
   spn_status status = SPN_OK;
@@ -317,7 +333,8 @@ static spn_status decide(search *t, spn_search_result *out, spn_err *err) {
   spn_supernet_measure(t->net);
   SPN_TRY(judge(t, err));
   out->target = t->target;
-  out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice, &out->flips);
+  out->within = spn_supernet_decode(t->net, t->target * (1 - s->search_tolerance), t->target, &out->choice,
+                                    &out->flips);
   out->cost = spn_cost_of(&t->net->cost, &out->choice);
   out->images = (double)t->walk.steps * t->net->graph->batch;
   out->seconds = spn_run_seconds(t->walk.run);

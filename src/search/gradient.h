@@ -9,12 +9,12 @@
 
 typedef struct {
   spn_choice choice;
-  double cost;           /* exact table sum of the found network */
+  double cost; /* exact table sum of the found network */
   double target;
-  int within;            /* cost lies in the asked range */
-  int flips;             /* decisions changed to meet it, against the plain decoding */
+  int within;                                  /* cost lies in the asked range */
+  int flips;                                   /* decisions changed to meet it, against the plain decoding */
   spn_score inherited_holdout, inherited_test; /* with the supernet's weights, batch norm recalibrated */
-  double images, seconds; /* processed; wall time */
+  double images, seconds;                      /* processed; wall time */
 } spn_search_result;
 
 /* Searches; writes checkpoints, metrics, arch.json and inherited.safetensors into the run. Continues the run's newest
@@ -23,6 +23,7 @@ spn_status spn_search_gradient(spn_run *run, const spn_settings *s, const spn_sp
                                const spn_data *data, spn_search_result *out, spn_err *err);
 
 /* The budget in cost units: search.target, or search.target_share of the dearest network. */
-spn_status spn_search_target(const spn_settings *s, const spn_space *space, const spn_cost *cost, double *target, spn_err *err);
+spn_status spn_search_target(const spn_settings *s, const spn_space *space, const spn_cost *cost, double *target,
+                             spn_err *err);
 
 #endif

@@ -61,8 +61,8 @@ static void add_scores(cJSON *o, const spn_supernet *net, const spn_search_resul
   cJSON_AddItemToObject(o, "indicators", indicators_json(net));
 }
 
-spn_status spn_outcome_arch(spn_run *run, const spn_settings *s, const spn_space *space, const spn_cost *cost, int classes,
-                            const spn_supernet *net, const spn_search_result *r, spn_err *err) {
+spn_status spn_outcome_arch(spn_run *run, const spn_settings *s, const spn_space *space, const spn_cost *cost,
+                            int classes, const spn_supernet *net, const spn_search_result *r, spn_err *err) {
   spn_arch deployed, proxy;
   spn_space_arch(space, &r->choice, 0, &deployed);
   spn_space_arch(space, &r->choice, 1, &proxy);
@@ -99,7 +99,8 @@ static spn_status write_inherited(spn_run *run, const spn_settings *s, const spn
   char cost[64], seed[32];
   snprintf(cost, sizeof cost, "%.6f %s", r->cost, unit);
   snprintf(seed, sizeof seed, "%lld", s->run_seed);
-  const char *facts[] = {"spnas.method", "gradient", "spnas.predicted", cost, "spnas.cost", s->search_cost, "spnas.seed", seed, NULL};
+  const char *facts[] = {
+      "spnas.method", "gradient", "spnas.predicted", cost, "spnas.cost", s->search_cost, "spnas.seed", seed, NULL};
   return spn_model_save(spn_run_path(run, "inherited.safetensors"), g, NULL, proxy, data, facts, err);
 }
 

@@ -4,8 +4,9 @@
 
 #include "search/gradient.h"
 
-/* Draws networks by (seed, number) until one costs between (1 - tolerance) x target and the target; writes arch.json. */
-spn_status spn_search_random(spn_run *run, const spn_settings *s, const spn_space *space, const spn_cost *cost, int classes,
-                             spn_search_result *out, spn_err *err);
+/* Draws networks by (seed, number) until one costs between (1 - tolerance) x target and the target; writes arch.json.
+ */
+spn_status spn_search_random(spn_run *run, const spn_settings *s, const spn_space *space, const spn_cost *cost,
+                             int classes, spn_search_result *out, spn_err *err);
 
 #endif

@@ -8,29 +8,40 @@
 enum { MEASURED = 2000, SMALL = 64 };
 
 static spn_status open_set(const spn_settings *s, spn_dataset **out, spn_err *err) {
-  if (!s->data_path[0]) return spn_fail(err, SPN_EINPUT, "data.path: expected the folder of the images (--data DIR), got nothing");
-  spn_dataset_options o = {.kind = spn_settings_name("data.kind", s->data_kind), .path = s->data_path,
-                           .holdout = s->data_holdout, .max_bad = s->data_max_bad,
-                           .max_train = (size_t)s->data_max_train, .max_test = (size_t)s->data_max_test,
+  if (!s->data_path[0])
+    return spn_fail(err, SPN_EINPUT, "data.path: expected the folder of the images (--data DIR), got nothing");
+  spn_dataset_options o = {.kind = spn_settings_name("data.kind", s->data_kind),
+                           .path = s->data_path,
+                           .holdout = s->data_holdout,
+                           .max_bad = s->data_max_bad,
+                           .max_train = (size_t)s->data_max_train,
+                           .max_test = (size_t)s->data_max_test,
                            .seed = (uint64_t)s->run_seed};
   return spn_dataset_open(&o, out, err);
 }
 
-static spn_status loader_of(const spn_data *d, const spn_settings *s, const spn_transform *t, spn_split split, int shuffle,
-                            uint64_t first_batch, spn_loader **out, spn_err *err) {
-  spn_loader_options o = {.set = d->set, .split = split, .transform = *t, .batch = (int)s->optim_batch, .shuffle = shuffle,
-                          .threads = (int)s->data_threads, .prefetch = (int)s->data_prefetch,
-                          .seed = (uint64_t)s->run_seed, .first_batch = first_batch};
+static spn_status loader_of(const spn_data *d, const spn_settings *s, const spn_transform *t, spn_split split,
+                            int shuffle, uint64_t first_batch, spn_loader **out, spn_err *err) {
+  spn_loader_options o = {.set = d->set,
+                          .split = split,
+                          .transform = *t,
+                          .batch = (int)s->optim_batch,
+                          .shuffle = shuffle,
+                          .threads = (int)s->data_threads,
+                          .prefetch = (int)s->data_prefetch,
+                          .seed = (uint64_t)s->run_seed,
+                          .first_batch = first_batch};
   return spn_loader_open(&o, out, err);
 }
 
-spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training, uint64_t first_batch,
-                           spn_loader **out, spn_err *err) {
+spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training,
+                           uint64_t first_batch, spn_loader **out, spn_err *err) {
   return loader_of(d, s, training ? &d->train : &d->eval, split, training, first_batch, out, err);
 }
 
 /* "auto" leaves values alone and returns 1; otherwise one number for all channels, or three. */
-static spn_status parse_three(const char *name, const char *text, double min, float *values, int *automatic, spn_err *err) {
+static spn_status parse_three(const char *name, const char *text, double min, float *values, int *automatic,
+                              spn_err *err) {
   double v[3];
   char rest;
   *automatic = !strcmp(text, "auto");
@@ -40,8 +51,10 @@ static spn_status parse_three(const char *name, const char *text, double min, fl
   else if (n != 3) n = 0;
   for (int i = 0; n && i < 3; i++)
     if (!(v[i] >= min && v[i] <= 1)) n = 0;
-  if (!n) return spn_fail(err, SPN_EINPUT, "data.%s: expected auto, one number or three with commas, each from %g to 1, got \"%.60s\"",
-                          name, min, text);
+  if (!n)
+    return spn_fail(err, SPN_EINPUT,
+                    "data.%s: expected auto, one number or three with commas, each from %g to 1, got \"%.60s\"", name,
+                    min, text);
   for (int i = 0; i < 3; i++) values[i] = (float)v[i];
   return SPN_OK;
 }
@@ -96,10 +109,15 @@ static spn_status set_normalisation(spn_data *d, const spn_settings *s, spn_err 
 static void set_transforms(spn_data *d, const spn_settings *s, int size, int channels) {
   enum { AUTO, NONE, CROP, INCEPTION };
   int small = size <= SMALL, kind = s->data_augment == AUTO ? small ? CROP : INCEPTION : s->data_augment;
-  d->eval = (spn_transform){.size = size, .channels = channels, .augment = SPN_AUGMENT_NONE,
+  d->eval = (spn_transform){.size = size,
+                            .channels = channels,
+                            .augment = SPN_AUGMENT_NONE,
                             .resize = s->data_resize ? SPN_RESIZE_BICUBIC : SPN_RESIZE_BILINEAR,
-                            .min_area = s->data_min_area, .seed = (uint64_t)s->run_seed,
-                            .eval_crop = s->data_eval_crop > 0 ? s->data_eval_crop : small ? 1 : size / (size + 32.0)};
+                            .min_area = s->data_min_area,
+                            .seed = (uint64_t)s->run_seed,
+                            .eval_crop = s->data_eval_crop > 0 ? s->data_eval_crop
+                                         : small               ? 1
+                                                               : size / (size + 32.0)};
   d->train = d->eval;
   d->train.augment = kind == NONE ? SPN_AUGMENT_NONE : kind == CROP ? SPN_AUGMENT_CROP : SPN_AUGMENT_INCEPTION;
   d->train.flip = kind != NONE && s->data_flip;

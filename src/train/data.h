@@ -16,7 +16,7 @@ typedef struct {
 spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data *out, spn_err *err);
 void spn_data_close(spn_data *d);
 /* training: augmented and shuffled; otherwise in order, evaluation transform. */
-spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training, uint64_t first_batch,
-                           spn_loader **out, spn_err *err);
+spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training,
+                           uint64_t first_batch, spn_loader **out, spn_err *err);
 
 #endif

@@ -17,9 +17,7 @@
 
 const char *spn_version(void) { return SPN_VERSION " (" SPN_GIT_HASH ")"; }
 
-int spn_thread_count(const spn_settings *s) {
-  return s->run_threads ? (int)s->run_threads : omp_get_num_procs();
-}
+int spn_thread_count(const spn_settings *s) { return s->run_threads ? (int)s->run_threads : omp_get_num_procs(); }
 
 enum { F32, BF16, AUTO };
 
@@ -33,14 +31,20 @@ static int bf16_chosen(const spn_settings *s) {
 }
 
 spn_status spn_options_choose(const spn_settings *s, spn_network_options *out, spn_err *err) {
-  *out = (spn_network_options){.batch = (int)s->optim_batch, .threads = spn_thread_count(s), .reproducible = s->run_reproducible,
-                               .kernels = spn_kernels_get(s->run_isa), .bf16 = bf16_chosen(s), .seed = (uint64_t)s->run_seed,
+  *out = (spn_network_options){.batch = (int)s->optim_batch,
+                               .threads = spn_thread_count(s),
+                               .reproducible = s->run_reproducible,
+                               .kernels = spn_kernels_get(s->run_isa),
+                               .bf16 = bf16_chosen(s),
+                               .seed = (uint64_t)s->run_seed,
                                .smoothing = s->optim_label_smoothing};
   if (out->bf16 && !spn_conv_has_bf16())
-    return spn_fail(err, SPN_EINPUT, "run.precision: expected f32 or auto, because %s does not multiply in bf16 on this CPU, got bf16",
+    return spn_fail(err, SPN_EINPUT,
+                    "run.precision: expected f32 or auto, because %s does not multiply in bf16 on this CPU, got bf16",
                     spn_backend_version());
   if (out->kernels) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT, "run.isa: expected auto, avx512, avx2, plain or ref that this CPU can run, got \"%.100s\"",
+  return spn_fail(err, SPN_EINPUT,
+                  "run.isa: expected auto, avx512, avx2, plain or ref that this CPU can run, got \"%.100s\"",
                   s->run_isa);
 }
 

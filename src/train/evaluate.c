@@ -16,7 +16,8 @@ static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_score *out, s
     images += (size_t)batch.count;
   }
   if (!images) return spn_fail(err, SPN_EINPUT, "nothing to evaluate: no image could be read");
-  *out = (spn_score){.images = images, .loss = loss / (double)images, .top1 = hits / (double)images, .top5 = hits5 / (double)images};
+  *out = (spn_score){
+      .images = images, .loss = loss / (double)images, .top1 = hits / (double)images, .top5 = hits5 / (double)images};
   return SPN_OK;
 }
 

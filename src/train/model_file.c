@@ -34,7 +34,8 @@ static char *preprocessing_json(const spn_transform *t) {
 
 static char *classes_json(const spn_data *d) {
   cJSON *list = cJSON_CreateArray();
-  for (int i = 0; i < d->classes; i++) cJSON_AddItemToArray(list, cJSON_CreateString(spn_dataset_class_name(d->set, i)));
+  for (int i = 0; i < d->classes; i++)
+    cJSON_AddItemToArray(list, cJSON_CreateString(spn_dataset_class_name(d->set, i)));
   char *text = cJSON_PrintUnformatted(list);
   cJSON_Delete(list);
   return text;
@@ -84,9 +85,12 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
   return SPN_OK;
 }
 
-static spn_status parse_meta(const char *path, const spn_tensors *set, const char *key, spn_json_doc **doc, spn_err *err) {
+static spn_status parse_meta(const char *path, const spn_tensors *set, const char *key, spn_json_doc **doc,
+                             spn_err *err) {
   const char *text = spn_tensors_meta(set, key);
-  if (!text) return spn_fail(err, SPN_EINPUT, "%s: expected a network written by spnas train or search, got tensors without %s", path, key);
+  if (!text)
+    return spn_fail(err, SPN_EINPUT, "%s: expected a network written by spnas train or search, got tensors without %s",
+                    path, key);
   char name[320];
   snprintf(name, sizeof name, "%.240s[%s]", path, key);
   return spn_json_parse(name, text, strlen(text), doc, err);

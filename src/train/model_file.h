@@ -1,5 +1,5 @@
-/* A network in one file: named weights, arch, preprocessing, class names and facts. What train and search write, and all
- * that eval and export need. */
+/* A network in one file: named weights, arch, preprocessing, class names and facts. What train and search write, and
+ * all that eval and export need. */
 #ifndef SPN_TRAIN_MODEL_FILE_H
 #define SPN_TRAIN_MODEL_FILE_H
 

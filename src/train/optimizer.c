@@ -13,9 +13,13 @@ static real *zeros(size_t n) { return calloc(n + 16, sizeof(real)); }
 spn_status spn_optimizer_create(const spn_graph *g, const spn_settings *s, spn_optimizer **out, spn_err *err) {
   spn_optimizer *o = calloc(1, sizeof *o);
   if (!o) return spn_fail(err, SPN_ENOMEM, "optimiser: out of memory");
-  *o = (spn_optimizer){.kind = (spn_optimizer_kind)s->optim_optimizer, .momentum = s->optim_momentum,
-                       .rms_decay = s->optim_rms_decay, .epsilon = s->optim_epsilon,
-                       .weight_decay = s->optim_weight_decay, .ema_decay = s->optim_ema, .elements = g->param_elements};
+  *o = (spn_optimizer){.kind = (spn_optimizer_kind)s->optim_optimizer,
+                       .momentum = s->optim_momentum,
+                       .rms_decay = s->optim_rms_decay,
+                       .epsilon = s->optim_epsilon,
+                       .weight_decay = s->optim_weight_decay,
+                       .ema_decay = s->optim_ema,
+                       .elements = g->param_elements};
   int slots = o->kind == SPN_SGD ? 1 : 2, failed = 0;
   for (int i = 0; i < slots; i++) failed |= !(o->slot[i] = zeros(o->elements));
   if (o->ema_decay > 0) failed |= !(o->ema = zeros(o->elements));
@@ -74,8 +78,12 @@ static void update_run(const spn_optimizer *o, coefficients c, const real *grad,
 
 static coefficients coefficients_of(const spn_optimizer *o, double lr) {
   double keep = o->kind == SPN_ADAM ? ADAM_BETA2 : o->rms_decay, t = (double)o->steps;
-  return (coefficients){.lr = (real)lr, .mu = (real)o->momentum, .keep = (real)keep, .add = (real)(1 - keep),
-                        .eps = (real)o->epsilon, .bias1 = (real)(1 - pow(o->momentum, t)),
+  return (coefficients){.lr = (real)lr,
+                        .mu = (real)o->momentum,
+                        .keep = (real)keep,
+                        .add = (real)(1 - keep),
+                        .eps = (real)o->epsilon,
+                        .bias1 = (real)(1 - pow(o->momentum, t)),
                         .bias2 = (real)(1 - pow(ADAM_BETA2, t)),
                         .ema_keep = (real)fmin(o->ema_decay, (1 + t) / (10 + t))};
 }
@@ -108,6 +116,7 @@ double spn_learning_rate(const spn_settings *s, double epoch, double epochs) {
   if (epoch < warm) return base * epoch / warm;
   if (s->optim_schedule == COSINE)
     return base * 0.5 * (1 + cos(3.141592653589793 * fmin(1, (epoch - warm) / fmax(epochs - warm, 1e-9))));
-  if (s->optim_schedule == EXPONENTIAL) return base * pow(s->optim_lr_decay, floor((epoch - warm) / s->optim_lr_decay_epochs));
+  if (s->optim_schedule == EXPONENTIAL)
+    return base * pow(s->optim_lr_decay, floor((epoch - warm) / s->optim_lr_decay_epochs));
   return base;
 }

@@ -11,8 +11,8 @@ typedef struct {
   spn_optimizer_kind kind;
   double momentum, rms_decay, epsilon, weight_decay, ema_decay;
   size_t elements;
-  real *slot[2]; /* RMSProp: mean square, velocity. SGD: velocity. Adam: first and second moment */
-  real *ema;     /* averaged parameters and running statistics; NULL when off */
+  real *slot[2];   /* RMSProp: mean square, velocity. SGD: velocity. Adam: first and second moment */
+  real *ema;       /* averaged parameters and running statistics; NULL when off */
   double *penalty; /* per parameter: its part of the weight decay of this step */
   uint64_t steps;
 } spn_optimizer;
@@ -28,7 +28,8 @@ void spn_optimizer_free(spn_optimizer *o);
  * k = min(decay, (1+t)/(10+t)). Returns 0.5*weight_decay*|w|^2, the weight decay's part of the loss. */
 double spn_optimizer_step(spn_optimizer *o, spn_graph *g, double lr);
 
-/* Learning rate of a step: base scaled by batch/256, linear warm-up from 0, then the schedule (epochs is the whole length). */
+/* Learning rate of a step: base scaled by batch/256, linear warm-up from 0, then the schedule (epochs is the whole
+ * length). */
 double spn_learning_rate(const spn_settings *s, double epoch, double epochs);
 
 #endif

@@ -50,20 +50,23 @@ static int exists(const char *path) {
 /* ---- Settings of a resumed run ---- */
 
 static spn_status differs(const char *path, spn_err *err) {
-  return spn_fail(err, SPN_EINPUT, "--resume: %s is not what this run was started with; use the run's own "
-                  "config.resolved.json, or another --out", path);
+  return spn_fail(err, SPN_EINPUT,
+                  "--resume: %s is not what this run was started with; use the run's own "
+                  "config.resolved.json, or another --out",
+                  path);
 }
 
 static spn_status same_settings(const spn_settings *a, const spn_settings *b, spn_err *err) {
-  static const char *const free_to_change[] = {"run.threads", "run.checkpoint_steps", "run.keep", "run.log_steps",
-                                               "run.max_steps", "data.threads", "data.prefetch", "search.judge"};
+  static const char *const free_to_change[] = {"run.threads",   "run.checkpoint_steps", "run.keep",
+                                               "run.log_steps", "run.max_steps",        "data.threads",
+                                               "data.prefetch", "search.judge"};
 #define FREE(path) \
   for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++) same |= !strcmp(path, free_to_change[i])
-#define COMPARE(section, key, equal)                                     \
-  {                                                                      \
-    int same = (equal);                                                  \
-    FREE(#section "." #key);                                             \
-    if (!same) return differs(#section "." #key, err);                   \
+#define COMPARE(section, key, equal)                   \
+  {                                                    \
+    int same = (equal);                                \
+    FREE(#section "." #key);                           \
+    if (!same) return differs(#section "." #key, err); \
   }
 #define STRING(section, key, value, help) COMPARE(section, key, !strcmp(a->section##_##key, b->section##_##key))
 #define CHOICE(section, key, value, names, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
@@ -86,7 +89,8 @@ static spn_status write_text(const char *path, char *text, spn_err *err) {
   return status;
 }
 
-/* Two processes in one run folder would mix their logs. The system drops the lock when the process ends, however it ends. */
+/* Two processes in one run folder would mix their logs. The system drops the lock when the process ends, however it
+ * ends. */
 static spn_status lock_folder(spn_run *run, spn_err *err) {
   run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (run->lock < 0) return spn_fail(err, SPN_EIO, "%s: %s", run->folder, strerror(errno));
@@ -101,8 +105,9 @@ static spn_status start_folder(spn_run *run, spn_settings *s, const char *comman
   SPN_TRY(lock_folder(run, err));
   SPN_TRY(spn_folder_create(spn_run_path(run, "checkpoints"), err));
   if (exists(config)) {
-    if (!resume) return spn_fail(err, SPN_EINPUT, "%s holds a run already; continue it with --resume, or choose another --out",
-                                 run->folder);
+    if (!resume)
+      return spn_fail(err, SPN_EINPUT, "%s holds a run already; continue it with --resume, or choose another --out",
+                      run->folder);
     spn_settings old;
     spn_settings_default(&old);
     SPN_TRY(spn_settings_load(&old, config, err));
@@ -114,9 +119,9 @@ static spn_status start_folder(spn_run *run, spn_settings *s, const char *comman
   return write_text(spn_run_path(run, "env.json"), spn_environment_json(s, command), err);
 }
 
-spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet,
-                        spn_run **out, spn_err *err) {
-  if (strlen(folder) >= sizeof ((spn_run *)0)->folder) return spn_fail(err, SPN_EINPUT, "--out: the path is too long");
+spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet, spn_run **out,
+                        spn_err *err) {
+  if (strlen(folder) >= sizeof((spn_run *)0)->folder) return spn_fail(err, SPN_EINPUT, "--out: the path is too long");
   spn_run *run = calloc(1, sizeof *run);
   if (!run) return spn_fail(err, SPN_ENOMEM, "run: out of memory");
   snprintf(run->folder, sizeof run->folder, "%s", folder);
@@ -294,13 +299,15 @@ void spn_run_progress(spn_run *run, const spn_progress *p, int last) {
   duration(pace * (double)(p->steps - p->first_step), total, sizeof total);
   if (!run->said_projection && !last) {
     if (t - run->first_step_time < 1 && done < 20) return;
-    spn_run_say(run, "about %s for %llu steps at %.0f images/s", total, (unsigned long long)(p->steps - p->first_step), p->batch / pace);
+    spn_run_say(run, "about %s for %llu steps at %.0f images/s", total, (unsigned long long)(p->steps - p->first_step),
+                p->batch / pace);
     run->said_projection = 1;
   }
   if (p->target > 0) snprintf(cost, sizeof cost, "  cost %.2f %s (target %.2f)", p->cost, p->unit, p->target);
   fprintf(stderr, "%sepoch %.2f/%.4g  step %llu/%llu  %.0f images/s  CE %.3f  top-1 %.1f %%%s  ETA %s%s",
-          run->terminal ? "\r\033[K" : "", p->epoch, p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps,
-          p->batch / pace, p->ce, 100 * p->accuracy, cost, eta, run->terminal && !last ? "" : "\n");
+          run->terminal ? "\r\033[K" : "", p->epoch, p->epochs, (unsigned long long)p->step,
+          (unsigned long long)p->steps, p->batch / pace, p->ce, 100 * p->accuracy, cost, eta,
+          run->terminal && !last ? "" : "\n");
   run->line_open = run->terminal && !last;
   run->last_line = t;
 }

@@ -14,9 +14,10 @@
 typedef struct spn_run spn_run;
 
 /* Opens (resume: continues) a run folder. A folder that holds a run is refused without resume; resuming with settings
- * changed that a result depends on is refused, naming the setting. run.precision=auto in `s` is settled (train/environment.h). */
-spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet,
-                        spn_run **out, spn_err *err);
+ * changed that a result depends on is refused, naming the setting. run.precision=auto in `s` is settled
+ * (train/environment.h). */
+spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet, spn_run **out,
+                        spn_err *err);
 void spn_run_close(spn_run *run);
 /* Path of a file in the folder; valid until the fourth next call. */
 const char *spn_run_path(spn_run *run, const char *name);
@@ -29,20 +30,22 @@ spn_status spn_run_metric(spn_run *run, uint64_t step, spn_err *err, const char 
  * earlier checkpoints are untouched. */
 spn_status spn_run_checkpoint(spn_run *run, uint64_t step, spn_tensors *set, spn_err *err);
 /* The newest checkpoint that loads and passes its checksum (damaged ones are named on stderr and passed over);
- * *out = NULL when there is none. Metrics after its step are cut off, so the file reads as if there had been no stop. */
+ * *out = NULL when there is none. Metrics after its step are cut off, so the file reads as if there had been no stop.
+ */
 spn_status spn_run_restore(spn_run *run, uint64_t *step, spn_tensors **out, spn_err *err);
 
 /* ---- Signals: the first SIGINT or SIGTERM asks for a stop after the step, the second leaves at once. ---- */
 void spn_signals_install(void);
-int spn_stop_requested(void); /* signal number, or 0 */
+int spn_stop_requested(void);       /* signal number, or 0 */
 int spn_checkpoint_requested(void); /* SIGUSR1 came since the last call */
 
-/* ---- Progress: one rewritten line on a terminal, a plain line every few seconds elsewhere, nothing when quiet. ---- */
+/* ---- Progress: one rewritten line on a terminal, a plain line every few seconds elsewhere, nothing when quiet. ----
+ */
 typedef struct {
   uint64_t step, steps; /* done and all */
   uint64_t first_step;  /* where this process started */
   double epoch, epochs, ce, accuracy;
-  double cost, target;  /* expected cost; target 0: no cost is shown */
+  double cost, target; /* expected cost; target 0: no cost is shown */
   const char *unit;
   int batch;
 } spn_progress;

@@ -14,10 +14,10 @@ typedef enum { TYPE_STRING, TYPE_CHOICE, TYPE_INT, TYPE_REAL, TYPE_BOOL } settin
 typedef struct {
   const char *section, *key, *path;
   setting_type type;
-  size_t offset;       /* of the field in spn_settings */
-  double value;        /* default of everything but strings; integers reach 2^53 - 1, which a double holds */
-  double min, max;     /* CHOICE: max is the last index */
-  const char *text;    /* STRING: the default; CHOICE: "a|b|c"; otherwise the unit */
+  size_t offset;    /* of the field in spn_settings */
+  double value;     /* default of everything but strings; integers reach 2^53 - 1, which a double holds */
+  double min, max;  /* CHOICE: max is the last index */
+  const char *text; /* STRING: the default; CHOICE: "a|b|c"; otherwise the unit */
   const char *help;
 } setting;
 
@@ -39,7 +39,8 @@ static const setting settings[] = {
 enum { COUNT = sizeof settings / sizeof *settings };
 
 #define STRING(section, key, value, help)
-#define CHOICE(section, key, value, names, help) _Static_assert(sizeof(names) <= NAMES_SIZE, "names of " #section "." #key);
+#define CHOICE(section, key, value, names, help) \
+  _Static_assert(sizeof(names) <= NAMES_SIZE, "names of " #section "." #key);
 #define INT(section, key, value, min, max, unit, help)
 #define REAL(section, key, value, min, max, unit, help)
 #define BOOL(section, key, value, help)
@@ -67,7 +68,8 @@ static void split_choices(void) {
     snprintf(c->text, sizeof c->text, "%s", settings[i].text);
     char *rest = NULL;
     int n = 0;
-    for (char *p = strtok_r(c->text, "|", &rest); p && n < NAMES_COUNT; p = strtok_r(NULL, "|", &rest)) c->name[n++] = p;
+    for (char *p = strtok_r(c->text, "|", &rest); p && n < NAMES_COUNT; p = strtok_r(NULL, "|", &rest))
+      c->name[n++] = p;
   }
 }
 
@@ -300,7 +302,8 @@ static int parse_value(const setting *e, const char *text, double *out) {
   switch (e->type) {
     case TYPE_CHOICE: *out = name_index(names_of(e), text); return *out >= 0;
     case TYPE_BOOL: return parse_bool(text, out);
-    case TYPE_INT: return parse_number(text, out) && *out >= e->min && *out <= e->max && (double)(long long)*out == *out;
+    case TYPE_INT:
+      return parse_number(text, out) && *out >= e->min && *out <= e->max && (double)(long long)*out == *out;
     case TYPE_REAL: return parse_number(text, out) && *out >= e->min && *out <= e->max;
     case TYPE_STRING: break;
   }
@@ -419,7 +422,8 @@ static void range_text(const setting *e, char *out, size_t size) {
     case TYPE_BOOL: snprintf(out, size, "[true|false]"); break;
     case TYPE_INT:
     case TYPE_REAL:
-      snprintf(out, size, "[%s%s..%s%s%s]", e->type == TYPE_INT ? "integer " : "", min, max, *e->text ? ", " : "", e->text);
+      snprintf(out, size, "[%s%s..%s%s%s]", e->type == TYPE_INT ? "integer " : "", min, max, *e->text ? ", " : "",
+               e->text);
       break;
   }
 }

@@ -21,7 +21,8 @@ typedef struct {
 } spn_settings;
 
 void spn_settings_default(spn_settings *s);
-/* Overwrites what the file (or text of one --set a.b=c) names; everything is checked: "file:line:col path: expected, got". */
+/* Overwrites what the file (or text of one --set a.b=c) names; everything is checked: "file:line:col path: expected,
+ * got". */
 spn_status spn_settings_load(spn_settings *s, const char *file, spn_err *err);
 spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *err);
 /* The resolved config as JSON text (malloc'd), and the list for --help (sections: comma-separated or NULL = all). */

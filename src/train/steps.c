@@ -10,7 +10,8 @@ static spn_status check_weights(const spn_steps *t, spn_err *err) {
   for (int i = 0; i < g->param_count; i++)
     for (size_t k = 0; k < g->params[i].size; k++)
       if (!isfinite(g->weights[g->params[i].offset + k]))
-        return spn_fail(err, SPN_ENUMERIC, "step %llu: %s holds NaN or infinity; no checkpoint is written over the last good one",
+        return spn_fail(err, SPN_ENUMERIC,
+                        "step %llu: %s holds NaN or infinity; no checkpoint is written over the last good one",
                         (unsigned long long)t->step, g->params[i].name);
   return SPN_OK;
 }
@@ -92,8 +93,10 @@ int spn_steps_log_due(const spn_steps *t) {
 spn_status spn_steps_check_finite(const spn_steps *t, spn_err *err) {
   if (isfinite(t->graph->loss)) return SPN_OK;
   const char *where = spn_graph_find_bad(t->graph);
-  return spn_fail(err, SPN_ENUMERIC, "step %llu: %s holds NaN or infinity; the run stops and its last checkpoint is intact. "
-                  "A lower optim.lr is the usual remedy", (unsigned long long)t->step, where ? where : "the loss");
+  return spn_fail(err, SPN_ENUMERIC,
+                  "step %llu: %s holds NaN or infinity; the run stops and its last checkpoint is intact. "
+                  "A lower optim.lr is the usual remedy",
+                  (unsigned long long)t->step, where ? where : "the loss");
 }
 
 static spn_status one_step(spn_steps *t, spn_err *err) {
@@ -104,9 +107,14 @@ static spn_status one_step(spn_steps *t, spn_err *err) {
   t->graph->step = t->step;
   SPN_TRY(t->hooks->step(t->owner, &batch, err));
   t->step++;
-  spn_progress p = {.step = t->step, .steps = t->steps, .first_step = t->first_step, .ce = t->graph->loss,
-                    .epoch = (double)t->step / (double)t->per_epoch, .epochs = t->epochs,
-                    .accuracy = (double)t->graph->correct / batch.count, .batch = t->graph->batch};
+  spn_progress p = {.step = t->step,
+                    .steps = t->steps,
+                    .first_step = t->first_step,
+                    .ce = t->graph->loss,
+                    .epoch = (double)t->step / (double)t->per_epoch,
+                    .epochs = t->epochs,
+                    .accuracy = (double)t->graph->correct / batch.count,
+                    .batch = t->graph->batch};
   if (t->hooks->describe) t->hooks->describe(t->owner, &p);
   spn_run_progress(t->run, &p, t->step == t->steps);
   return SPN_OK;
@@ -124,8 +132,9 @@ spn_status spn_steps_run(spn_steps *t, spn_err *err) {
     if (epoch_done) SPN_TRY(t->hooks->end_epoch(t->owner, err));
     int due = t->s->run_checkpoint_steps && t->step % (uint64_t)t->s->run_checkpoint_steps == 0, stop = stop_now(t);
     if (epoch_done || due || stop || spn_checkpoint_requested()) SPN_TRY(checkpoint(t, err));
-    if (stop) return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of %llu; --resume goes on from here",
-                              (unsigned long long)t->step, (unsigned long long)t->steps);
+    if (stop)
+      return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of %llu; --resume goes on from here",
+                      (unsigned long long)t->step, (unsigned long long)t->steps);
   }
   return SPN_OK;
 }

@@ -1,4 +1,5 @@
-/* The walk that a search and a training share: batch after batch, with epochs, progress, checkpoints, stops and resuming. */
+/* The walk that a search and a training share: batch after batch, with epochs, progress, checkpoints, stops and
+ * resuming. */
 #ifndef SPN_TRAIN_STEPS_H
 #define SPN_TRAIN_STEPS_H
 
@@ -14,9 +15,9 @@ typedef struct spn_steps spn_steps;
 typedef struct {
   /* One step: forward, backward, update. Writes what it learns to metrics.jsonl when spn_steps_log_due says so. */
   spn_status (*step)(void *owner, const spn_batch *batch, spn_err *err);
-  spn_status (*end_epoch)(void *owner, spn_err *err); /* before the epoch's checkpoint */
-  void (*save)(void *owner);                          /* brings numbers up to date; NULL: they always are */
-  void (*load)(void *owner);                          /* the other way, after numbers have been read; NULL likewise */
+  spn_status (*end_epoch)(void *owner, spn_err *err);   /* before the epoch's checkpoint */
+  void (*save)(void *owner);                            /* brings numbers up to date; NULL: they always are */
+  void (*load)(void *owner);                            /* the other way, after numbers have been read; NULL likewise */
   void (*describe)(const void *owner, spn_progress *p); /* adds to the progress line; or NULL */
 } spn_steps_hooks;
 
@@ -37,8 +38,8 @@ struct spn_steps {
   double epoch; /* of the step under way: step / per_epoch */
 };
 
-/* Restores the newest checkpoint, if there is one, and opens the training images where it stands. The fields above loader
- * are the caller's; spn_steps_close frees none of them. */
+/* Restores the newest checkpoint, if there is one, and opens the training images where it stands. The fields above
+ * loader are the caller's; spn_steps_close frees none of them. */
 spn_status spn_steps_open(spn_steps *t, int epochs, spn_err *err);
 /* Walks to the end. SPN_ESTOPPED after a signal or run.max_steps, with a checkpoint written. */
 spn_status spn_steps_run(spn_steps *t, spn_err *err);

@@ -9,7 +9,7 @@
 typedef struct {
   spn_score best_holdout; /* of the best epoch's averaged weights; zero without a held-out part */
   int best_epoch;
-  spn_score test;         /* best weights on the test images */
+  spn_score test; /* best weights on the test images */
   double seconds;
 } spn_train_result;
 

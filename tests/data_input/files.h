@@ -77,8 +77,8 @@ static size_t png_chunk(unsigned char *out, const char *kind, const void *data, 
   return size + 12;
 }
 
-/* A PNG of `channels` (1 grey, 3 RGB, 4 RGBA) from pixels (h,w,channels); claims to be (claim,claim) when claim is not 0.
- * Returns its size; out must have room. */
+/* A PNG of `channels` (1 grey, 3 RGB, 4 RGBA) from pixels (h,w,channels); claims to be (claim,claim) when claim is not
+ * 0. Returns its size; out must have room. */
 static size_t make_png(unsigned char *out, const unsigned char *pixels, int h, int w, int channels, uint32_t claim) {
   size_t row = (size_t)w * (size_t)channels, raw_size = (size_t)h * (row + 1), at_byte = 8;
   unsigned char *raw = calloc(raw_size, 1), header[13] = {[8] = 8};
@@ -102,7 +102,8 @@ static size_t make_png(unsigned char *out, const unsigned char *pixels, int h, i
 static void paint(unsigned char *rgb, int h, int w) {
   for (int y = 0; y < h; y++)
     for (int x = 0; x < w; x++)
-      for (int c = 0; c < 3; c++) rgb[(y * w + x) * 3 + c] = (unsigned char)((y * 37 + x * 59 + c * 83 + y * x * 7) % 256);
+      for (int c = 0; c < 3; c++)
+        rgb[(y * w + x) * 3 + c] = (unsigned char)((y * 37 + x * 59 + c * 83 + y * x * 7) % 256);
 }
 
 /* A PNG of one colour, side pixels square. */

@@ -59,10 +59,18 @@ static int choose_tile(const spn_graph *g, const conv_state *s, int ci, int co) 
 
 static spn_status create(spn_graph *g, spn_node *node, conv_state *s, int kind, int level, spn_err *err) {
   const spn_value *x = node->in[0];
-  spn_conv_shape shape = {.n = s->tile, .h = x->h, .w = x->w, .ci = in_channels(node, s, level),
-                          .co = out_channels(node, s, level), .k = s->spec.k, .stride = s->spec.stride,
-                          .pad_top = s->spec.pad_before, .pad_left = s->spec.pad_before,
-                          .pad_bottom = s->spec.pad_after, .pad_right = s->spec.pad_after, .bf16 = g->bf16};
+  spn_conv_shape shape = {.n = s->tile,
+                          .h = x->h,
+                          .w = x->w,
+                          .ci = in_channels(node, s, level),
+                          .co = out_channels(node, s, level),
+                          .k = s->spec.k,
+                          .stride = s->spec.stride,
+                          .pad_top = s->spec.pad_before,
+                          .pad_left = s->spec.pad_before,
+                          .pad_bottom = s->spec.pad_after,
+                          .pad_right = s->spec.pad_after,
+                          .bf16 = g->bf16};
   if (s->in_area == 1 && s->units_per_image == x->h * x->w) shape.n = 1, shape.h = 1, shape.w = s->tile;
   static const spn_conv_kind kinds[KINDS] = {SPN_CONV_FORWARD, SPN_CONV_BACKWARD_DATA, SPN_CONV_BACKWARD_WEIGHTS};
   spn_err inner;
@@ -265,18 +273,25 @@ static const char *implementation(const spn_node *node) {
   return spn_conv_impl(s->conv[FORWARD][s->max_level - 1]);
 }
 
-const spn_op spn_op_conv = {.name = "conv", .prepare = prepare, .forward = forward, .backward = backward,
-                            .release = release, .cost = cost, .implementation = implementation};
+const spn_op spn_op_conv = {.name = "conv",
+                            .prepare = prepare,
+                            .forward = forward,
+                            .backward = backward,
+                            .release = release,
+                            .cost = cost,
+                            .implementation = implementation};
 
 spn_value *spn_add_conv(spn_graph *g, const char *name, spn_value *x, const spn_conv_spec *spec) {
   spn_node *node = spn_graph_node(g, &spn_op_conv, name, x, NULL, spec->branch, sizeof(conv_state));
   conv_state *s = node->state;
   s->spec = *spec;
   size_t k = (size_t)spec->k, co = (size_t)spec->co;
-  s->weight = spn_op_param(g, name, "weight", SPN_PARAM_WEIGHT, 4, (size_t[]){co, (size_t)x->c, k, k}, spec->init_std, 0);
+  s->weight = spn_op_param(g, name, "weight", SPN_PARAM_WEIGHT, 4, (size_t[]){co, (size_t)x->c, k, k}, spec->init_std,
+                           0);
   s->bias = spec->bias ? spn_op_param(g, name, "bias", SPN_PARAM_BIAS, 1, &co, 0, 0) : -1;
   int padded = spec->pad_before + spec->pad_after - spec->k;
-  spn_value *y = spn_graph_stored(g, node, (x->h + padded) / spec->stride + 1, (x->w + padded) / spec->stride + 1, spec->co);
+  spn_value *y = spn_graph_stored(g, node, (x->h + padded) / spec->stride + 1, (x->w + padded) / spec->stride + 1,
+                                  spec->co);
   y->width = spec->out_width;
   if (spec->aligned) y->ld = (y->c + 15) / 16 * 16;
   return y;

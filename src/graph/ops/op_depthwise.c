@@ -35,7 +35,9 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
 /* Rings a pass needs: those that the gates open, and backward those whose gate wants a gradient. */
 static int rings_in_use(const spn_graph *g, const spn_dw_spec *spec, int backward) {
   int rings = 0;
-  while (rings < spec->rings && (g->gates[spec->gates[rings]].value != 0 || (backward && g->gates[spec->gates[rings]].wanted))) rings++;
+  while (rings < spec->rings &&
+         (g->gates[spec->gates[rings]].value != 0 || (backward && g->gates[spec->gates[rings]].wanted)))
+    rings++;
   return rings;
 }
 
@@ -75,8 +77,8 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
   if (stats) memset(stats, 0, 2 * (size_t)y->c * sizeof *stats);
   spn_view view = spn_value_view(x, n0);
   g->kernels->dw_forward(&s->used, n1 - n0, spn_width_computed(s->spec.width, x->c), &view,
-                         x->x + (size_t)n0 * x->h * x->w * x->ld, s->effective,
-                         y->x + (size_t)n0 * y->h * y->w * y->ld, stats, stats ? stats + y->c : NULL, scratch);
+                         x->x + (size_t)n0 * x->h * x->w * x->ld, s->effective, y->x + (size_t)n0 * y->h * y->w * y->ld,
+                         stats, stats ? stats + y->c : NULL, scratch);
 }
 
 static void forward(spn_graph *g, spn_node *node) {
@@ -96,8 +98,8 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
   spn_view view = spn_value_view(x, n0);
   spn_view_sums sums = spn_value_sums(x, part, n0);
   g->kernels->dw_backward(&s->used, n1 - n0, spn_width_through(s->spec.width, x->c), &view, x->x + in, s->effective,
-                          &y->norm, y->dz + out, y->x + out, x->base->grad_written,
-                          x->needs_grad ? x->dz + in : NULL, &sums, dw, scratch);
+                          &y->norm, y->dz + out, y->x + out, x->base->grad_written, x->needs_grad ? x->dz + in : NULL,
+                          &sums, dw, scratch);
 }
 
 /* From the gradient of the effective kernel to those of the weights and the gates. */
@@ -139,8 +141,8 @@ static void cost(const spn_graph *g, const spn_node *node, double *flops, double
   *bytes = sizeof(real) * (out + (double)g->batch * s->shape.h * s->shape.w * s->shape.c);
 }
 
-const spn_op spn_op_depthwise = {.name = "depthwise", .prepare = prepare, .forward = forward, .backward = backward,
-                                 .cost = cost};
+const spn_op spn_op_depthwise = {
+    .name = "depthwise", .prepare = prepare, .forward = forward, .backward = backward, .cost = cost};
 
 spn_value *spn_add_depthwise(spn_graph *g, const char *name, spn_value *x, const spn_dw_spec *spec) {
   spn_node *node = spn_graph_node(g, &spn_op_depthwise, name, x, NULL, spec->branch, sizeof(dw_state));
@@ -150,8 +152,16 @@ spn_value *spn_add_depthwise(spn_graph *g, const char *name, spn_value *x, const
   s->weight = spn_op_param(g, name, "weight", SPN_PARAM_WEIGHT, 3, (size_t[]){k, k, (size_t)x->c}, spec->init_std, 0);
   int padded = spec->pad_before + spec->pad_after - spec->k;
   int ho = (x->h + padded) / spec->stride + 1, wo = (x->w + padded) / spec->stride + 1;
-  s->shape = (spn_dw_shape){.h = x->h, .w = x->w, .c = x->c, .ld = x->ld, .ho = ho, .wo = wo, .k = spec->k,
-                            .stride = spec->stride, .pad_top = spec->pad_before, .pad_left = spec->pad_before};
+  s->shape = (spn_dw_shape){.h = x->h,
+                            .w = x->w,
+                            .c = x->c,
+                            .ld = x->ld,
+                            .ho = ho,
+                            .wo = wo,
+                            .k = spec->k,
+                            .stride = spec->stride,
+                            .pad_top = spec->pad_before,
+                            .pad_left = spec->pad_before};
   spn_value *y = spn_graph_stored(g, node, ho, wo, x->c);
   y->width = spec->width;
   y->ld = x->ld;

@@ -4,8 +4,9 @@
 enum { TILE = 256 }; /* pixels */
 
 typedef struct {
-  const spn_branch *branch; /* of the block that is joined; the join itself always runs: without the block it passes a on */
-  double *dkeep;            /* (parts): gradient of the gate */
+  const spn_branch
+      *branch;   /* of the block that is joined; the join itself always runs: without the block it passes a on */
+  double *dkeep; /* (parts): gradient of the gate */
 } join_state;
 
 static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {

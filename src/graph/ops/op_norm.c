@@ -1,6 +1,6 @@
-/* Batch norm (arXiv 1502.03167) and activation, as a view. The convolution before it has gathered its output's sums; the
- * readers after it apply scale and shift, and gather the sums its backward needs. What is left to do here is arithmetic
- * on channels. */
+/* Batch norm (arXiv 1502.03167) and activation, as a view. The convolution before it has gathered its output's sums;
+ * the readers after it apply scale and shift, and gather the sums its backward needs. What is left to do here is
+ * arithmetic on channels. */
 #include <math.h>
 
 #include "graph/ops.h"

@@ -126,7 +126,8 @@ static void dense_backward(spn_graph *g, spn_node *node, const se_masks *m, int 
   real *db1 = (real *)((char *)dw2 + spn_bytes(ld * (size_t)sq)), *db2 = (real *)((char *)db1 + spn_bytes((size_t)sq));
   double *gates = s->part_gates + (size_t)part * PART_GATES;
   real *q = (real *)scratch, *units = (real *)((char *)q + spn_bytes(ld));
-  real *masked = (real *)((char *)units + spn_bytes((size_t)sq)), *ds = (real *)((char *)masked + spn_bytes((size_t)sq));
+  real *masked = (real *)((char *)units + spn_bytes((size_t)sq)),
+       *ds = (real *)((char *)masked + spn_bytes((size_t)sq));
   se_levels levels = channel_levels(x);
   mask_row(m->channel, levels.levels, levels.ends, mean, all, q);
   for (int j = 0; j < sq; j++) units[j] = r[j] > 0 ? r[j] : 0;
@@ -159,7 +160,8 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
   int c = spn_width_through(x->width, x->c);
   se_masks m = masks_of(g, node);
   real *dq = (real *)scratch;
-  memset(spn_graph_part(g, part), 0, 2 * spn_bytes(ld * (size_t)s->spec.squeeze) + spn_bytes((size_t)s->spec.squeeze) + spn_bytes(ld));
+  memset(spn_graph_part(g, part), 0,
+         2 * spn_bytes(ld * (size_t)s->spec.squeeze) + spn_bytes((size_t)s->spec.squeeze) + spn_bytes(ld));
   memset(s->part_gates + (size_t)part * PART_GATES, 0, sizeof(double) * PART_GATES);
   for (int n = n0; n < n1; n++) {
     dense_backward(g, node, &m, n, part, scratch + spn_bytes(ld), dq);
@@ -198,9 +200,11 @@ spn_value *spn_add_se(spn_graph *g, const char *name, spn_value *x, const spn_se
   se_state *s = node->state;
   s->spec = *spec;
   size_t c = (size_t)x->c, sq = (size_t)spec->squeeze;
-  s->w1 = spn_op_param(g, name, "reduce.weight", SPN_PARAM_WEIGHT, 4, (size_t[]){sq, c, 1, 1}, sqrt(2.0 / (double)c), 0);
+  s->w1 = spn_op_param(g, name, "reduce.weight", SPN_PARAM_WEIGHT, 4, (size_t[]){sq, c, 1, 1}, sqrt(2.0 / (double)c),
+                       0);
   s->b1 = spn_op_param(g, name, "reduce.bias", SPN_PARAM_BIAS, 1, &sq, 0, 0);
-  s->w2 = spn_op_param(g, name, "expand.weight", SPN_PARAM_WEIGHT, 4, (size_t[]){c, sq, 1, 1}, sqrt(1.0 / (double)sq), 0);
+  s->w2 = spn_op_param(g, name, "expand.weight", SPN_PARAM_WEIGHT, 4, (size_t[]){c, sq, 1, 1}, sqrt(1.0 / (double)sq),
+                       0);
   s->b2 = spn_op_param(g, name, "expand.bias", SPN_PARAM_BIAS, 1, &c, 0, 0);
   spn_value *y = spn_graph_view(g, node, x);
   return y;
