@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 
 #include "core/rng.h"
-#include "model/supernet.h"
+#include "search/indicators.h"
 #include "train/optimizer.h"
 
 static int ascending(const void *a, const void *b) {
@@ -151,21 +151,25 @@ static void pointwise(const spn_graph *g, const options *o) {
 
 /* ---- Steps ---- */
 
-static void decide(spn_supernet *net, const options *o, const spn_choice *half, int step) {
-  int warming = step % 8 < 5;
-  if (o->work == HALF) spn_supernet_set(net, half);
-  else if (o->work == SCHEDULE) spn_supernet_decide(net, 1, (uint64_t)step, warming ? 0.6 : 1, warming ? 0 : 0.5, 0.98);
-  else spn_supernet_decide(net, 1, (uint64_t)step, 1, 0, 0.98);
+static void decide(spn_indicators *in, const options *o, const spn_choice *half, int step) {
+  int warming = o->work == SCHEDULE && step % 8 < 5, exploring = o->work == SCHEDULE && !warming;
+  spn_draw draw = {warming ? 0.6 : 1, exploring ? 0.5 : 0, 0.98};
+  if (o->work == HALF) spn_supernet_set(in->net, half);
+  else spn_indicators_decide(in, 1, (uint64_t)step, &draw);
 }
 
-static double one_step(spn_supernet *net, spn_optimizer *optimizer, const options *o, const spn_choice *half,
+static double one_step(spn_indicators *in, spn_optimizer *optimizer, const options *o, const spn_choice *half,
                        const float *images, const int32_t *labels, int step) {
   double start = omp_get_wtime();
-  decide(net, o, half, step);
-  spn_graph_forward(net->graph, images, labels, o->batch, 1);
-  spn_graph_backward(net->graph);
-  if (o->work != HALF) spn_supernet_indicator_grads(net, 0.1, SPN_COST_LOG, 1);
-  spn_optimizer_step(optimizer, net->graph, 1e-3);
+  spn_graph *g = in->net->graph;
+  decide(in, o, half, step);
+  spn_graph_forward(g, images, labels, o->batch, 1);
+  spn_graph_backward(g);
+  if (o->work != HALF) {
+    spn_indicators_observe(in);
+    spn_indicators_pull(in, 0.1 / in->expected_cost); /* of ln R */
+  }
+  spn_optimizer_step(optimizer, g, 1e-3);
   return omp_get_wtime() - start;
 }
 
@@ -177,8 +181,9 @@ static double summary(const options *o, double *times) {
   return o->work == SCHEDULE ? sum / o->steps : times[o->steps / 2];
 }
 
-static void time_steps(spn_supernet *net, spn_optimizer *optimizer, const options *o) {
+static void time_steps(spn_indicators *in, spn_optimizer *optimizer, const options *o) {
   enum { UNCOUNTED = 2 };
+  spn_supernet *net = in->net;
   const spn_space *space = &net->space;
   size_t n = (size_t)o->batch * (size_t)space->proxy_size * (size_t)space->proxy_size * 3;
   float *images = take(n * sizeof *images);
@@ -188,14 +193,14 @@ static void time_steps(spn_supernet *net, spn_optimizer *optimizer, const option
   for (int i = 0; i < o->batch; i++) labels[i] = (int32_t)spn_rng_below(2, SPN_RNG_TEST, (uint64_t)i, 10);
   spn_choice half, whole;
   spn_choice_max(space, &whole);
-  double share = 1, dense = spn_cost_of(&net->cost, &whole);
+  double share = 1, dense = spn_cost_of(in->cost, &whole);
   for (uint64_t i = 0; share > 0.52 || share < 0.48; i++) {
     spn_choice_random(space, 5, i, &half);
-    share = spn_cost_of(&net->cost, &half) / dense;
+    share = spn_cost_of(in->cost, &half) / dense;
   }
   for (int i = -UNCOUNTED; i < o->steps; i++) {
     if (i == 0) net->graph->profile = o->profile;
-    double seconds = one_step(net, optimizer, o, &half, images, labels, i + UNCOUNTED);
+    double seconds = one_step(in, optimizer, o, &half, images, labels, i + UNCOUNTED);
     if (i >= 0) times[i] = seconds;
   }
   double seconds = summary(o, times);
@@ -217,6 +222,7 @@ int main(int argc, char **argv) {
   spn_space space;
   spn_cost cost;
   spn_supernet *net;
+  spn_indicators *in;
   spn_optimizer *optimizer;
   if (!read_options(argc, argv, &o))
     return fprintf(stderr, "bench_step: unknown or incomplete argument; see the top of bench/step.c\n"), 2;
@@ -239,11 +245,13 @@ int main(int argc, char **argv) {
                                  .kernels = spn_kernels_get(NULL),
                                  .bf16 = o.bf16,
                                  .seed = 1};
-  if (spn_supernet_create(&space, &cost, 10, 3, &network, SPN_STATISTIC_RMS, 1, &net, &err)) return fail(&err);
+  if (spn_supernet_create(&space, 10, 3, &network, &net, &err)) return fail(&err);
+  if (spn_indicators_create(net, &cost, SPN_STATISTIC_RMS, 1, &in, &err)) return fail(&err);
   if (spn_optimizer_create(net->graph, &s, &optimizer, &err)) return fail(&err);
   if (o.work == POINTWISE) pointwise(net->graph, &o);
-  else time_steps(net, optimizer, &o);
+  else time_steps(in, optimizer, &o);
   spn_optimizer_free(optimizer);
+  spn_indicators_free(in);
   spn_supernet_free(net);
   return 0;
 }

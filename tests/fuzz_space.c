@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "latency/latency.h"
-#include "model/space.h"
+#include "model/decisions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,8 @@
  * function of every threshold and of the weights, which act through the network and through the statistics. Gates are
  * soft (sigmoid of x), so that the loss is smooth where a search's is a step. */
 #include "gradcheck.h"
-#include "model/supernet.h"
+#include "search/controller.h"
+#include "search/indicators.h"
 
 enum { BATCH = 3, CLASSES = 4, SIZE = 6, PER_PARAM = 3 };
 
@@ -27,29 +28,33 @@ static const char *const tied =
     " \"head\": {\"channels\": 6}}";
 
 typedef struct {
-  spn_supernet *s;
+  spn_supernet *net;
+  spn_indicators *s;
+  spn_cost cost;
   grad_case data;
   spn_cost_form form;
   double lambda, target, keep;
 } tiny;
 
-static void decide(spn_supernet *s, uint64_t step, double keep_probability) {
-  spn_supernet_decide(s, 1, step, keep_probability, 0, -1);
+static void decide(spn_indicators *s, uint64_t step, double keep_probability) {
+  spn_draw draw = {.keep_probability = keep_probability, .average_decay = -1};
+  spn_indicators_decide(s, 1, step, &draw);
 }
 
-/* The whole loss. indicator_grads with lambda 0 only takes R; it may add zeros to the gradients. */
+/* The whole loss. */
 static double whole_loss(const void *context) {
   const tiny *t = context;
   decide(t->s, 5, t->keep);
   double ce = grad_loss(&t->data);
-  return ce + t->lambda * spn_supernet_indicator_grads(t->s, 0, t->form, t->target);
+  double slope;
+  return ce + t->lambda * spn_cost_term(t->form, t->s->expected_cost, t->target, &slope);
 }
 
 /* Thresholds so that x is spread over -1.5..1.5, whatever the statistic's size. */
-static void spread_thresholds(spn_supernet *s) {
+static void spread_thresholds(spn_indicators *s) {
   decide(s, 0, 1);
-  for (int i = 0; i < s->indicators; i++) {
-    spn_indicator *n = &s->indicator[i];
+  for (int i = 0; i < s->count; i++) {
+    spn_indicator *n = &s->list[i];
     n->threshold = n->statistic - s->temperature * (3 * spn_rng_uniform(6, SPN_RNG_TEST, (uint64_t)i) - 1.5);
   }
 }
@@ -60,60 +65,63 @@ static void must(spn_status status, const spn_err *err) {
   if (status) exit(check_report("grad_supernet"));
 }
 
-static tiny start(const char *text, spn_statistic statistic, spn_cost_form form, double temperature) {
-  tiny t = {.form = form, .lambda = 0.7, .keep = 1};
+static void start(tiny *t, const char *text, spn_statistic statistic, spn_cost_form form, double temperature) {
+  *t = (tiny){.form = form, .lambda = 0.7, .keep = 1};
   spn_space space;
-  spn_cost cost;
   spn_err err;
   spn_network_options o = {.batch = BATCH, .threads = 1, .kernels = spn_kernels_ref(), .seed = 7, .smoothing = 0.1};
   must(spn_space_parse("tiny", text, strlen(text), &space, &err), &err);
-  must(spn_cost_load("macs", &space, &cost, &err), &err);
-  for (int l = 0; l < space.layers; l++) cost.layer[l].skip = 0.001; /* counted costs have none, measured ones do */
-  must(spn_supernet_create(&space, &cost, CLASSES, 2, &o, statistic, temperature, &t.s, &err), &err);
-  t.s->soft = 1;
-  t.data.g = t.s->graph;
-  t.data.g->step = 5;
-  grad_perturb(t.s->graph);
-  spread_thresholds(t.s);
-  grad_data(&t.data, SIZE, SIZE, 2, CLASSES);
-  t.target = 1;
-  whole_loss(&t); /* for R: the target below it by a third, or above */
-  t.target = t.s->expected_cost / 1.5;
-  return t;
+  must(spn_cost_load("macs", &space, &t->cost, &err), &err);
+  for (int l = 0; l < space.layers; l++) t->cost.layer[l].skip = 0.001; /* counted costs have none, measured ones do */
+  must(spn_supernet_create(&space, CLASSES, 2, &o, &t->net, &err), &err);
+  must(spn_indicators_create(t->net, &t->cost, statistic, temperature, &t->s, &err), &err);
+  t->s->soft = 1;
+  t->data.g = t->net->graph;
+  t->data.g->step = 5;
+  grad_perturb(t->net->graph);
+  spread_thresholds(t->s);
+  grad_data(&t->data, SIZE, SIZE, 2, CLASSES);
+  t->target = 1;
+  whole_loss(t); /* for R: the target below it by a third, or above */
+  t->target = t->s->expected_cost / 1.5;
 }
 
 static void finish(tiny *t) {
   t->data.g = NULL;
   grad_free(&t->data);
-  spn_supernet_free(t->s);
+  spn_indicators_free(t->s);
+  spn_supernet_free(t->net);
 }
 
 /* The analytic gradients of thresholds and weights at once: grads holds the weights'. */
 static real *take_gradients(tiny *t, double *thresholds) {
-  spn_graph *g = t->s->graph;
+  spn_graph *g = t->net->graph;
   real *grads = malloc(g->param_elements * sizeof *grads);
   whole_loss(t);
   spn_graph_backward(g);
-  spn_supernet_indicator_grads(t->s, t->lambda, t->form, t->target);
+  double slope;
+  spn_cost_term(t->form, t->s->expected_cost, t->target, &slope);
+  spn_indicators_observe(t->s);
+  spn_indicators_pull(t->s, t->lambda * slope);
   memcpy(grads, g->grads, g->param_elements * sizeof *grads);
-  for (int i = 0; i < t->s->indicators; i++) thresholds[i] = t->s->indicator[i].dthreshold;
+  for (int i = 0; i < t->s->count; i++) thresholds[i] = t->s->list[i].dthreshold;
   return grads;
 }
 
 static void check_thresholds(tiny *t, const double *analytic, const char *what, int *compared, int *skipped) {
-  for (int i = 0; i < t->s->indicators; i++) {
+  for (int i = 0; i < t->s->count; i++) {
     double numeric;
-    if (!central(whole_loss, t, (real *)&t->s->indicator[i].threshold, &numeric)) {
+    if (!central(whole_loss, t, (real *)&t->s->list[i].threshold, &numeric)) {
       ++*skipped;
       continue;
     }
-    CHECK_NEAR(analytic[i], numeric, 1e-6, "%s: threshold of %s", what, t->s->indicator[i].name);
+    CHECK_NEAR(analytic[i], numeric, 1e-6, "%s: threshold of %s", what, t->net->mask[i].name);
     ++*compared;
   }
 }
 
 static void check_weights(tiny *t, const real *analytic, const char *what, int *compared, int *skipped) {
-  const spn_graph *g = t->s->graph;
+  const spn_graph *g = t->net->graph;
   for (int i = 0; i < g->param_count; i++) {
     const spn_param *p = &g->params[i];
     if (p->kind == SPN_PARAM_STATE) continue;
@@ -131,14 +139,14 @@ static void check_weights(tiny *t, const real *analytic, const char *what, int *
 }
 
 static void check_whole(tiny *t, const char *what) {
-  double thresholds[SPN_MAX_DECISIONS * SPN_MAX_OPTIONS];
+  double thresholds[SPN_MAX_MASKS];
   int compared = 0, skipped = 0, moving = 0;
   real *weights = take_gradients(t, thresholds);
-  for (int i = 0; i < t->s->indicators; i++) moving += fabs(thresholds[i]) > 1e-6;
+  for (int i = 0; i < t->s->count; i++) moving += fabs(thresholds[i]) > 1e-6;
   check_thresholds(t, thresholds, what, &compared, &skipped);
   check_weights(t, weights, what, &compared, &skipped);
   CHECK(compared > 100 && skipped * 5 <= compared, "%s: %d points, %d at kinks", what, compared, skipped);
-  CHECK(moving * 3 >= t->s->indicators, "%s: %d of %d thresholds have a gradient", what, moving, t->s->indicators);
+  CHECK(moving * 3 >= t->s->count, "%s: %d of %d thresholds have a gradient", what, moving, t->s->count);
   free(weights);
 }
 
@@ -146,7 +154,8 @@ static void case_forms(const char *text, const char *name, spn_statistic statist
   static const char *const forms[] = {"log", "ratio", "distance", "hinge"};
   for (spn_cost_form form = SPN_COST_LOG; form <= SPN_COST_HINGE; form++) {
     char what[64];
-    tiny t = start(text, statistic, form, form == SPN_COST_LOG ? 1 : 0.6);
+    tiny t;
+    start(&t, text, statistic, form, form == SPN_COST_LOG ? 1 : 0.6);
     snprintf(what, sizeof what, "%s, %s, %s", name, statistic == SPN_STATISTIC_RMS ? "rms" : "norm", forms[form]);
     check_whole(&t, what);
     finish(&t);
@@ -155,7 +164,8 @@ static void case_forms(const char *text, const char *name, spn_statistic statist
 
 /* R below the target: distance pulls the other way, the hinge not at all. */
 static void case_below(spn_cost_form form) {
-  tiny t = start(every_option, SPN_STATISTIC_RMS, form, 1);
+  tiny t;
+  start(&t, every_option, SPN_STATISTIC_RMS, form, 1);
   t.target *= 3;
   check_whole(&t, "below the target");
   finish(&t);
@@ -163,16 +173,17 @@ static void case_below(spn_cost_form form) {
 
 /* A dropped indicator: its gate is 0 and nothing flows to its threshold. */
 static void case_dropped(void) {
-  tiny t = start(every_option, SPN_STATISTIC_RMS, SPN_COST_LOG, 1);
+  tiny t;
+  start(&t, every_option, SPN_STATISTIC_RMS, SPN_COST_LOG, 1);
   int dropped = 0;
   t.keep = 0.7;
   check_whole(&t, "indicators dropped");
-  for (int i = 0; i < t.s->indicators; i++) {
-    const spn_indicator *n = &t.s->indicator[i];
+  for (int i = 0; i < t.s->count; i++) {
+    const spn_indicator *n = &t.s->list[i];
     dropped += !n->kept;
-    CHECK(n->kept || (t.s->graph->gates[n->gate].value == 0 && n->dthreshold == 0), "%s is dropped", n->name);
+    CHECK(n->kept || (spn_mask_value(t.net, i) == 0 && n->dthreshold == 0), "%s is dropped", t.net->mask[i].name);
   }
-  CHECK(dropped > 0 && dropped < t.s->indicators, "%d dropped", dropped);
+  CHECK(dropped > 0 && dropped < t.s->count, "%d dropped", dropped);
   finish(&t);
 }
 
@@ -183,34 +194,35 @@ static void compare_cut(tiny *t, const spn_choice *c, const char *what) {
   spn_err err;
   spn_graph *net;
   spn_network_options o = {.batch = BATCH, .threads = 1, .kernels = spn_kernels_ref(), .seed = 7, .smoothing = 0.1};
-  spn_space_arch(&t->s->space, c, 1, &arch);
+  spn_space_arch(&t->net->space, c, 1, &arch);
   must(spn_network_create(&arch, &o, 0, &net, &err), &err);
-  must(spn_network_cut(t->s->graph, net, &err), &err);
+  must(spn_network_cut(t->net->graph, net, &err), &err);
   net->step = t->data.g->step;
   for (int training = 0; training <= 1; training++) {
-    spn_graph_forward(t->s->graph, t->data.images, t->data.labels, BATCH, training);
+    spn_graph_forward(t->net->graph, t->data.images, t->data.labels, BATCH, training);
     spn_graph_forward(net, t->data.images, t->data.labels, BATCH, training);
     for (int i = 0; i < BATCH * CLASSES; i++)
-      CHECK_NEAR((double)t->s->graph->logits[i], (double)net->logits[i], 1e-9, "%s, %s: logit %d", what,
+      CHECK_NEAR((double)t->net->graph->logits[i], (double)net->logits[i], 1e-9, "%s, %s: logit %d", what,
                  training ? "training" : "evaluation", i);
   }
   spn_graph_free(net);
 }
 
 static void case_cut(const char *text, const char *what) {
-  tiny t = start(text, SPN_STATISTIC_RMS, SPN_COST_LOG, 1);
-  unsigned char on[SPN_MAX_DECISIONS * SPN_MAX_OPTIONS];
+  tiny t;
+  start(&t, text, SPN_STATISTIC_RMS, SPN_COST_LOG, 1);
+  unsigned char on[SPN_MAX_MASKS];
   t.s->soft = 0;
   for (int k = 0; k < 60; k++) {
     spn_choice c;
-    for (int i = 0; i < t.s->indicators; i++) {
-      spn_indicator *n = &t.s->indicator[i];
+    for (int i = 0; i < t.s->count; i++) {
+      spn_indicator *n = &t.s->list[i];
       on[i] = spn_rng_uniform(8, SPN_RNG_TEST, (uint64_t)k << 32 | (uint64_t)i) < 0.6;
       n->threshold = n->statistic + (on[i] ? -1 : 1);
     }
     decide(t.s, (uint64_t)k, k % 3 ? 1 : 0.5);
-    for (int i = 0; i < t.s->indicators; i++) on[i] &= (unsigned char)t.s->indicator[i].kept;
-    spn_supernet_choice(t.s, on, &c);
+    for (int i = 0; i < t.s->count; i++) on[i] &= (unsigned char)t.s->list[i].kept;
+    spn_supernet_choice(t.net, on, &c);
     compare_cut(&t, &c, what);
   }
   finish(&t);

@@ -69,8 +69,7 @@ static void test_published(void) {
   }
 }
 
-/* ---- The soft form ------------------------------------------------------------------------------------------------
- */
+/* ---- The soft form ---- */
 
 static double hard_gate(int reached, uint64_t noise) { return reached < 0 ? (double)(noise & 1) : (double)reached; }
 
@@ -79,7 +78,7 @@ static spn_layer_gates gates_of(const spn_choice *c, int layer, uint64_t seed) {
   spn_layer_gates g = {0};
   const spn_layer *l = &space.layer[layer];
   int keep = c->layer[layer].keep;
-  g.keep = keep;
+  g.keep[0] = keep;
   for (int j = 0; j < SPN_MAX_OPTIONS; j++) {
     uint64_t bits = spn_rng_bits(seed, SPN_RNG_TEST, (uint64_t)(layer * 8 + j));
     int k = c->layer[layer].kernel, e = c->layer[layer].expand, s = c->layer[layer].se;
@@ -98,7 +97,7 @@ static void test_hard(void) {
     for (int i = 0; i < space.layers; i++) {
       spn_layer_gates g = gates_of(&c, i, n), grad;
       double soft = spn_cost_layer_soft(&cost, &space, i, &g, NULL);
-      CHECK(soft == spn_cost_layer(&cost, i, &c), "%s layer %d: %.17g", space.name, i, soft);
+      CHECK(soft == spn_cost_layer(&cost, i, &c.layer[i]), "%s layer %d: %.17g", space.name, i, soft);
       CHECK(soft == spn_cost_layer_soft(&cost, &space, i, &g, &grad), "value with and without gradient");
       sum += soft;
     }
@@ -126,14 +125,14 @@ static void test_gradient(void) {
     for (int i = 0; i < space.layers; i++) {
       const spn_layer *l = &space.layer[i];
       spn_layer_gates g = {0}, grad;
-      g.keep = spn_rng_uniform(n, SPN_RNG_TEST, (uint64_t)i);
+      g.keep[0] = spn_rng_uniform(n, SPN_RNG_TEST, (uint64_t)i);
       for (int j = 0; j < SPN_MAX_OPTIONS; j++) {
         g.kernel[j] = spn_rng_uniform(n, SPN_RNG_TEST, (uint64_t)(1000 + i * 8 + j));
         g.expand[j] = spn_rng_uniform(n, SPN_RNG_TEST, (uint64_t)(2000 + i * 8 + j));
         g.se[j] = spn_rng_uniform(n, SPN_RNG_TEST, (uint64_t)(3000 + i * 8 + j));
       }
       spn_cost_layer_soft(&cost, &space, i, &g, &grad);
-      check_gate(i, &g, &g.keep, grad.keep, "keep");
+      check_gate(i, &g, &g.keep[0], grad.keep[0], "keep");
       for (int j = 0; j < SPN_MAX_OPTIONS; j++) {
         check_gate(i, &g, &g.kernel[j], grad.kernel[j], "kernel");
         check_gate(i, &g, &g.expand[j], grad.expand[j], "expand");
@@ -160,8 +159,7 @@ static void test_soft(void) {
   }
 }
 
-/* ---- Counted costs ------------------------------------------------------------------------------------------------
- */
+/* ---- Counted costs ---- */
 
 /* "22212220" as a network of nas-bench-macro; 0 when a stage begins with an identity, which the space cannot say. */
 static int macro_choice(const char *digits, spn_choice *c) {
@@ -249,8 +247,7 @@ static void test_counts(void) {
   }
 }
 
-/* ---- Tables -------------------------------------------------------------------------------------------------------
- */
+/* ---- Tables ---- */
 
 /* The estimate of squeeze-and-excite, by hand: layer 2 is 24 -> 24 at 56x56, expansion 3, ratio 0.25: 72 channels, 6
  * squeezed. */

@@ -3,7 +3,7 @@
 #include "core/rng.h"
 #include "io/datapath.h"
 #include "model/blockstring.h"
-#include "model/space.h"
+#include "model/decisions.h"
 
 static const char *const spaces[] = {"singlepath",       "singlepath-se", "singlepath-k7",
                                      "singlepath-se-k7", "demo",          "nas-bench-macro"};

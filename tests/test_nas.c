@@ -28,15 +28,15 @@ static void perturb(spn_graph *g) {
 
 /* ---- A network and its place in the supernet ---- */
 
-static spn_graph *cut(const spn_supernet *s, const spn_choice *choice) {
+static spn_graph *cut(const searched *s, const spn_choice *choice) {
   spn_network_options o = options_of(1, 0);
   spn_arch arch;
   spn_err err;
   spn_graph *g = NULL;
-  spn_space_arch(&s->space, choice, 1, &arch);
-  arch.classes = s->arch.classes;
+  spn_space_arch(&s->net->space, choice, 1, &arch);
+  arch.classes = s->net->arch.classes;
   must(spn_network_create(&arch, &o, 0, &g, &err), &err);
-  must(spn_network_cut(s->graph, g, &err), &err);
+  must(spn_network_cut(s->net->graph, g, &err), &err);
   return g;
 }
 
@@ -72,10 +72,9 @@ static double distance(const real *a, const real *b, size_t n) {
 /* limit: 1e-5; under indicators in training the supernet computes hidden channels too, in other tiles and so with other
  * rounding, which twenty batch norms over few pixels magnify. That nothing leaks is checked in double by grad_supernet.
  */
-static void check_logits(const spn_supernet *s, const spn_graph *net, const char *mode, double limit, int row,
-                         int index) {
+static void check_logits(const searched *s, const spn_graph *net, const char *mode, double limit, int row, int index) {
   size_t n = (size_t)BATCH * CLASSES;
-  double scale = fmax(1, largest(net->logits, n)), off = distance(s->graph->logits, net->logits, n);
+  double scale = fmax(1, largest(net->logits, n)), off = distance(s->net->graph->logits, net->logits, n);
   CHECK(off <= limit * scale, "%s network %d, %s: logits off by %.3g of %.3g", rows[row].space, index, mode, off,
         scale);
 }
@@ -83,8 +82,8 @@ static void check_logits(const spn_supernet *s, const spn_graph *net, const char
 /* Every parameter of the network has the supernet's gradient at its place; what it does not use has none. Returns the
  * largest difference as a share of the largest gradient of all: a shift before a convolution and its batch norm has the
  * true gradient 0, and only rounding is left of it. */
-static double gradient_distance(const spn_supernet *s, const spn_graph *net, int row, int index) {
-  const spn_graph *g = s->graph;
+static double gradient_distance(const searched *s, const spn_graph *net, int row, int index) {
+  const spn_graph *g = s->net->graph;
   unsigned char *used = calloc(g->param_elements, 1);
   double worst = 0;
   for (int i = 0; i < net->param_count; i++) {
@@ -104,25 +103,25 @@ static double gradient_distance(const spn_supernet *s, const spn_graph *net, int
 }
 
 /* After a training pass: the statistics of what the network uses are its own. */
-static void check_running(const spn_supernet *s, const spn_graph *net, double limit, int row, int index) {
+static void check_running(const searched *s, const spn_graph *net, double limit, int row, int index) {
   for (int i = 0; i < net->param_count; i++) {
-    const spn_param *p = &net->params[i], *big = spn_graph_find_param(s->graph, p->name);
+    const spn_param *p = &net->params[i], *big = spn_graph_find_param(s->net->graph, p->name);
     double worst = 0, scale = fmax(1, largest(net->weights + p->offset, p->size));
     for (size_t k = 0; k < p->size; k++)
-      worst = fmax(worst, fabs((double)s->graph->weights[place(p, big, k)] - (double)net->weights[p->offset + k]));
+      worst = fmax(worst, fabs((double)s->net->graph->weights[place(p, big, k)] - (double)net->weights[p->offset + k]));
     CHECK(worst <= limit * scale, "%s network %d: %s off by %.3g after a step", rows[row].space, index, p->name, worst);
   }
 }
 
-static double pass(spn_supernet *s, spn_graph *net, double limit, int row, int index) {
-  spn_graph_forward(s->graph, images, labels, BATCH, 0);
+static double pass(searched *s, spn_graph *net, double limit, int row, int index) {
+  spn_graph_forward(s->net->graph, images, labels, BATCH, 0);
   spn_graph_forward(net, images, labels, BATCH, 0);
   check_logits(s, net, "evaluation", 1e-5, row, index);
-  spn_graph_forward(s->graph, images, labels, BATCH, 1);
+  spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
   spn_graph_forward(net, images, labels, BATCH, 1);
   check_logits(s, net, "training", limit, row, index);
-  CHECK_NEAR(s->graph->loss, net->loss, limit, "%s network %d: loss", rows[row].space, index);
-  spn_graph_backward(s->graph);
+  CHECK_NEAR(s->net->graph->loss, net->loss, limit, "%s network %d: loss", rows[row].space, index);
+  spn_graph_backward(s->net->graph);
   spn_graph_backward(net);
   check_running(s, net, limit, row, index);
   return gradient_distance(s, net, row, index);
@@ -131,13 +130,13 @@ static double pass(spn_supernet *s, spn_graph *net, double limit, int row, int i
 /* searching: gates driven by indicators that want gradients, so hidden parts are computed and must not leak.
  * Rounding may put an activation on the other side of ReLU's corner, where gradients jump: then other images are tried.
  */
-static int compare_network(spn_supernet *s, const spn_choice *c, int searching, int row, int index) {
+static int compare_network(searched *s, const spn_choice *c, int searching, int row, int index) {
   enum { TRIES = 4 };
   spn_graph *net = cut(s, c);
   double off = INFINITY;
   int tries = 0;
   if (searching) aim(s, c, (uint64_t)index);
-  else spn_supernet_set(s, c);
+  else spn_supernet_set(s->net, c);
   for (; tries < TRIES && !(off <= 1e-4); tries++) {
     make_images((uint64_t)(index * TRIES + tries));
     off = pass(s, net, searching ? 1e-4 : 1e-5, row, index);
@@ -149,29 +148,29 @@ static int compare_network(spn_supernet *s, const spn_choice *c, int searching, 
 
 static void test_networks(void) {
   for (int row = 0; row < ROWS; row++) {
-    spn_supernet *s = supernet(row, SIZE, 0.25, options_of(1, 0));
-    perturb(s->graph);
-    real *weights = malloc(s->graph->param_elements * sizeof *weights);
-    memcpy(weights, s->graph->weights, s->graph->param_elements * sizeof *weights);
+    searched *s = supernet(row, SIZE, 0.25, options_of(1, 0));
+    perturb(s->net->graph);
+    real *weights = malloc(s->net->graph->param_elements * sizeof *weights);
+    memcpy(weights, s->net->graph->weights, s->net->graph->param_elements * sizeof *weights);
     int again = 0;
     for (int i = 0; i < NETWORKS; i++) {
       spn_choice c;
-      spn_choice_random(&s->space, 31, (uint64_t)i, &c);
-      memcpy(s->graph->weights, weights, s->graph->param_elements * sizeof *weights);
+      spn_choice_random(&s->net->space, 31, (uint64_t)i, &c);
+      memcpy(s->net->graph->weights, weights, s->net->graph->param_elements * sizeof *weights);
       again += compare_network(s, &c, i % 2, row, i);
     }
     CHECK(again <= 4 + NETWORKS / 4, "%s: other images %d times", rows[row].space, again);
     free(weights);
-    spn_supernet_free(s);
+    supernet_free(s);
   }
 }
 
 /* ---- Work that is left out ---- */
 
 /* Gradients of a step with the network's closed gates at `closed`. */
-static void gradients(spn_supernet *s, const spn_choice *c, double closed, real *out) {
-  spn_graph *g = s->graph;
-  spn_supernet_set(s, c);
+static void gradients(searched *s, const spn_choice *c, double closed, real *out) {
+  spn_graph *g = s->net->graph;
+  spn_supernet_set(s->net, c);
   for (int i = 0; i < g->gate_count; i++)
     if (g->gates[i].value == 0) g->gates[i].value = closed;
   spn_graph_forward(g, images, labels, BATCH, 1);
@@ -197,24 +196,24 @@ static int gradients_apart(const spn_graph *g, const real *a, const real *b) {
 static void test_left_out(void) {
   enum { DRAWS = 6, TRIES = 8 };
   for (int row = 0; row < ROWS; row++) {
-    spn_supernet *s = supernet(row, SIZE, 0.25, options_of(1, 0));
-    perturb(s->graph);
-    real *out = malloc(2 * s->graph->param_elements * sizeof *out), *dense = out + s->graph->param_elements;
+    searched *s = supernet(row, SIZE, 0.25, options_of(1, 0));
+    perturb(s->net->graph);
+    real *out = malloc(2 * s->net->graph->param_elements * sizeof *out), *dense = out + s->net->graph->param_elements;
     for (int i = 0; i < DRAWS; i++) {
       spn_choice c;
       int apart = 1;
-      spn_choice_random(&s->space, 77, (uint64_t)i, &c);
+      spn_choice_random(&s->net->space, 77, (uint64_t)i, &c);
       for (int t = 0; t < TRIES && apart; t++) {
         make_images((uint64_t)(100 * i + t));
         gradients(s, &c, 0, out);
         gradients(s, &c, 1e-20, dense);
-        apart = gradients_apart(s->graph, out, dense);
+        apart = gradients_apart(s->net->graph, out, dense);
       }
       CHECK(!apart, "%s network %d: gradients of %d parameters differ from the dense computation's", rows[row].space, i,
             apart);
     }
     free(out);
-    spn_supernet_free(s);
+    supernet_free(s);
   }
 }
 
@@ -223,16 +222,16 @@ static void test_left_out(void) {
 static void check_start(int row, int size, double width) {
   spn_network_options o = options_of(1, 0);
   o.batch = 1;
-  spn_supernet *s = supernet(row, size, width, o);
+  searched *s = supernet(row, size, width, o);
   decide(s, 0, 1, 0, 0);
-  CHECK(s->indicators > 0, "%s", rows[row].space);
-  for (int i = 0; i < s->indicators; i++) {
-    const spn_indicator *n = &s->indicator[i];
+  CHECK(s->in->count > 0, "%s", rows[row].space);
+  for (int i = 0; i < s->in->count; i++) {
+    const spn_indicator *n = &s->in->list[i];
     CHECK(fabs(n->x) <= 4 && n->derivative > 1e-3, "%s, %s: x %.3g, derivative %.3g at the start", rows[row].space,
-          n->name, n->x, n->derivative);
-    CHECK(n->average == n->x, "%s, %s: average", rows[row].space, n->name);
+          s->net->mask[i].name, n->x, n->derivative);
+    CHECK(n->average == n->x, "%s, %s: average", rows[row].space, s->net->mask[i].name);
   }
-  spn_supernet_free(s);
+  supernet_free(s);
 }
 
 static void test_start(void) {
@@ -247,33 +246,32 @@ static void test_start(void) {
 static void test_far_thresholds(void) {
   for (int row = 0; row < ROWS; row++)
     for (int up = 0; up <= 1; up++) {
-      spn_supernet *s = supernet(row, SIZE, 0.25, options_of(1, 0));
-      unsigned char on[MAX_ON];
+      searched *s = supernet(row, SIZE, 0.25, options_of(1, 0));
+      unsigned char on[SPN_MAX_MASKS];
       spn_choice want, got;
-      perturb(s->graph);
-      for (int i = 0; i < s->indicators; i++) s->indicator[i].threshold = up ? -1e9 : 1e9;
-      (up ? spn_choice_max : spn_choice_min)(&s->space, &want);
+      perturb(s->net->graph);
+      for (int i = 0; i < s->in->count; i++) s->in->list[i].threshold = up ? -1e9 : 1e9;
+      (up ? spn_choice_max : spn_choice_min)(&s->net->space, &want);
       decide(s, 0, 1, 0, 0);
-      for (int i = 0; i < s->indicators; i++) on[i] = (unsigned char)s->indicator[i].on;
-      spn_supernet_choice(s, on, &got);
+      for (int i = 0; i < s->in->count; i++) on[i] = (unsigned char)s->in->list[i].on;
+      spn_supernet_choice(s->net, on, &got);
       CHECK(spn_choice_equal(&got, &want), "%s: thresholds at %s1e9", rows[row].space, up ? "-" : "");
       int flips;
-      s->explores = 0;
-      CHECK(spn_supernet_decode(s, -INFINITY, INFINITY, &got, &flips) && spn_choice_equal(&got, &want), "%s",
-            rows[row].space);
+      s->in->explores = 0;
+      CHECK(decode(s, -INFINITY, INFINITY, &got, &flips) && spn_choice_equal(&got, &want), "%s", rows[row].space);
       spn_graph *net = cut(s, &want);
       make_images(3);
       for (int training = 0; training <= 1; training++) {
-        spn_graph_forward(s->graph, images, labels, BATCH, training);
+        spn_graph_forward(s->net->graph, images, labels, BATCH, training);
         spn_graph_forward(net, images, labels, BATCH, training);
         check_logits(s, net, up ? "largest" : "smallest", training ? 1e-4 : 1e-5, row, training);
       }
-      spn_graph_backward(s->graph);
-      spn_supernet_indicator_grads(s, 1, SPN_COST_LOG, 1);
-      CHECK(isfinite(largest(s->graph->grads, s->graph->param_elements)), "%s: gradients", rows[row].space);
-      CHECK(s->expected_cost == spn_cost_of(&s->cost, &want), "%s: cost", rows[row].space);
+      spn_graph_backward(s->net->graph);
+      pull(s, 1);
+      CHECK(isfinite(largest(s->net->graph->grads, s->net->graph->param_elements)), "%s: gradients", rows[row].space);
+      CHECK(s->in->expected_cost == spn_cost_of(&s->cost, &want), "%s: cost", rows[row].space);
       spn_graph_free(net);
-      spn_supernet_free(s);
+      supernet_free(s);
     }
 }
 
@@ -288,32 +286,29 @@ enum { DRAWS = 4000 };
 enum { SKIP = 1, INSIDE = 2, PAIR = 2 }; /* indicators of a layer of nas-bench-macro: keep, and the option inside */
 
 /* A step of exploration within one layer; every other gate is open, so that little varies. */
-static void explore_layer(spn_supernet *s, int step) {
+static void explore_layer(searched *s, int step) {
   decide(s, step, 1, 1, -1);
-  for (int i = 0; i < s->indicators; i++) {
+  for (int i = 0; i < s->in->count; i++) {
     if (i == SKIP || i == INSIDE) continue;
-    s->graph->gates[s->indicator[i].gate].value = 1;
-    if (s->indicator[i].gate2 >= 0) s->graph->gates[s->indicator[i].gate2].value = 1;
+    spn_mask_open(s->net, i, 1, 0);
   }
 }
 
-static double loss_at(spn_supernet *s, int i, double value) {
-  const spn_indicator *n = &s->indicator[i];
-  s->graph->gates[n->gate].value = value;
-  if (n->gate2 >= 0) s->graph->gates[n->gate2].value = value;
-  spn_graph_forward(s->graph, images, labels, BATCH, 1);
-  return s->graph->loss;
+static double loss_at(searched *s, int i, double value) {
+  spn_mask_open(s->net, i, value, 0);
+  spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
+  return s->net->graph->loss;
 }
 
 /* What the gains estimate, by closing and opening: the option's CE(closed) - CE(open) in an open layer; the layer's,
  * less what the option inside brought in the same draws. */
-static void true_gains(spn_supernet *s, double gain[PAIR]) {
+static void true_gains(searched *s, double gain[PAIR]) {
   double layer = 0;
   loss_at(s, SKIP, 1);
   gain[1] = loss_at(s, INSIDE, 0) - loss_at(s, INSIDE, 1);
   for (int step = 0; step < DRAWS; step++) {
     explore_layer(s, DRAWS + step);
-    double value = s->graph->gates[s->indicator[INSIDE].gate].value;
+    double value = spn_mask_value(s->net, INSIDE);
     layer += (loss_at(s, SKIP, 0) - loss_at(s, SKIP, 1) - value * gain[1]) / DRAWS;
   }
   gain[0] = layer;
@@ -321,49 +316,50 @@ static void true_gains(spn_supernet *s, double gain[PAIR]) {
 
 /* Weights stand still, so that a gain can be compared with what it estimates. */
 static void test_gains(void) {
-  spn_supernet *s = supernet(ROWS - 1, SIZE, 0.25, options_of(1, 0));
+  searched *s = supernet(ROWS - 1, SIZE, 0.25, options_of(1, 0));
   double want[PAIR],
       room = 0.45 * 3 / sqrt(DRAWS / 9); /* 0.45: deviation of the derivative; a draw in 9 is for the option */
-  CHECK(s->indicator[SKIP].kind == SPN_KIND_SKIP && s->indicator[INSIDE].layer == s->indicator[SKIP].layer,
+  CHECK(s->net->mask[SKIP].kind == SPN_DECISION_KEEP && s->net->mask[INSIDE].layer == s->net->mask[SKIP].layer,
         "order of indicators");
-  perturb(s->graph);
+  perturb(s->net->graph);
   make_images(4);
   for (int step = 0; step < DRAWS; step++) {
     explore_layer(s, step);
-    spn_graph_forward(s->graph, images, labels, BATCH, 1);
-    spn_graph_backward(s->graph);
-    spn_supernet_indicator_grads(s, 0, SPN_COST_LOG, 1);
+    spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
+    spn_graph_backward(s->net->graph);
+    pull(s, 0);
   }
   true_gains(s, want);
   for (int k = 0; k < PAIR; k++) {
-    double gain = s->indicator[SKIP + k].gain; /* off by three standard errors at most */
-    CHECK(fabs(gain - want[k]) <= room, "gain of %s: %.4g, but opening it brings %.4g", s->indicator[SKIP + k].name,
+    double gain = s->in->list[SKIP + k].gain; /* off by three standard errors at most */
+    CHECK(fabs(gain - want[k]) <= room, "gain of %s: %.4g, but opening it brings %.4g", s->net->mask[SKIP + k].name,
           gain, want[k]);
   }
-  spn_supernet_free(s);
+  supernet_free(s);
 }
 
 /* How a layer's threshold moves when its widest kernel option has this gain, the step below it being on or not. */
-static double layer_moves(spn_supernet *s, int first_option, double gain) {
-  s->indicator[first_option + 1].gain = gain;
-  spn_supernet_indicator_grads(s, 0, SPN_COST_LOG, 1);
-  return s->indicator[first_option - 1].dthreshold;
+static double layer_moves(searched *s, int first_option, double gain) {
+  s->in->list[first_option + 1].gain = gain;
+  pull(s, 0);
+  return s->in->list[first_option - 1].dthreshold;
 }
 
 /* 7x7 can only be had on top of 5x5: while that is off, it is no reason to keep a layer. */
 static void test_nested_gain(void) {
-  spn_supernet *s = supernet(3, SIZE, 0.25, options_of(1, 0));
+  searched *s = supernet(3, SIZE, 0.25, options_of(1, 0));
   int option = 0;
-  while (option + 2 < s->indicators &&
-         !(s->indicator[option].kind == SPN_KIND_SKIP && s->indicator[option + 2].step == 1))
+  while (option + 2 < s->in->count &&
+         !(s->net->mask[option].kind == SPN_DECISION_KEEP && s->net->mask[option + 2].step == 1))
     option++;
-  CHECK(++option + 1 < s->indicators && s->indicator[option + 1].kind == SPN_KIND_KERNEL, "a layer with three kernels");
+  CHECK(++option + 1 < s->in->count && s->net->mask[option + 1].kind == SPN_DECISION_KERNEL,
+        "a layer with three kernels");
   decide(s, 0, 1, 1, -1);
-  for (int i = 0; i < s->indicators; i++) s->indicator[i].between = 0, s->indicator[i].on = 1;
+  for (int i = 0; i < s->in->count; i++) s->in->list[i].between = 0, s->in->list[i].on = 1;
   CHECK(layer_moves(s, option, 0) != layer_moves(s, option, 1), "5x5 is on: the gain of 7x7 counts");
-  s->indicator[option].on = 0;
+  s->in->list[option].on = 0;
   CHECK(layer_moves(s, option, 0) == layer_moves(s, option, 1), "5x5 is off: the gain of 7x7 does not count");
-  spn_supernet_free(s);
+  supernet_free(s);
 }
 
 /* ---- Threads ---- */
@@ -386,26 +382,26 @@ static trace run_steps(int row, int threads, int reproducible) {
   spn_settings settings;
   spn_err err;
   spn_optimizer *o;
-  spn_supernet *s = supernet(row, SIZE, 0.25, options_of(threads, reproducible));
+  searched *s = supernet(row, SIZE, 0.25, options_of(threads, reproducible));
   spn_settings_default(&settings);
-  CHECK_OK(spn_optimizer_create(s->graph, &settings, &o, &err), err);
+  CHECK_OK(spn_optimizer_create(s->net->graph, &settings, &o, &err), err);
   for (int i = 0; i < STEPS; i++) {
     make_images((uint64_t)i);
-    s->graph->step = (uint64_t)i;
+    s->net->graph->step = (uint64_t)i;
     decide(s, i, i < 3 ? 0.6 : 1, i == 4 ? 0.5 : 0, 0.9);
-    spn_graph_forward(s->graph, images, labels, BATCH, 1);
-    spn_graph_backward(s->graph);
-    spn_supernet_indicator_grads(s, 0.1, SPN_COST_LOG, 1);
-    spn_optimizer_step(o, s->graph, 0.05);
-    for (int k = 0; k < s->indicators; k++) s->indicator[k].threshold -= s->indicator[k].dthreshold;
-    t.loss[i] = s->graph->loss;
-    t.cost[i] = s->expected_cost;
+    spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
+    spn_graph_backward(s->net->graph);
+    pull(s, 0.1);
+    spn_optimizer_step(o, s->net->graph, 0.05);
+    for (int k = 0; k < s->in->count; k++) s->in->list[k].threshold -= s->in->list[k].dthreshold;
+    t.loss[i] = s->net->graph->loss;
+    t.cost[i] = s->in->expected_cost;
   }
-  for (int k = 0; k < s->indicators; k++)
-    t.thresholds = 31 * t.thresholds + hash(&s->indicator[k].threshold, sizeof(double));
-  t.weights = hash(s->graph->weights, s->graph->param_elements * sizeof(real));
+  for (int k = 0; k < s->in->count; k++)
+    t.thresholds = 31 * t.thresholds + hash(&s->in->list[k].threshold, sizeof(double));
+  t.weights = hash(s->net->graph->weights, s->net->graph->param_elements * sizeof(real));
   spn_optimizer_free(o);
-  spn_supernet_free(s);
+  supernet_free(s);
   return t;
 }
 

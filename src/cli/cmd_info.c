@@ -43,7 +43,7 @@ static void print_layers(const spn_arch *arch, const placed *p) {
       printf("%10lld %11lld", c.params, c.macs);
     }
     if (p && arch->blocks == p->space.layers)
-      printf(" %8.4f %s", spn_cost_layer(&p->cost, layer, &p->choice), p->cost.unit);
+      printf(" %8.4f %s", spn_cost_layer(&p->cost, layer, &p->choice.layer[layer]), p->cost.unit);
     putchar('\n');
     if (!b->skipped) size = next;
   }

@@ -1,59 +1,63 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "search/gradient.h"
-#include "search/random.h"
+#include "search/method.h"
 #include "train/data.h"
 #include "train/environment.h"
 #include "train/run.h"
 
-static void report(const char *folder, const spn_space *space, const spn_cost *cost, const spn_search_result *r) {
+static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {
   char text[1024];
-  spn_choice_text(space, &r->choice, text, sizeof text);
+  spn_choice_text(p->space, &r->choice, text, sizeof text);
   printf("found       %s\n", text);
-  printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, cost->unit,
-         cost->modelled_se ? " (SE part modelled, not measured)" : "", r->target,
+  printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
+         p->cost->modelled_se ? " (SE part modelled, not measured)" : "", p->target,
          r->within              ? "met"
-         : r->cost <= r->target ? "kept, with room to spare"
+         : r->cost <= p->target ? "kept, with room to spare"
                                 : "NOT met",
          r->flips, r->flips == 1 ? "" : "s");
-  if (r->inherited_test.images)
+  if (r->inherits)
     printf("inherited   top-1 %.2f %% on %zu held-out images, %.2f %% on %zu test images (supernet weights, not "
            "trained further)\n",
            100 * r->inherited_holdout.top1, r->inherited_holdout.images, 100 * r->inherited_test.top1,
            r->inherited_test.images);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
-  printf("files       %s/arch.json%s\n", folder, r->images > 0 ? ", inherited.safetensors, metrics.jsonl" : "");
+  printf("files       %s/arch.json%s\n", folder, r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
-static spn_status run_search(const spn_arguments *a, spn_settings *s, spn_err *err) {
+static void announce(const spn_problem *p) {
+  const spn_dataset *set = p->data->set;
+  spn_run_say(
+      p->run,
+      "space %s (10^%.1f networks), cost %s, target %.4g %s; %s data, %zu training, %zu held-out, %zu test images",
+      p->space->name, spn_space_log10_size(p->space), p->cost->name, p->target, p->cost->unit, spn_dataset_kind(set),
+      spn_dataset_count(set, SPN_SPLIT_TRAIN), spn_dataset_count(set, SPN_SPLIT_HOLDOUT),
+      spn_dataset_count(set, SPN_SPLIT_TEST));
+}
+
+static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) {
   spn_network_options machine;
   spn_space space;
   spn_cost cost;
   spn_data data;
-  spn_run *run;
-  double target;
+  const spn_method *method;
+  spn_problem problem = {.settings = s, .space = &space, .cost = &cost, .data = &data};
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
+  SPN_TRY(spn_method_find(spn_settings_name("search.method", s->search_method), &method, err));
   SPN_TRY(spn_space_load(s->search_space, &space, err));
   if (s->search_proxy_size) space.proxy_size = (int)s->search_proxy_size;
   if (s->search_proxy_width > 0) space.proxy_width = s->search_proxy_width;
   if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
   SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
-  SPN_TRY(spn_search_target(s, &space, &cost, &target, err));
+  SPN_TRY(spn_problem_budget(&problem, err));
   SPN_TRY(spn_data_open(s, space.proxy_size, space.base.input_channels, &data, err));
-  spn_status status = spn_run_open(a->out, s, "search", a->resume, a->quiet, &run, err);
+  spn_status status = spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err);
   if (!status) {
-    spn_search_result result;
-    spn_run_say(
-        run,
-        "space %s (10^%.1f networks), cost %s, target %.4g %s; %s data, %zu training, %zu held-out, %zu test images",
-        space.name, spn_space_log10_size(&space), cost.name, target, cost.unit, spn_dataset_kind(data.set),
-        spn_dataset_count(data.set, SPN_SPLIT_TRAIN), spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT),
-        spn_dataset_count(data.set, SPN_SPLIT_TEST));
-    status = s->search_method ? spn_search_random(run, s, &space, &cost, data.classes, &result, err)
-                              : spn_search_gradient(run, s, &space, &cost, &data, &result, err);
-    if (!status) report(a->out, &space, &cost, &result);
-    spn_run_close(run);
+    spn_search_result result = {.images = 0};
+    announce(&problem);
+    status = method->run(&problem, &result, err);
+    if (!status) report(a->out, &problem, &result);
+    spn_run_close(problem.run);
   }
   spn_data_close(&data);
   return status;
@@ -62,7 +66,7 @@ static spn_status run_search(const spn_arguments *a, spn_settings *s, spn_err *e
 static spn_status command(const spn_arguments *a, spn_err *err) {
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
   spn_settings s = a->settings;
-  return run_search(a, &s, err);
+  return search(a, &s, err);
 }
 
 const spn_command spn_cmd_search = {

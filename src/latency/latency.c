@@ -1,23 +1,22 @@
 #include "latency/latency.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "latency/table.h"
 
-double spn_cost_layer(const spn_cost *cost, int layer, const spn_choice *choice) {
+double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *choice) {
   const spn_layer_cost *c = &cost->layer[layer];
-  if (!choice->layer[layer].keep) return c->skip;
-  return c->cost[choice->layer[layer].kernel][choice->layer[layer].expand][choice->layer[layer].se];
+  return choice->keep ? c->cost[choice->kernel][choice->expand][choice->se] : c->skip;
 }
 
 double spn_cost_of(const spn_cost *cost, const spn_choice *choice) {
   double sum = cost->rest;
-  for (int i = 0; i < cost->layers; i++) sum += spn_cost_layer(cost, i, choice);
+  for (int i = 0; i < cost->layers; i++) sum += spn_cost_layer(cost, i, &choice->layer[i]);
   return sum;
 }
 
-/* ---- The differentiable form --------------------------------------------------------------------------------------
- */
+/* ---- The differentiable form ---- */
 
 /* Weights of n nested options under indicators d (n-1 of them), and their derivatives slope[option][indicator].
  * w[i] = d[0] .. d[i-1] * (1 - d[i]); the last option has no factor 1 - d. */
@@ -54,9 +53,9 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
   const spn_layer_cost *c = &cost->layer[layer];
   nested kernel, expand, se;
   double by_kernel[SPN_MAX_OPTIONS] = {0}, by_expand[SPN_MAX_OPTIONS] = {0}, by_se[SPN_MAX_OPTIONS] = {0}, sum = 0;
-  nest(l->kernels, gates->kernel, &kernel);
-  nest(l->tied ? 1 : l->expands, gates->expand, &expand);
-  nest(l->ses, gates->se, &se);
+  nest(spn_layer_options(l, SPN_DECISION_KERNEL), gates->kernel, &kernel);
+  nest(spn_layer_options(l, SPN_DECISION_EXPAND), gates->expand, &expand);
+  nest(spn_layer_options(l, SPN_DECISION_SE), gates->se, &se);
   for (int k = 0; k < kernel.n; k++)
     for (int e = 0; e < expand.n; e++)
       for (int s = 0; s < se.n; s++) {
@@ -66,7 +65,7 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
         by_expand[e] += kernel.w[k] * se.w[s] * value;
         by_se[s] += kernel.w[k] * expand.w[e] * value;
       }
-  double keep = l->skippable ? gates->keep : 1;
+  double keep = l->skippable ? gates->keep[0] : 1;
   if (grad) {
     memset(grad, 0, sizeof *grad);
     for (int i = 0; i < SPN_MAX_OPTIONS; i++) {
@@ -74,7 +73,7 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
       by_expand[i] *= keep;
       by_se[i] *= keep;
     }
-    grad->keep = l->skippable ? sum - c->skip : 0;
+    grad->keep[0] = l->skippable ? sum - c->skip : 0;
     pull(&kernel, by_kernel, grad->kernel);
     pull(&expand, by_expand, grad->expand);
     pull(&se, by_se, grad->se);
@@ -82,33 +81,24 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
   return keep * sum + (1 - keep) * c->skip;
 }
 
-/* ---- Range --------------------------------------------------------------------------------------------------------
- */
-
-static void layer_range(const spn_layer *l, const spn_layer_cost *c, double *min, double *max) {
-  *min = *max = l->skippable ? c->skip : c->cost[0][0][0];
-  for (int k = 0; k < l->kernels; k++)
-    for (int e = 0; e < l->expands; e++)
-      for (int s = 0; s < l->ses; s++) {
-        if (l->tied && e != k) continue;
-        double value = c->cost[k][e][s];
-        if (value < *min) *min = value;
-        if (value > *max) *max = value;
-      }
-}
+/* ---- Range ---- */
 
 void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, double *max) {
   *min = *max = cost->rest;
   for (int i = 0; i < cost->layers; i++) {
-    double low, high;
-    layer_range(&space->layer[i], &cost->layer[i], &low, &high);
+    spn_layer_choice all[SPN_MAX_LAYER_CHOICES];
+    int count = spn_layer_choices(&space->layer[i], all);
+    double low = spn_cost_layer(cost, i, &all[0]), high = low;
+    for (int k = 1; k < count; k++) {
+      low = fmin(low, spn_cost_layer(cost, i, &all[k]));
+      high = fmax(high, spn_cost_layer(cost, i, &all[k]));
+    }
     *min += low;
     *max += high;
   }
 }
 
-/* ---- Counted cost -------------------------------------------------------------------------------------------------
- */
+/* ---- Counted cost ---- */
 
 /* The block a layer is with the given options, in the deployed network. */
 static spn_block option_block(const spn_layer *l, int k, int e, int s) {

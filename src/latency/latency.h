@@ -1,10 +1,10 @@
 /* What a network costs: milliseconds from tables measured on a phone, or FLOPs, or MACs. Additive over layers:
- * R = rest + sum of R_l (spec section 4). */
+ * R = rest + sum of R_l (Single-Path NAS, arXiv 1904.02877, its runtime model). */
 #ifndef SPN_LATENCY_LATENCY_H
 #define SPN_LATENCY_LATENCY_H
 
 #include "core/status.h"
-#include "model/space.h"
+#include "model/decisions.h"
 
 typedef struct {
   double cost[SPN_MAX_OPTIONS][SPN_MAX_OPTIONS][SPN_MAX_OPTIONS]; /* [kernel][expand][se] */
@@ -26,16 +26,19 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
 
 /* Exact table sum of one network, in a fixed order of additions. */
 double spn_cost_of(const spn_cost *cost, const spn_choice *choice);
-double spn_cost_layer(const spn_cost *cost, int layer, const spn_choice *choice);
+double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *choice);
 
 /* The differentiable form: multilinear in the nested indicators, each in [0,1]. With hard indicators it equals
  * spn_cost_of to the last bit. An option's weight is the product over nested indicators: options 0,1,2 have weights
  * 1-d1, d1(1-d2), d1 d2; R_l = keep * sum of weights * cost + (1-keep) * skip. Tied layers use the diagonal only. */
-typedef struct {
-  double keep;                    /* 1 where the layer is not skippable */
-  double kernel[SPN_MAX_OPTIONS]; /* [i]: indicator that option i+1 is reached, given option i; kernels-1 of them */
-  double expand[SPN_MAX_OPTIONS]; /* unused in tied layers */
-  double se[SPN_MAX_OPTIONS];
+typedef union {
+  struct {
+    double keep[SPN_MAX_OPTIONS];   /* [0]; not read where the layer is not skippable */
+    double kernel[SPN_MAX_OPTIONS]; /* [i]: indicator that option i+1 is reached, given option i; kernels-1 of them */
+    double expand[SPN_MAX_OPTIONS]; /* unused in tied layers */
+    double se[SPN_MAX_OPTIONS];
+  };
+  double gate[SPN_DECISION_KINDS][SPN_MAX_OPTIONS]; /* the same by kind of decision */
 } spn_layer_gates;
 /* Cost of one layer and, when grad is not NULL, its derivative with respect to every gate. */
 double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int layer, const spn_layer_gates *gates,

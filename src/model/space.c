@@ -4,10 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/rng.h"
-
-static int option_count(const spn_layer *l) { return l->kernels * (l->tied ? 1 : l->expands) * l->ses; }
-
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out) {
   *out = space->base;
   out->blocks = space->layers;
@@ -30,55 +26,11 @@ void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy,
   out->head_channels = space->proxy_head;
 }
 
-void spn_choice_max(const spn_space *space, spn_choice *out) {
-  memset(out, 0, sizeof *out);
-  out->layers = space->layers;
-  for (int i = 0; i < space->layers; i++) {
-    const spn_layer *l = &space->layer[i];
-    out->layer[i].keep = 1;
-    out->layer[i].kernel = (signed char)(l->kernels - 1);
-    out->layer[i].expand = (signed char)(l->expands - 1);
-    out->layer[i].se = (signed char)(l->ses - 1);
-  }
-}
-
-void spn_choice_min(const spn_space *space, spn_choice *out) {
-  memset(out, 0, sizeof *out);
-  out->layers = space->layers;
-  for (int i = 0; i < space->layers; i++) out->layer[i].keep = !space->layer[i].skippable;
-}
-
-void spn_choice_random(const spn_space *space, uint64_t seed, uint64_t index, spn_choice *out) {
-  uint64_t own = spn_rng_split(seed, SPN_RNG_SAMPLE, index);
-  memset(out, 0, sizeof *out);
-  out->layers = space->layers;
-  for (int i = 0; i < space->layers; i++) {
-    const spn_layer *l = &space->layer[i];
-    int options = option_count(l);
-    int pick = (int)spn_rng_below(own, SPN_RNG_SAMPLE, (uint64_t)i, (uint64_t)(options + l->skippable));
-    if (pick == options) continue; /* skipped */
-    out->layer[i].keep = 1;
-    out->layer[i].se = (signed char)(pick % l->ses);
-    pick /= l->ses;
-    out->layer[i].kernel = (signed char)(pick % l->kernels);
-    out->layer[i].expand = l->tied ? out->layer[i].kernel : (signed char)(pick / l->kernels);
-  }
-}
-
 int spn_choice_equal(const spn_choice *a, const spn_choice *b) {
   if (a->layers != b->layers) return 0;
-  for (int i = 0; i < a->layers; i++) {
-    if (a->layer[i].keep != b->layer[i].keep || a->layer[i].kernel != b->layer[i].kernel ||
-        a->layer[i].expand != b->layer[i].expand || a->layer[i].se != b->layer[i].se)
-      return 0;
-  }
+  for (int i = 0; i < a->layers; i++)
+    if (memcmp(a->layer[i].option, b->layer[i].option, sizeof a->layer[i].option)) return 0;
   return 1;
-}
-
-double spn_space_log10_size(const spn_space *space) {
-  double sum = 0;
-  for (int i = 0; i < space->layers; i++) sum += log10(option_count(&space->layer[i]) + space->layer[i].skippable);
-  return sum;
 }
 
 void spn_choice_text(const spn_space *space, const spn_choice *choice, char *text, size_t size) {
@@ -101,8 +53,7 @@ void spn_choice_text(const spn_space *space, const spn_choice *choice, char *tex
   }
 }
 
-/* ---- Matching a network -------------------------------------------------------------------------------------------
- */
+/* ---- Matching a network ---- */
 
 static int index_of(const int *list, int count, int value) {
   for (int i = 0; i < count; i++)
@@ -122,17 +73,15 @@ static int same_shape(const spn_layer *l, const spn_block *b) {
 }
 
 /* What the layer would have to choose to be this block; 0 when it cannot. */
-static int layer_takes(const spn_layer *l, const spn_block *b, signed char pick[4]) {
-  memset(pick, 0, 4);
+static int layer_takes(const spn_layer *l, const spn_block *b, spn_layer_choice *pick) {
+  *pick = (spn_layer_choice){.keep = 0};
   if (!same_shape(l, b)) return 0;
   if (b->skipped) return l->skippable;
   int kernel = index_of(l->kernel, l->kernels, b->kernel), expand = index_of(l->expand, l->expands, b->expand);
   int se = index_of_se(l, b->se);
   if (kernel < 0 || expand < 0 || se < 0 || (l->tied && kernel != expand) || b->residual != l->residual) return 0;
-  pick[0] = 1;
-  pick[1] = (signed char)kernel;
-  pick[2] = (signed char)expand;
-  pick[3] = (signed char)se;
+  *pick = (spn_layer_choice){
+      .keep = 1, .kernel = (signed char)kernel, .expand = (signed char)expand, .se = (signed char)se};
   return 1;
 }
 
@@ -159,23 +108,20 @@ static spn_status fail_no_match(const spn_space *space, const spn_arch *arch, in
  * fits, the same walk takes blocks greedily until it can name the first block that does not fit. */
 spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_choice *out, spn_err *err) {
   unsigned char fits[SPN_MAX_LAYERS + 1][SPN_MAX_BLOCKS + 1] = {{0}};
-  signed char pick[4];
+  spn_layer_choice pick;
   int n = space->layers, m = arch->blocks, layer = 0, block = 0;
   fits[n][m] = 1;
   for (int l = n - 1; l >= 0; l--)
     for (int b = m; b >= 0; b--)
-      fits[l][b] = (b < m && fits[l + 1][b + 1] && layer_takes(&space->layer[l], &arch->block[b], pick)) ||
+      fits[l][b] = (b < m && fits[l + 1][b + 1] && layer_takes(&space->layer[l], &arch->block[b], &pick)) ||
                    (space->layer[l].skippable && fits[l + 1][b]);
   memset(out, 0, sizeof *out);
   out->layers = n;
   for (; layer < n; layer++) {
     const spn_layer *l = &space->layer[layer];
-    int takes = block < m && layer_takes(l, &arch->block[block], pick);
+    int takes = block < m && layer_takes(l, &arch->block[block], &pick);
     if (takes && (!fits[0][0] || fits[layer + 1][block + 1])) {
-      out->layer[layer].keep = pick[0];
-      out->layer[layer].kernel = pick[1];
-      out->layer[layer].expand = pick[2];
-      out->layer[layer].se = pick[3];
+      out->layer[layer] = pick;
       block++;
     } else if (!l->skippable || (!fits[0][0] && block < m && same_shape(l, &arch->block[block]))) {
       return fail_no_match(space, arch, layer, block, err);

@@ -9,7 +9,7 @@
 
 #include "model/arch.h"
 
-enum { SPN_MAX_LAYERS = 64, SPN_MAX_OPTIONS = 6, SPN_MAX_DECISIONS = 4 * SPN_MAX_LAYERS };
+enum { SPN_MAX_LAYERS = 64, SPN_MAX_OPTIONS = 6 };
 
 /* Options of one layer (one block position). Lists ascend; each option nests in the next one, as masks need. */
 typedef struct {
@@ -36,13 +36,28 @@ typedef struct {
   spn_layer layer[SPN_MAX_LAYERS];
 } spn_space;
 
-/* One network of a space: what a search decides. Index per layer into the option lists; keep 0 = skipped. In a tied
- * layer expand == kernel (as indices). In a skipped layer the other indices are 0. */
-typedef struct {
-  int layers;
+/* What can be decided in a layer. */
+typedef enum {
+  SPN_DECISION_KEEP,   /* 0: skipped, 1: kept */
+  SPN_DECISION_KERNEL, /* index into spn_layer.kernel; in a tied layer also into expand */
+  SPN_DECISION_EXPAND,
+  SPN_DECISION_SE,
+  SPN_DECISION_KINDS
+} spn_decision_kind;
+
+/* One layer of a network, by name and by kind of decision: indices into the layer's option lists. In a tied layer
+ * expand == kernel (as indices). In a skipped layer the other indices are 0. */
+typedef union {
   struct {
     signed char keep, kernel, expand, se;
-  } layer[SPN_MAX_LAYERS];
+  };
+  signed char option[SPN_DECISION_KINDS];
+} spn_layer_choice;
+
+/* One network of a space: what a search decides (decisions.h lists what there is to decide). */
+typedef struct {
+  int layers;
+  spn_layer_choice layer[SPN_MAX_LAYERS];
 } spn_choice;
 
 /* Loads a space from a path, or by name from the data folder. */
@@ -50,18 +65,12 @@ spn_status spn_space_load(const char *path_or_name, spn_space *out, spn_err *err
 /* From a text; name stands for the file in messages. */
 spn_status spn_space_parse(const char *name, const char *text, size_t size, spn_space *out, spn_err *err);
 
-/* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels scaled as spec
- * section 8: nearest multiple of 8, at least 8, never below 90 % — `spn_scale_channels`). classes and input channels
+/* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels by
+ * spn_scale_channels). classes and input channels
  * are base's. */
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out);
 
-void spn_choice_max(const spn_space *space, spn_choice *out); /* every maximal option, nothing skipped */
-void spn_choice_min(const spn_space *space, spn_choice *out);
-void spn_choice_random(const spn_space *space, uint64_t seed, uint64_t index,
-                       spn_choice *out); /* every network equally likely */
 int spn_choice_equal(const spn_choice *a, const spn_choice *b);
-/* log10 of the number of networks. */
-double spn_space_log10_size(const spn_space *space);
 /* Reads a network into a choice: skipped blocks align with skippable layers; a network from a block string, which
  * does not say which layers are skipped, uses the first layers of each stage. SPN_EINPUT when the space lacks it. */
 spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_choice *out, spn_err *err);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "io/datapath.h"
+#include "model/decisions.h"
 #include "model/frame_json.h"
 #include "model/space.h"
 

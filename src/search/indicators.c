@@ -1,0 +1,188 @@
+/* Measuring and deciding. What the indicators learn from a step is in gains.c. */
+#include "search/indicators.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/rng.h"
+
+spn_status spn_indicators_create(spn_supernet *net, const spn_cost *cost, spn_statistic statistic, double temperature,
+                                 spn_indicators **out, spn_err *err) {
+  spn_indicators *s = calloc(1, sizeof *s);
+  if (s) s->list = calloc((size_t)net->masks + 1, sizeof *s->list);
+  if (!s || !s->list) {
+    free(s);
+    return spn_fail(err, SPN_ENOMEM, "indicators: out of memory");
+  }
+  s->net = net;
+  s->cost = cost;
+  s->statistic = statistic;
+  s->temperature = temperature;
+  s->count = net->masks;
+  s->gain_decay = 0.998; /* a mean over 500 steps: some 80 draws of each mask at half of them exploring */
+  for (int i = 0; i < s->count; i++) s->list[i].kept = 1;
+  *out = s;
+  return SPN_OK;
+}
+
+void spn_indicators_free(spn_indicators *s) {
+  if (s) free(s->list);
+  free(s);
+}
+
+/* ---- Statistics ---- */
+
+typedef struct {
+  double value, dpart, dextends; /* d value / d w = dpart*w in the part, dextends*w in what it extends */
+} measurement;
+
+static measurement measure(const spn_indicators *s, const spn_mask *m) {
+  double count, squares = spn_region_squares(s->net->graph, &m->part, &count), tiny = 1e-30;
+  if (s->statistic == SPN_STATISTIC_NORM) {
+    double norm = sqrt(squares);
+    return (measurement){.value = norm, .dpart = 1 / (norm + tiny)};
+  }
+  int extends = m->extends.param >= 0;
+  double part = sqrt(squares / count), below = m->init_std, below_count = 0;
+  if (extends) below = sqrt(spn_region_squares(s->net->graph, &m->extends, &below_count) / below_count);
+  measurement t = {.value = part / (below + tiny), .dpart = 1 / (count * (part + tiny) * (below + tiny))};
+  if (extends) t.dextends = -part / (below_count * below * below * below + tiny);
+  return t;
+}
+
+void spn_indicators_measure(spn_indicators *s) {
+  for (int i = 0; i < s->count; i++) {
+    spn_indicator *n = &s->list[i];
+    n->statistic = measure(s, &s->net->mask[i]).value;
+    n->x = (n->statistic - n->threshold) / s->temperature;
+    double sigmoid = 1 / (1 + exp(-n->x));
+    n->derivative = sigmoid * (1 - sigmoid);
+    n->on = n->x >= 0;
+  }
+}
+
+/* ---- Cost ---- */
+
+/* Gates of a layer in the form the cost takes: sigmoid(sharpness * x), the decisions (kept ones), or, for the gradient
+ * check of soft masks, as they stand. */
+static void cost_gates(const spn_indicators *s, int layer, double sharpness, spn_layer_gates *out) {
+  *out = (spn_layer_gates){.keep = {1}};
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    if (m->layer != layer) continue;
+    double *gate = &out->gate[m->kind][m->step];
+    if (sharpness > 0) *gate = 1 / (1 + exp(-sharpness * s->list[i].x));
+    else *gate = s->explores && !s->soft ? s->list[i].on : spn_mask_value(s->net, i);
+  }
+}
+
+/* R and its derivative with respect to every mask. */
+static void set_cost(spn_indicators *s) {
+  const spn_space *space = &s->net->space;
+  s->expected_cost = s->cost->rest;
+  for (int layer = 0; layer < space->layers; layer++) {
+    spn_layer_gates gates, grad, inside;
+    cost_gates(s, layer, 0, &gates);
+    s->expected_cost += spn_cost_layer_soft(s->cost, space, layer, &gates, &grad);
+    inside = grad;
+    if (s->explores) { /* what is decided inside a skipped layer is decided for the case that it is kept */
+      gates.keep[0] = 1;
+      spn_cost_layer_soft(s->cost, space, layer, &gates, &inside);
+    }
+    for (int i = 0; i < s->count; i++) {
+      const spn_mask *m = &s->net->mask[i];
+      if (m->layer == layer)
+        s->list[i].dcost = (m->kind == SPN_DECISION_KEEP ? &grad : &inside)->gate[m->kind][m->step];
+    }
+  }
+}
+
+double spn_indicators_soft_cost(const spn_indicators *s, double sharpness) {
+  double sum = s->cost->rest;
+  for (int layer = 0; layer < s->net->space.layers; layer++) {
+    spn_layer_gates gates;
+    cost_gates(s, layer, sharpness, &gates);
+    sum += spn_cost_layer_soft(s->cost, &s->net->space, layer, &gates, NULL);
+  }
+  return sum;
+}
+
+/* ---- A step ---- */
+
+/* The mask's value in this step: the decision, unless dropout or exploration says otherwise. */
+static double draw_mask(const spn_indicators *s, int i, uint64_t seed, uint64_t step, const spn_draw *draw) {
+  spn_indicator *n = &s->list[i];
+  uint64_t key = spn_rng_split(seed, SPN_RNG_INDICATOR, step << 32 | (uint64_t)i);
+  n->kept = draw->keep_probability >= 1 || spn_rng_uniform(key, SPN_RNG_INDICATOR, 0) < draw->keep_probability;
+  n->between = 0;
+  if (s->soft) return n->kept / (1 + exp(-n->x));
+  if (draw->explore <= 0 || spn_rng_uniform(key, SPN_RNG_INDICATOR, 1) >= draw->explore) return n->kept && n->on;
+  uint64_t kind = spn_rng_below(key, SPN_RNG_INDICATOR, 2, 3);
+  n->between = kind == 2;
+  return n->between ? spn_rng_uniform(key, SPN_RNG_INDICATOR, 3) : (double)kind;
+}
+
+void spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw) {
+  s->explores = draw->explore > 0;
+  spn_indicators_measure(s);
+  for (int i = 0; i < s->count; i++) {
+    spn_indicator *n = &s->list[i];
+    if (draw->average_decay >= 0) n->average = draw->average_decay * n->average + (1 - draw->average_decay) * n->x;
+    double value = draw_mask(s, i, seed, step, draw);
+    spn_mask_open(s->net, i, value, s->explores ? n->between : n->kept);
+  }
+  set_cost(s);
+}
+
+void spn_indicators_pull(spn_indicators *s, double price) {
+  for (int i = 0; i < s->count; i++) {
+    spn_indicator *n = &s->list[i];
+    const spn_mask *m = &s->net->mask[i];
+    int moves = n->kept || s->explores;
+    double dx = moves ? n->derivative * (spn_indicator_evidence(s, i) + price * n->dcost) / s->temperature : 0;
+    n->dthreshold = -dx;
+    if (dx == 0) continue;
+    measurement t = measure(s, m);
+    spn_region_pull(s->net->graph, &m->part, dx * t.dpart);
+    if (m->extends.param >= 0 && s->statistic == SPN_STATISTIC_RMS)
+      spn_region_pull(s->net->graph, &m->extends, dx * t.dextends);
+  }
+}
+
+/* ---- Decoding ---- */
+
+/* What a layer's option is worth: the gains of the masks it opens, or minus the averages it goes against. */
+static double worth(const spn_indicators *s, int layer, const spn_layer_choice *choice) {
+  double sum = 0;
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    const spn_indicator *n = &s->list[i];
+    if (m->layer != layer || !spn_mask_matters(m, choice)) continue;
+    int open = spn_mask_is_open(m, choice);
+    if (s->explores) sum += open ? n->gain : 0;
+    else if (open != (n->average >= 0)) sum -= fabs(n->average);
+  }
+  return sum;
+}
+
+static int flips_of(const spn_indicators *s, const spn_choice *choice) {
+  int flips = 0;
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    const spn_layer_choice *layer = &choice->layer[m->layer];
+    flips += spn_mask_matters(m, layer) && spn_mask_is_open(m, layer) != (s->list[i].average >= 0);
+  }
+  return flips;
+}
+
+spn_status spn_indicators_decode(const spn_indicators *s, double low, double high, spn_budget_answer *out, int *flips,
+                                 spn_err *err) {
+  spn_budget *budget = spn_budget_new(&s->net->space, s->cost);
+  if (!budget) return spn_fail(err, SPN_ENOMEM, "decoding: out of memory");
+  for (int l = 0; l < budget->layers; l++)
+    for (int o = 0; o < budget->count[l]; o++) budget->option[l][o].gain = worth(s, l, &budget->option[l][o].choice);
+  spn_status status = spn_budget_best(budget, low, high, out, err);
+  free(budget);
+  if (!status) *flips = flips_of(s, &out->choice);
+  return status;
+}

@@ -1,0 +1,43 @@
+/* What the gradient method learns with: indicators, their thresholds, and lambda. A step is
+ *   spn_learner_decide; forward and backward of the supernet's graph; spn_learner_pull; the weights' optimiser;
+ *   spn_learner_update.
+ * It knows nothing of images, files or runs. */
+#ifndef SPN_SEARCH_LEARNER_H
+#define SPN_SEARCH_LEARNER_H
+
+#include "search/controller.h"
+#include "search/thresholds.h"
+#include "train/settings.h"
+
+typedef struct {
+  spn_indicators *indicators;
+  spn_threshold *threshold; /* one for each indicator */
+  spn_controller controller;
+  double lambda;    /* of the last step */
+  double started;   /* 1: the warm-up has ended and lambda has its first value */
+  double target;    /* cost */
+  double cost_term; /* of the last step, without lambda */
+  const spn_settings *settings;
+} spn_learner;
+
+/* Reads search.* of the settings, which must live as long as the learner; net and cost are borrowed. */
+spn_status spn_learner_create(spn_supernet *net, const spn_cost *cost, double target, const spn_settings *settings,
+                              spn_learner **out, spn_err *err);
+void spn_learner_free(spn_learner *t); /* NULL is allowed */
+
+/* Opens the masks of a step; epoch counts from 0 and tells the warm-up from the search. */
+void spn_learner_decide(spn_learner *t, uint64_t step, double epoch);
+/* After backward: gradients of thresholds, and those of weights through the statistics. The first call after the
+ * warm-up starts thresholds and lambda. */
+void spn_learner_pull(spn_learner *t, double epoch);
+/* Moves the thresholds (not in the warm-up). */
+void spn_learner_update(spn_learner *t, double epoch);
+
+/* Measures all gains anew with the weights as they are. pass(owner, i, err) runs forward and backward on batch i of
+ * images that the weights have not seen. A layer's gain is taken net of those inside, so it is only gathered once these
+ * have settled (after a quarter of the batches). first_step: number of the first batch's draws. */
+typedef spn_status (*spn_judge_pass)(void *owner, uint64_t i, spn_err *err);
+spn_status spn_learner_judge(spn_learner *t, uint64_t batches, uint64_t first_step, spn_judge_pass pass, void *owner,
+                             spn_err *err);
+
+#endif

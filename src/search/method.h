@@ -1,0 +1,47 @@
+/* A search method: from a problem to a network that meets the budget. Methods are listed in methods.def, each in a file
+ * of its own. */
+#ifndef SPN_SEARCH_METHOD_H
+#define SPN_SEARCH_METHOD_H
+
+#include "latency/latency.h"
+#include "model/decisions.h"
+#include "train/evaluate.h"
+#include "train/run.h"
+
+/* What is searched, for what cost, on which images; nothing of it is the method's own. */
+typedef struct {
+  spn_run *run; /* folder, metrics, checkpoints, progress */
+  const spn_settings *settings;
+  const spn_space *space;
+  const spn_cost *cost;
+  const spn_data *data;
+  double low, target; /* a network meets the budget when low <= cost <= target */
+} spn_problem;
+
+typedef struct {
+  spn_choice choice;
+  double cost;            /* exact table sum of the found network */
+  int within;             /* cost lies in the asked range */
+  int flips;              /* decisions changed to meet it, against the method's own answer */
+  double images, seconds; /* processed; wall time */
+  int inherits;           /* the run holds inherited.safetensors, scored below with batch norm recalibrated */
+  spn_score inherited_holdout, inherited_test;
+} spn_search_result;
+
+typedef struct {
+  const char *name, *about; /* of search.method; a line for --help */
+  /* Searches and writes what it found (spn_outcome_write). Continues the run's newest checkpoint. SPN_ESTOPPED after a
+   * signal. */
+  spn_status (*run)(const spn_problem *problem, spn_search_result *out, spn_err *err);
+} spn_method;
+
+/* The i-th method of the list, NULL past the last. */
+const spn_method *spn_method_at(int i);
+/* The method that search.method names; SPN_EINPUT lists those there are. */
+spn_status spn_method_find(const char *name, const spn_method **out, spn_err *err);
+
+/* The budget: search.target in cost units, or search.target_share of the dearest network, and search.tolerance below
+ * it. SPN_EINPUT when every network costs more. */
+spn_status spn_problem_budget(spn_problem *problem, spn_err *err);
+
+#endif
