@@ -69,13 +69,13 @@ static void supernet_free(searched *s) {
   free(s);
 }
 
-static void decide(searched *s, int step, double keep_probability, double explore, double average_decay) {
+__attribute__((unused)) static void decide(searched *s, int step, double keep_probability, double explore, double average_decay) {
   spn_draw draw = {keep_probability, explore, average_decay};
   spn_indicators_decide(s->in, 1, (uint64_t)step, &draw);
 }
 
 /* Gradients of thresholds after a backward pass, at this weight of ln R. */
-static void pull(searched *s, double lambda) {
+__attribute__((unused)) static void pull(searched *s, double lambda) {
   spn_indicators_observe(s->in);
   spn_indicators_pull(s->in, lambda / s->in->expected_cost);
 }
@@ -89,7 +89,7 @@ static int wanted_sign(const searched *s, int i, const spn_choice *c, uint64_t s
 }
 
 /* Thresholds that make the indicators decide for a network; x lies within 0.1 and 1.1 of zero. */
-static void aim(searched *s, const spn_choice *c, uint64_t seed) {
+__attribute__((unused)) static void aim(searched *s, const spn_choice *c, uint64_t seed) {
   decide(s, 0, 1, 0, -1);
   for (int i = 0; i < s->in->count; i++) {
     spn_indicator *n = &s->in->list[i];
@@ -100,7 +100,7 @@ static void aim(searched *s, const spn_choice *c, uint64_t seed) {
 }
 
 /* Decodes; returns whether the network lies in the range. */
-static int decode(const searched *s, double low, double high, spn_choice *out, int *flips) {
+__attribute__((unused)) static int decode(const searched *s, double low, double high, spn_choice *out, int *flips) {
   spn_budget_answer answer;
   spn_err err;
   must(spn_indicators_decode(s->in, low, high, &answer, flips, &err), &err);
