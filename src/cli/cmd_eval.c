@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "io/json_write.h"
 #include "io/tensors.h"
 #include "model/network.h"
 #include "train/environment.h"
@@ -39,6 +40,21 @@ static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s
   return status;
 }
 
+static spn_status print_json(const spn_score *score, spn_err *err) {
+  const char *text;
+  spn_json_writer w = {0};
+  spn_json_object(&w, NULL, SPN_JSON_INLINE);
+  spn_json_put_integer(&w, "images", (long long)score->images);
+  spn_json_put_rounded(&w, "top1", score->top1, 6);
+  spn_json_put_rounded(&w, "top5", score->top5, 6);
+  spn_json_put_rounded(&w, "loss", score->loss, 9);
+  spn_json_end(&w);
+  spn_status status = spn_json_finish(&w, "--json", &text, NULL, err);
+  if (!status) puts(text);
+  spn_json_writer_free(&w);
+  return status;
+}
+
 static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *err) {
   const spn_settings *s = &a->settings;
   spn_data data;
@@ -62,12 +78,9 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
   }
   spn_data_close(&data);
   if (status) return status;
-  if (a->json)
-    printf("{\"images\": %zu, \"top1\": %.6f, \"top5\": %.6f, \"loss\": %.9g}\n", score.images, score.top1, score.top5,
-           score.loss);
-  else
-    printf("top-1 %.2f %%  top-5 %.2f %%  cross entropy %.4f  on %zu test images\n", 100 * score.top1, 100 * score.top5,
-           score.loss, score.images);
+  if (a->json) return print_json(&score, err);
+  printf("top-1 %.2f %%  top-5 %.2f %%  cross entropy %.4f  on %zu test images\n", 100 * score.top1, 100 * score.top5,
+         score.loss, score.images);
   return SPN_OK;
 }
 

@@ -1,9 +1,10 @@
 #include "export/onnx_meta.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "io/json_write.h"
 
 enum { MODEL_METADATA = 14, ENTRY_KEY = 1, ENTRY_VALUE = 2 }; /* of onnx.proto */
 
@@ -38,12 +39,14 @@ static void vector(spn_pb *pb, const spn_export_options *options, const char *ke
 }
 
 static void class_names(spn_pb *pb, const spn_arch *arch, const spn_export_options *options) {
-  cJSON *names = cJSON_CreateStringArray((const char **)options->class_names, arch->classes);
-  char *text = names ? cJSON_PrintUnformatted(names) : NULL;
+  spn_json_writer w = {0};
+  spn_json_array(&w, NULL, SPN_JSON_INLINE);
+  for (int i = 0; i < arch->classes; i++) spn_json_put_text(&w, NULL, options->class_names[i]);
+  spn_json_end(&w);
+  char *text = spn_json_take(&w);
   if (text) ours(pb, options, "class_names", text);
   else pb->failed = 1;
   free(text);
-  cJSON_Delete(names);
 }
 
 void onnx_metadata(spn_pb *pb, const spn_arch *arch, const spn_export_options *options) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/status.h"
+#include "io/json_write.h"
 #include "kernels.h"
 
 /* Bounds of what is accepted; the counts of any network within them fit 63 bits. */
@@ -83,5 +84,7 @@ spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err);
 spn_status spn_arch_load_noted(const char *path, spn_arch *out, char *note, spn_err *err);
 /* Text of the arch as a JSON object (malloc'd; the caller frees; NULL: out of memory). Reads back as the same arch. */
 char *spn_arch_to_json(const spn_arch *arch);
+/* The same as a member (key NULL: an element) of a document. */
+void spn_arch_put(spn_json_writer *w, const char *key, const spn_arch *arch);
 
 #endif

@@ -88,58 +88,52 @@ spn_status spn_arch_load(const char *path, spn_arch *out, spn_err *err) {
   return spn_arch_load_noted(path, out, NULL, err);
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------
- */
+/* ---- Writing ---- */
 
-static void write_string(FILE *out, const char *text) {
-  fputc('"', out);
-  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-    if (*c == '"' || *c == '\\') fprintf(out, "\\%c", *c);
-    else if (*c < 0x20) fprintf(out, "\\u%04x", *c);
-    else fputc(*c, out);
-  }
-  fputc('"', out);
+static void put_block(spn_json_writer *w, const spn_block *b) {
+  spn_json_object(w, NULL, SPN_JSON_INLINE);
+  spn_json_put_integer(w, "in", b->in);
+  spn_json_put_integer(w, "out", b->out);
+  spn_json_put_integer(w, "kernel", b->kernel);
+  spn_json_put_integer(w, "stride", b->stride);
+  spn_json_put_integer(w, "expand", b->expand);
+  spn_json_put_number(w, "se", b->se);
+  spn_json_put_flag(w, "residual", b->residual);
+  if (b->skipped) spn_json_put_flag(w, "skipped", 1);
+  spn_json_end(w);
 }
 
-static void write_block(FILE *out, const spn_block *b) {
-  char se[32];
-  fprintf(out,
-          "    {\"in\": %d, \"out\": %d, \"kernel\": %d, \"stride\": %d, \"expand\": %d, \"se\": %s, \"residual\": %s",
-          b->in, b->out, b->kernel, b->stride, b->expand, spn_shortest(b->se, se), b->residual ? "true" : "false");
-  fprintf(out, "%s}", b->skipped ? ", \"skipped\": true" : "");
-}
-
-static void write_arch(FILE *out, const spn_arch *a) {
-  char momentum[32], eps[32], dropout[32];
-  fprintf(out, "{\n  \"name\": ");
-  write_string(out, *a->name ? a->name : "unnamed");
-  fprintf(out, ",\n  \"input\": {\"size\": %d, \"channels\": %d},\n  \"classes\": %d,\n", a->input_size,
-          a->input_channels, a->classes);
-  fprintf(out, "  \"activation\": \"%s\",\n  \"padding\": \"%s\",\n", spn_activation_names[a->activation],
-          spn_padding_names[a->padding]);
-  fprintf(out, "  \"bn\": {\"momentum\": %s, \"eps\": %s},\n  \"dropout\": %s,\n",
-          spn_shortest(a->bn_momentum, momentum), spn_shortest(a->bn_eps, eps), spn_shortest(a->dropout, dropout));
-  fprintf(out,
-          "  \"stem\": {\"channels\": %d, \"kernel\": %d, \"stride\": %d},\n  \"head\": {\"channels\": %d},\n  "
-          "\"blocks\": [",
-          a->stem_channels, a->stem_kernel, a->stem_stride, a->head_channels);
-  for (int i = 0; i < a->blocks; i++) {
-    fprintf(out, i ? ",\n" : "\n");
-    write_block(out, &a->block[i]);
-  }
-  fprintf(out, "\n  ]\n}");
+void spn_arch_put(spn_json_writer *w, const char *key, const spn_arch *a) {
+  spn_json_object(w, key, SPN_JSON_LINES);
+  spn_json_put_text(w, "name", *a->name ? a->name : "unnamed");
+  spn_json_object(w, "input", SPN_JSON_INLINE);
+  spn_json_put_integer(w, "size", a->input_size);
+  spn_json_put_integer(w, "channels", a->input_channels);
+  spn_json_end(w);
+  spn_json_put_integer(w, "classes", a->classes);
+  spn_json_put_text(w, "activation", spn_activation_names[a->activation]);
+  spn_json_put_text(w, "padding", spn_padding_names[a->padding]);
+  spn_json_object(w, "bn", SPN_JSON_INLINE);
+  spn_json_put_number(w, "momentum", a->bn_momentum);
+  spn_json_put_number(w, "eps", a->bn_eps);
+  spn_json_end(w);
+  spn_json_put_number(w, "dropout", a->dropout);
+  spn_json_object(w, "stem", SPN_JSON_INLINE);
+  spn_json_put_integer(w, "channels", a->stem_channels);
+  spn_json_put_integer(w, "kernel", a->stem_kernel);
+  spn_json_put_integer(w, "stride", a->stem_stride);
+  spn_json_end(w);
+  spn_json_object(w, "head", SPN_JSON_INLINE);
+  spn_json_put_integer(w, "channels", a->head_channels);
+  spn_json_end(w);
+  spn_json_array(w, "blocks", SPN_JSON_LINES);
+  for (int i = 0; i < a->blocks; i++) put_block(w, &a->block[i]);
+  spn_json_end(w);
+  spn_json_end(w);
 }
 
 char *spn_arch_to_json(const spn_arch *arch) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
-  write_arch(out, arch);
-  int bad = ferror(out);
-  if (fclose(out) || bad) {
-    free(text);
-    return NULL;
-  }
-  return text;
+  spn_json_writer w = {0};
+  spn_arch_put(&w, NULL, arch);
+  return spn_json_take(&w);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/json_write.h"
 #include "model/frame_json.h"
 
 /* ---- Writing ------------------------------------------------------------------------------------------------------

@@ -7,14 +7,6 @@
 const char *const spn_activation_names[] = {"none", "relu", "relu6", "hswish", NULL};
 const char *const spn_padding_names[] = {"same", "symmetric", NULL};
 
-const char *spn_shortest(double value, char *text) {
-  for (int digits = 1; digits <= 17; digits++) {
-    snprintf(text, 32, "%.*g", digits, value);
-    if (strtod(text, NULL) == value) break;
-  }
-  return text;
-}
-
 spn_status spn_json_small(const spn_json *at, int min, int max, int *out, spn_err *err) {
   long long value = 0;
   SPN_TRY(spn_json_int(at, min, max, &value, err));

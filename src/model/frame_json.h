@@ -18,9 +18,6 @@ spn_status spn_json_small(const spn_json *at, int min, int max, int *out, spn_er
 /* Shorthand: typed member of an object. */
 spn_status spn_json_member(const spn_json *object, const char *key, int min, int max, int *out, spn_err *err);
 
-/* Fewest digits that read back as the same number, in text (32 chars); returns text. */
-const char *spn_shortest(double value, char *text);
-
 /* A network at a place of a document: see spn_arch_load. */
 spn_status spn_arch_read(const spn_json *at, spn_arch *out, char *note, spn_err *err);
 

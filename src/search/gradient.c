@@ -1,9 +1,6 @@
 /* Differentiable single-path search (Single-Path NAS, arXiv 1904.02877; SE: arXiv 1907.00959): thresholds learn with
  * the weights of the supernet (learner.h), then the network is decoded within the budget. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "search/inherit.h"
 #include "search/learner.h"
@@ -19,79 +16,37 @@ typedef struct {
   double epoch_ce, epoch_hits, epoch_images; /* sums of the epoch under way */
 } search;
 
-/* ---- Checkpoints ---- */
-
-static void indicators_out(void *owner) {
+static void list_state(void *owner, spn_state *s) {
   search *t = owner;
-  double *to = t->walk.numbers;
-  const spn_learner *l = t->learner;
-  double first[] = {
-      l->controller.log_lambda, l->controller.average_cost, l->lambda, l->started, t->epoch_ce, t->epoch_hits,
-      t->epoch_images};
-  memcpy(to, first, sizeof first);
-  to += 7;
-  for (int i = 0; i < l->indicators->count; i++, to += 13) {
-    memcpy(to, &l->indicators->list[i].threshold, 4 * sizeof *to);
-    memcpy(to + 4, &l->threshold[i], 9 * sizeof *to);
-  }
-}
-
-static void indicators_in(void *owner) {
-  search *t = owner;
-  double *from = t->walk.numbers;
-  spn_learner *l = t->learner;
-  double *first[] = {
-      &l->controller.log_lambda, &l->controller.average_cost, &l->lambda, &l->started, &t->epoch_ce, &t->epoch_hits,
-      &t->epoch_images};
-  for (int i = 0; i < 7; i++) *first[i] = from[i];
-  from += 7;
-  for (int i = 0; i < l->indicators->count; i++, from += 13) {
-    memcpy(&l->indicators->list[i].threshold, from, 4 * sizeof *from);
-    memcpy(&l->threshold[i], from + 4, 9 * sizeof *from);
-  }
+  spn_learner_state(t->learner, s);
+  spn_state_double(s, "epoch.ce", &t->epoch_ce);
+  spn_state_double(s, "epoch.hits", &t->epoch_hits);
+  spn_state_double(s, "epoch.images", &t->epoch_images);
 }
 
 /* ---- A step ---- */
 
+/* CE, cost term and weight decay apart, and every indicator: decision ('1' on, '0' off, 'd' dropped), x, derivative. */
 static spn_status log_step(search *t, double lr, double decay, spn_err *err) {
-  const spn_supernet *net = t->net;
+  const spn_graph *g = t->net->graph;
   const spn_indicators *in = t->learner->indicators;
-  size_t size = 4096 + (size_t)in->count * 80;
-  char *text = malloc(size);
-  if (!text) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
-  int n = snprintf(
-      text, size,
-      "\"epoch\": %.4f, \"ce\": %.9g, \"cost\": %.9g, \"cost_term\": %.9g, \"lambda\": %.9g, \"weight_decay\": %.9g, "
-      "\"lr\": %.9g, \"top1\": %.4f, \"on\": \"",
-      t->walk.epoch, net->graph->loss, in->expected_cost, t->learner->cost_term, t->learner->lambda, decay, lr,
-      (double)net->graph->correct / net->graph->batch);
-  for (int i = 0; i < in->count; i++)
-    n += snprintf(text + n, size - (size_t)n, "%c", !in->list[i].kept ? 'd' : in->list[i].on ? '1' : '0');
-  n += snprintf(text + n, size - (size_t)n, "\", \"x\": [");
-  for (int i = 0; i < in->count; i++) n += snprintf(text + n, size - (size_t)n, "%s%.5g", i ? ", " : "", in->list[i].x);
-  n += snprintf(text + n, size - (size_t)n, "], \"derivative\": [");
-  for (int i = 0; i < in->count; i++)
-    n += snprintf(text + n, size - (size_t)n, "%s%.4g", i ? ", " : "", in->list[i].derivative);
-  snprintf(text + n, size - (size_t)n, "]");
-  spn_status status = spn_run_metric(t->walk.run, t->walk.step + 1, err, "%s", text);
-  free(text);
-  return status;
-}
-
-static spn_status log_epoch(search *t, double epoch, spn_err *err) {
-  const spn_indicators *in = t->learner->indicators;
-  size_t size = 256 + (size_t)in->count * 24;
-  char *text = malloc(size);
-  if (!text) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
-  int n = snprintf(text, size, "\"epoch_end\": %.0f, \"train_ce\": %.9g, \"train_top1\": %.6f, \"significance\": [",
-                   epoch, t->epoch_ce / t->epoch_images, t->epoch_hits / t->epoch_images);
-  for (int i = 0; i < in->count; i++)
-    n += snprintf(text + n, size - (size_t)n, "%s%.3g", i ? ", " : "",
-                  spn_threshold_significance(&t->learner->threshold[i]));
-  snprintf(text + n, size - (size_t)n, "]");
-  spn_status status = spn_run_metric(t->walk.run, t->walk.step, err, "%s", text);
-  free(text);
-  return status;
+  spn_recorder *row = spn_run_row(t->walk.run, t->walk.step + 1);
+  char on[SPN_MAX_MASKS];
+  for (int i = 0; i < in->count; i++) on[i] = !in->list[i].kept ? 'd' : in->list[i].on ? '1' : '0';
+  spn_row_number(row, "epoch", t->walk.epoch, 9);
+  spn_row_number(row, "ce", g->loss, 9);
+  spn_row_number(row, "cost", in->expected_cost, 9);
+  spn_row_number(row, "cost_term", t->learner->cost_term, 9);
+  spn_row_number(row, "lambda", t->learner->lambda, 9);
+  spn_row_number(row, "weight_decay", decay, 9);
+  spn_row_number(row, "lr", lr, 9);
+  spn_row_number(row, "top1", (double)g->correct / g->batch, 6);
+  spn_row_text(row, "on", on, (size_t)in->count);
+  double *x = spn_row_numbers(row, "x", (size_t)in->count, 5);
+  for (int i = 0; x && i < in->count; i++) x[i] = in->list[i].x;
+  double *derivative = spn_row_numbers(row, "derivative", (size_t)in->count, 4);
+  for (int i = 0; derivative && i < in->count; i++) derivative[i] = in->list[i].derivative;
+  return spn_row_end(row, err);
 }
 
 static spn_status search_step(void *owner, const spn_batch *batch, spn_err *err) {
@@ -140,6 +95,18 @@ static void report_indicators(const search *t) {
               in->count, dead, t->learner->started ? moved : 0, SIGNIFICANT, significant);
 }
 
+static spn_status log_epoch(search *t, double epoch, spn_err *err) {
+  const spn_learner *l = t->learner;
+  spn_recorder *row = spn_run_row(t->walk.run, t->walk.step);
+  spn_row_number(row, "epoch_end", epoch, 9);
+  spn_row_number(row, "train_ce", t->epoch_ce / t->epoch_images, 9);
+  spn_row_number(row, "train_top1", t->epoch_hits / t->epoch_images, 6);
+  double *significance = spn_row_numbers(row, "significance", (size_t)l->indicators->count, 3);
+  for (int i = 0; significance && i < l->indicators->count; i++)
+    significance[i] = spn_threshold_significance(&l->threshold[i]);
+  return spn_row_end(row, err);
+}
+
 static spn_status end_epoch(void *owner, spn_err *err) {
   search *t = owner;
   double epoch = (double)(t->walk.step / t->walk.per_epoch);
@@ -161,7 +128,7 @@ static void describe(const void *owner, spn_progress *p) {
 }
 
 static const spn_steps_hooks hooks = {
-    .step = search_step, .end_epoch = end_epoch, .save = indicators_out, .load = indicators_in, .describe = describe};
+    .step = search_step, .end_epoch = end_epoch, .state = list_state, .describe = describe};
 
 /* ---- Whole ---- */
 
@@ -179,9 +146,6 @@ static spn_status prepare(search *t, spn_err *err) {
   own.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
   SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->walk.optimizer, err));
   t->walk.graph = t->net->graph;
-  t->walk.count = 7 + 13 * (size_t)t->net->masks;
-  t->walk.numbers = calloc(t->walk.count, sizeof *t->walk.numbers);
-  if (!t->walk.numbers) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
   return spn_steps_open(&t->walk, (int)s->search_epochs, err);
 }
 
@@ -245,24 +209,25 @@ typedef struct {
   const spn_search_result *result;
 } arch_facts;
 
-static void write_facts(const void *owner, cJSON *o) {
+static void write_facts(const void *owner, spn_json_writer *w) {
   const arch_facts *f = owner;
   const spn_indicators *in = f->search->learner->indicators;
-  cJSON_AddNumberToObject(o, "flips_to_meet_target", f->result->flips);
-  cJSON_AddNumberToObject(o, "inherited_holdout_top1", f->result->inherited_holdout.top1);
-  cJSON_AddNumberToObject(o, "inherited_test_top1", f->result->inherited_test.top1);
-  cJSON *list = cJSON_AddArrayToObject(o, "indicators");
+  spn_json_put_integer(w, "flips_to_meet_target", f->result->flips);
+  spn_json_put_number(w, "inherited_holdout_top1", f->result->inherited_holdout.top1);
+  spn_json_put_number(w, "inherited_test_top1", f->result->inherited_test.top1);
+  spn_json_array(w, "indicators", SPN_JSON_LINES);
   for (int i = 0; i < in->count; i++) {
     const spn_indicator *n = &in->list[i];
-    cJSON *one = cJSON_CreateObject();
-    cJSON_AddStringToObject(one, "name", f->search->net->mask[i].name);
-    cJSON_AddNumberToObject(one, "threshold", n->threshold);
-    cJSON_AddNumberToObject(one, "statistic", n->statistic);
-    cJSON_AddNumberToObject(one, "x", n->x);
-    cJSON_AddNumberToObject(one, "average_x", n->average);
-    cJSON_AddNumberToObject(one, "gain", n->gain);
-    cJSON_AddItemToArray(list, one);
+    spn_json_object(w, NULL, SPN_JSON_INLINE);
+    spn_json_put_text(w, "name", f->search->net->mask[i].name);
+    spn_json_put_rounded(w, "threshold", n->threshold, 9);
+    spn_json_put_rounded(w, "statistic", n->statistic, 9);
+    spn_json_put_rounded(w, "x", n->x, 9);
+    spn_json_put_rounded(w, "average_x", n->average, 9);
+    spn_json_put_rounded(w, "gain", n->gain, 9);
+    spn_json_end(w);
   }
+  spn_json_end(w);
 }
 
 static spn_status finish(search *t, spn_search_result *out, spn_err *err) {
@@ -283,7 +248,6 @@ static spn_status run(const spn_problem *problem, spn_search_result *out, spn_er
   spn_optimizer_free(t.walk.optimizer);
   spn_learner_free(t.learner);
   spn_supernet_free(t.net);
-  free(t.walk.numbers);
   return status;
 }
 

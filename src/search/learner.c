@@ -30,6 +30,33 @@ void spn_learner_free(spn_learner *t) {
   free(t);
 }
 
+void spn_learner_state(spn_learner *t, spn_state *s) {
+#define INDICATORS(field) \
+  spn_state_doubles(s, "indicators." #field, &t->indicators->list[0].field, count, sizeof *t->indicators->list)
+#define THRESHOLDS(field) \
+  spn_state_doubles(s, "thresholds." #field, &t->threshold[0].field, count, sizeof *t->threshold)
+  size_t count = (size_t)t->indicators->count;
+  INDICATORS(threshold);
+  INDICATORS(average);
+  INDICATORS(gain);
+  INDICATORS(gain_weight);
+  THRESHOLDS(moment1);
+  THRESHOLDS(moment2);
+  THRESHOLDS(updates);
+  THRESHOLDS(observations);
+  THRESHOLDS(sum);
+  THRESHOLDS(square);
+  THRESHOLDS(count);
+  THRESHOLDS(last_mean);
+  THRESHOLDS(x_at_start);
+#undef INDICATORS
+#undef THRESHOLDS
+  spn_state_double(s, "controller.log_lambda", &t->controller.log_lambda);
+  spn_state_double(s, "controller.average_cost", &t->controller.average_cost);
+  spn_state_double(s, "search.lambda", &t->lambda);
+  spn_state_double(s, "search.started", &t->started);
+}
+
 static int is_warming(const spn_learner *t, double epoch) { return epoch < t->settings->search_warmup_epochs; }
 
 void spn_learner_decide(spn_learner *t, uint64_t step, double epoch) {

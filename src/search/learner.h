@@ -8,6 +8,7 @@
 #include "search/controller.h"
 #include "search/thresholds.h"
 #include "train/settings.h"
+#include "train/state.h"
 
 typedef struct {
   spn_indicators *indicators;
@@ -24,6 +25,9 @@ typedef struct {
 spn_status spn_learner_create(spn_supernet *net, const spn_cost *cost, double target, const spn_settings *settings,
                               spn_learner **out, spn_err *err);
 void spn_learner_free(spn_learner *t); /* NULL is allowed */
+
+/* What a checkpoint keeps. */
+void spn_learner_state(spn_learner *t, spn_state *s);
 
 /* Opens the masks of a step; epoch counts from 0 and tells the warm-up from the search. */
 void spn_learner_decide(spn_learner *t, uint64_t step, double epoch);

@@ -1,12 +1,13 @@
 #define _GNU_SOURCE
 #include "train/environment.h"
 
-#include <cjson/cJSON.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 #include <time.h>
+
+#include "io/json_write.h"
 
 #ifndef SPN_GIT_HASH
 #define SPN_GIT_HASH "unknown"
@@ -48,29 +49,29 @@ spn_status spn_options_choose(const spn_settings *s, spn_network_options *out, s
                   s->run_isa);
 }
 
-char *spn_environment_json(const spn_settings *s, const char *command) {
+spn_status spn_environment_write(const spn_settings *s, const char *command, const char *path, spn_err *err) {
   char text[160];
   struct utsname uts = {0};
   uname(&uts);
-  cJSON *o = cJSON_CreateObject();
-  cJSON_AddStringToObject(o, "spnas", spn_version());
-  cJSON_AddStringToObject(o, "command", command);
-  cJSON_AddStringToObject(o, "cpu", spn_cpu_name());
   const spn_kernels *k = spn_kernels_get(s->run_isa);
-  cJSON_AddStringToObject(o, "kernels", k ? k->name : "none");
-  cJSON_AddStringToObject(o, "onednn", spn_backend_version());
-  cJSON_AddStringToObject(o, "precision", bf16_chosen(s) ? "bf16" : "f32");
-  cJSON_AddNumberToObject(o, "threads", spn_thread_count(s));
-  cJSON_AddBoolToObject(o, "reproducible", s->run_reproducible);
+  spn_json_writer w = {0};
+  spn_json_object(&w, NULL, SPN_JSON_LINES);
+  spn_json_put_text(&w, "spnas", spn_version());
+  spn_json_put_text(&w, "command", command);
+  spn_json_put_text(&w, "cpu", spn_cpu_name());
+  spn_json_put_text(&w, "kernels", k ? k->name : "none");
+  spn_json_put_text(&w, "onednn", spn_backend_version());
+  spn_json_put_text(&w, "precision", bf16_chosen(s) ? "bf16" : "f32");
+  spn_json_put_integer(&w, "threads", spn_thread_count(s));
+  spn_json_put_flag(&w, "reproducible", s->run_reproducible);
   snprintf(text, sizeof text, "%lld", s->run_seed);
-  cJSON_AddStringToObject(o, "seed", text);
+  spn_json_put_text(&w, "seed", text);
   snprintf(text, sizeof text, "%.60s %.60s", uts.sysname, uts.release);
-  cJSON_AddStringToObject(o, "system", text);
-  cJSON_AddStringToObject(o, "compiler", __VERSION__);
+  spn_json_put_text(&w, "system", text);
+  spn_json_put_text(&w, "compiler", __VERSION__);
   time_t t = time(NULL);
   strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&t));
-  cJSON_AddStringToObject(o, "started", text);
-  char *json = cJSON_Print(o);
-  cJSON_Delete(o);
-  return json;
+  spn_json_put_text(&w, "started", text);
+  spn_json_end(&w);
+  return spn_json_save(&w, path, err);
 }

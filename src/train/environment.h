@@ -5,8 +5,7 @@
 #include "model/network.h"
 #include "train/settings.h"
 
-/* JSON text (malloc'd). */
-char *spn_environment_json(const spn_settings *s, const char *command);
+spn_status spn_environment_write(const spn_settings *s, const char *command, const char *path, spn_err *err);
 /* run.threads, or all cores this process may use. */
 int spn_thread_count(const spn_settings *s);
 /* How networks run under these settings: batch, threads, kernels, precision, seed, label smoothing. SPN_EINPUT when

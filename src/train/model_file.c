@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/json.h"
+#include "io/json_write.h"
 #include "model/frame_json.h"
 #include "model/network.h"
 
@@ -18,27 +19,27 @@ static spn_status set_text(spn_tensors *set, const char *key, char *text, spn_er
 }
 
 static char *preprocessing_json(const spn_transform *t) {
-  double mean[3], std[3];
-  for (int i = 0; i < 3; i++) mean[i] = (double)t->mean[i], std[i] = (double)t->std[i];
-  cJSON *o = cJSON_CreateObject();
-  cJSON_AddNumberToObject(o, "size", t->size);
-  cJSON_AddNumberToObject(o, "channels", t->channels);
-  cJSON_AddNumberToObject(o, "eval_crop", t->eval_crop);
-  cJSON_AddStringToObject(o, "resize", t->resize == SPN_RESIZE_BICUBIC ? "bicubic" : "bilinear");
-  cJSON_AddItemToObject(o, "mean", cJSON_CreateDoubleArray(mean, 3));
-  cJSON_AddItemToObject(o, "std", cJSON_CreateDoubleArray(std, 3));
-  char *text = cJSON_PrintUnformatted(o);
-  cJSON_Delete(o);
-  return text;
+  spn_json_writer w = {0};
+  spn_json_object(&w, NULL, SPN_JSON_INLINE);
+  spn_json_put_integer(&w, "size", t->size);
+  spn_json_put_integer(&w, "channels", t->channels);
+  spn_json_put_number(&w, "eval_crop", t->eval_crop);
+  spn_json_put_text(&w, "resize", t->resize == SPN_RESIZE_BICUBIC ? "bicubic" : "bilinear");
+  for (int k = 0; k < 2; k++) {
+    spn_json_array(&w, k ? "std" : "mean", SPN_JSON_INLINE);
+    for (int i = 0; i < 3; i++) spn_json_put_number(&w, NULL, (double)(k ? t->std : t->mean)[i]);
+    spn_json_end(&w);
+  }
+  spn_json_end(&w);
+  return spn_json_take(&w);
 }
 
 static char *classes_json(const spn_data *d) {
-  cJSON *list = cJSON_CreateArray();
-  for (int i = 0; i < d->classes; i++)
-    cJSON_AddItemToArray(list, cJSON_CreateString(spn_dataset_class_name(d->set, i)));
-  char *text = cJSON_PrintUnformatted(list);
-  cJSON_Delete(list);
-  return text;
+  spn_json_writer w = {0};
+  spn_json_array(&w, NULL, SPN_JSON_INLINE);
+  for (int i = 0; i < d->classes; i++) spn_json_put_text(&w, NULL, spn_dataset_class_name(d->set, i));
+  spn_json_end(&w);
+  return spn_json_take(&w);
 }
 
 spn_status spn_model_save(const char *path, const spn_graph *g, const real *weights, const spn_arch *arch,

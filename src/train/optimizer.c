@@ -120,3 +120,13 @@ double spn_learning_rate(const spn_settings *s, double epoch, double epochs) {
     return base * pow(s->optim_lr_decay, floor((epoch - warm) / s->optim_lr_decay_epochs));
   return base;
 }
+
+void spn_optimizer_state(spn_optimizer *o, spn_state *s) {
+  static const char *const names[][2] = {[SPN_RMSPROP] = {"optimizer.mean_square", "optimizer.velocity"},
+                                         [SPN_SGD] = {"optimizer.velocity"},
+                                         [SPN_ADAM] = {"optimizer.moment1", "optimizer.moment2"}};
+  for (int i = 0; i < 2; i++)
+    if (o->slot[i]) spn_state_floats(s, names[o->kind][i], o->slot[i], o->elements);
+  if (o->ema) spn_state_floats(s, "optimizer.ema", o->ema, o->elements);
+  spn_state_counter(s, "optimizer.steps", &o->steps);
+}

@@ -4,6 +4,7 @@
 
 #include "graph/graph.h"
 #include "train/settings.h"
+#include "train/state.h"
 
 typedef enum { SPN_RMSPROP, SPN_SGD, SPN_ADAM } spn_optimizer_kind;
 
@@ -19,6 +20,8 @@ typedef struct {
 
 spn_status spn_optimizer_create(const spn_graph *g, const spn_settings *s, spn_optimizer **out, spn_err *err);
 void spn_optimizer_free(spn_optimizer *o);
+/* What a checkpoint keeps. */
+void spn_optimizer_state(spn_optimizer *o, spn_state *s);
 
 /* One update of g->weights from g->grads at learning rate lr:
  *   RMSProp (TensorFlow's form, mean square starting at 1): m = r*m + (1-r)*d^2; v = mu*v + lr*d/sqrt(m + eps); w -= v

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@ struct spn_run {
   char folder[768];
   char paths[4][1024];
   int next_path;
-  FILE *metrics;
+  spn_recorder *recorder;
   int lock; /* descriptor of the folder, locked while the run is open */
   int quiet, terminal, line_open, said_projection;
   long long keep;
@@ -116,7 +115,7 @@ static spn_status start_folder(spn_run *run, spn_settings *s, const char *comman
   }
   spn_precision_settle(s, NULL);
   SPN_TRY(write_text(config, spn_settings_to_json(s), err));
-  return write_text(spn_run_path(run, "env.json"), spn_environment_json(s, command), err);
+  return spn_environment_write(s, command, spn_run_path(run, "env.json"), err);
 }
 
 spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet, spn_run **out,
@@ -131,11 +130,8 @@ spn_status spn_run_open(const char *folder, spn_settings *s, const char *command
   run->start = now();
   run->lock = -1;
   spn_status status = start_folder(run, s, command, resume, err);
-  if (!status) {
-    const char *path = spn_run_path(run, "metrics.jsonl");
-    run->metrics = fopen(path, "a");
-    if (!run->metrics) status = spn_fail(err, SPN_EIO, "%s: %s", path, strerror(errno));
-  }
+  if (!status && !(run->recorder = spn_recorder_new())) status = spn_fail(err, SPN_ENOMEM, "run: out of memory");
+  if (!status) status = spn_sink_jsonl(spn_run_path(run, "metrics.jsonl"), run->recorder, err);
   if (status) {
     spn_run_close(run);
     return status;
@@ -147,46 +143,16 @@ spn_status spn_run_open(const char *folder, spn_settings *s, const char *command
 void spn_run_close(spn_run *run) {
   if (!run) return;
   if (run->line_open) fputc('\n', stderr);
-  if (run->metrics) fclose(run->metrics);
+  spn_recorder_free(run->recorder);
   if (run->lock >= 0) close(run->lock);
   free(run);
 }
 
 double spn_run_seconds(const spn_run *run) { return now() - run->start; }
 
-/* ---- Metrics ---- */
-
-spn_status spn_run_metric(spn_run *run, uint64_t step, spn_err *err, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  fprintf(run->metrics, "{\"step\": %llu, ", (unsigned long long)step);
-  vfprintf(run->metrics, format, args);
-  va_end(args);
-  if (fputs("}\n", run->metrics) < 0 || fflush(run->metrics))
-    return spn_fail(err, SPN_EIO, "%s/metrics.jsonl: %s; earlier checkpoints are intact", run->folder, strerror(errno));
-  return SPN_OK;
-}
-
-/* Keeps the complete lines up to and including `step`. */
-static spn_status cut_metrics(spn_run *run, uint64_t step, spn_err *err) {
-  const char *path = spn_run_path(run, "metrics.jsonl");
-  char *text;
-  size_t size, kept = 0;
-  fclose(run->metrics);
-  run->metrics = NULL;
-  SPN_TRY(spn_file_read(path, (size_t)1 << 32, &text, &size, err));
-  for (size_t at = 0; at < size;) {
-    char *end = memchr(text + at, '\n', size - at);
-    unsigned long long line_step;
-    if (!end || sscanf(text + at, "{\"step\": %llu", &line_step) != 1) break;
-    at = (size_t)(end - text) + 1;
-    if (line_step <= step) kept = at;
-  }
-  spn_status status = kept < size ? spn_file_write(path, text, kept, err) : SPN_OK;
-  free(text);
-  if (status) return status;
-  run->metrics = fopen(path, "a");
-  return run->metrics ? SPN_OK : spn_fail(err, SPN_EIO, "%s: %s", path, strerror(errno));
+spn_recorder *spn_run_row(spn_run *run, uint64_t step) {
+  spn_row_begin(run->recorder, step);
+  return run->recorder;
 }
 
 /* ---- Checkpoints ---- */
@@ -215,7 +181,7 @@ static uint64_t *list_checkpoints(spn_run *run, size_t *count) {
   return steps;
 }
 
-static const char *checkpoint_path(spn_run *run, uint64_t step) {
+const char *spn_run_checkpoint_path(spn_run *run, uint64_t step) {
   char name[64];
   snprintf(name, sizeof name, "checkpoints/step-%09llu.safetensors", (unsigned long long)step);
   return spn_run_path(run, name);
@@ -225,10 +191,10 @@ spn_status spn_run_checkpoint(spn_run *run, uint64_t step, spn_tensors *set, spn
   char text[32];
   snprintf(text, sizeof text, "%llu", (unsigned long long)step);
   SPN_TRY(spn_tensors_set_meta(set, "spnas.step", text, err));
-  SPN_TRY(spn_tensors_save(set, checkpoint_path(run, step), err));
+  SPN_TRY(spn_tensors_save(set, spn_run_checkpoint_path(run, step), err));
   size_t count;
   uint64_t *steps = list_checkpoints(run, &count);
-  for (size_t i = 0; i + (size_t)run->keep < count; i++) unlink(checkpoint_path(run, steps[i]));
+  for (size_t i = 0; i + (size_t)run->keep < count; i++) unlink(spn_run_checkpoint_path(run, steps[i]));
   free(steps);
   return SPN_OK;
 }
@@ -241,43 +207,13 @@ spn_status spn_run_restore(spn_run *run, uint64_t *step, spn_tensors **out, spn_
   while (count && !*out) {
     spn_err why;
     *step = steps[--count];
-    if (spn_tensors_load(checkpoint_path(run, *step), out, &why)) {
+    if (spn_tensors_load(spn_run_checkpoint_path(run, *step), out, &why)) {
       spn_run_say(run, "passed over: %s", why.text);
       *step = 0;
     }
   }
   free(steps);
-  return cut_metrics(run, *step, err);
-}
-
-/* ---- Signals ---- */
-
-static volatile sig_atomic_t stop_signal, checkpoint_signal;
-
-static void on_stop(int number) {
-  if (stop_signal) _exit(128 + number);
-  stop_signal = number;
-}
-
-static void on_checkpoint(int number) { checkpoint_signal = number; }
-
-void spn_signals_install(void) {
-  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-  action.sa_handler = on_checkpoint;
-  sigaction(SIGUSR1, &action, NULL);
-  action.sa_handler = SIG_IGN; /* a full disk quota answers with an error, not with a dead process */
-  sigaction(SIGXFSZ, &action, NULL);
-  sigaction(SIGPIPE, &action, NULL);
-}
-
-int spn_stop_requested(void) { return stop_signal; }
-
-int spn_checkpoint_requested(void) {
-  int asked = checkpoint_signal;
-  checkpoint_signal = 0;
-  return asked;
+  return spn_recorder_cut(run->recorder, *step, err);
 }
 
 /* ---- Progress ---- */

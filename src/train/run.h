@@ -9,7 +9,9 @@
 
 #include "core/status.h"
 #include "io/tensors.h"
+#include "train/record.h"
 #include "train/settings.h"
+#include "train/signals.h"
 
 typedef struct spn_run spn_run;
 
@@ -22,9 +24,8 @@ void spn_run_close(spn_run *run);
 /* Path of a file in the folder; valid until the fourth next call. */
 const char *spn_run_path(spn_run *run, const char *name);
 
-/* A line of metrics.jsonl: printf-style members, without braces. Flushed. Fails when the disk is full. */
-spn_status spn_run_metric(spn_run *run, uint64_t step, spn_err *err, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Begins a row of the metrics; the caller adds its fields and ends it (record.h). */
+spn_recorder *spn_run_row(spn_run *run, uint64_t step);
 
 /* Writes checkpoints/step-N and removes all but the last run.keep. The step is stored in the set's metadata. On failure
  * earlier checkpoints are untouched. */
@@ -34,10 +35,8 @@ spn_status spn_run_checkpoint(spn_run *run, uint64_t step, spn_tensors *set, spn
  */
 spn_status spn_run_restore(spn_run *run, uint64_t *step, spn_tensors **out, spn_err *err);
 
-/* ---- Signals: the first SIGINT or SIGTERM asks for a stop after the step, the second leaves at once. ---- */
-void spn_signals_install(void);
-int spn_stop_requested(void);       /* signal number, or 0 */
-int spn_checkpoint_requested(void); /* SIGUSR1 came since the last call */
+/* The file of a step's checkpoint; lives as spn_run_path's. */
+const char *spn_run_checkpoint_path(spn_run *run, uint64_t step);
 
 /* ---- Progress: one rewritten line on a terminal, a plain line every few seconds elsewhere, nothing when quiet. ----
  */

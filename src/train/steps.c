@@ -1,7 +1,6 @@
 #include "train/steps.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- Checkpoints ---- */
 
@@ -16,45 +15,22 @@ static spn_status check_weights(const spn_steps *t, spn_err *err) {
   return SPN_OK;
 }
 
+/* Everything that the next step depends on. */
+static void list_state(void *owner, spn_state *s) {
+  spn_steps *t = owner;
+  spn_state_floats(s, "weights", t->graph->weights, t->graph->param_elements);
+  spn_optimizer_state(t->optimizer, s);
+  t->hooks->state(t->owner, s);
+}
+
 static spn_status checkpoint(spn_steps *t, spn_err *err) {
   SPN_TRY(check_weights(t, err));
-  if (t->hooks->save) t->hooks->save(t->owner);
   spn_tensors *set = spn_tensors_new();
   if (!set) return spn_fail(err, SPN_ENOMEM, "checkpoint: out of memory");
-  const spn_optimizer *o = t->optimizer;
-  size_t n = t->graph->param_elements, one = 1;
-  double optimizer_steps = (double)o->steps;
-  spn_status status = spn_tensors_add(set, "weights", SPN_F32, 1, &n, t->graph->weights, err);
-  if (!status) status = spn_tensors_add(set, "slot0", SPN_F32, 1, &n, o->slot[0], err);
-  if (!status && o->slot[1]) status = spn_tensors_add(set, "slot1", SPN_F32, 1, &n, o->slot[1], err);
-  if (!status && o->ema) status = spn_tensors_add(set, "ema", SPN_F32, 1, &n, o->ema, err);
-  if (!status) status = spn_tensors_add(set, "optimizer_steps", SPN_F64, 1, &one, &optimizer_steps, err);
-  if (!status) status = spn_tensors_add(set, "numbers", SPN_F64, 1, &t->count, t->numbers, err);
+  spn_status status = spn_state_save(list_state, t, set, err);
   if (!status) status = spn_run_checkpoint(t->run, t->step, set, err);
   spn_tensors_free(set);
   return status;
-}
-
-static spn_status take(const spn_tensors *set, const char *name, size_t count, size_t size, void *out, spn_err *err) {
-  const spn_tensor *t = spn_tensors_find(set, name);
-  if (!t || spn_tensor_elements(t) != count)
-    return spn_fail(err, SPN_EINPUT, "checkpoint: %s: expected %zu elements, got %zu; it belongs to another network",
-                    name, count, t ? spn_tensor_elements(t) : 0);
-  memcpy(out, t->data, count * size);
-  return SPN_OK;
-}
-
-static spn_status take_all(spn_steps *t, const spn_tensors *set, spn_err *err) {
-  spn_optimizer *o = t->optimizer;
-  size_t n = t->graph->param_elements;
-  double optimizer_steps;
-  SPN_TRY(take(set, "weights", n, sizeof(real), t->graph->weights, err));
-  SPN_TRY(take(set, "slot0", n, sizeof(real), o->slot[0], err));
-  if (o->slot[1]) SPN_TRY(take(set, "slot1", n, sizeof(real), o->slot[1], err));
-  if (o->ema) SPN_TRY(take(set, "ema", n, sizeof(real), o->ema, err));
-  SPN_TRY(take(set, "optimizer_steps", 1, sizeof optimizer_steps, &optimizer_steps, err));
-  o->steps = (uint64_t)optimizer_steps;
-  return take(set, "numbers", t->count, sizeof *t->numbers, t->numbers, err);
 }
 
 static spn_status restore(spn_steps *t, spn_err *err) {
@@ -62,12 +38,10 @@ static spn_status restore(spn_steps *t, spn_err *err) {
   SPN_TRY(spn_run_restore(t->run, &t->first_step, &set, err));
   t->step = t->first_step;
   if (!set) return SPN_OK;
-  spn_status status = take_all(t, set, err);
+  spn_status status = spn_state_load(list_state, t, set, spn_run_checkpoint_path(t->run, t->step), err);
   spn_tensors_free(set);
-  if (status) return status;
-  if (t->hooks->load) t->hooks->load(t->owner);
-  spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
-  return SPN_OK;
+  if (!status) spn_run_say(t->run, "going on from step %llu", (unsigned long long)t->step);
+  return status;
 }
 
 /* ---- The walk ---- */

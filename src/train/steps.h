@@ -8,6 +8,7 @@
 #include "train/data.h"
 #include "train/optimizer.h"
 #include "train/run.h"
+#include "train/state.h"
 
 typedef struct spn_steps spn_steps;
 
@@ -15,9 +16,8 @@ typedef struct spn_steps spn_steps;
 typedef struct {
   /* One step: forward, backward, update. Writes what it learns to metrics.jsonl when spn_steps_log_due says so. */
   spn_status (*step)(void *owner, const spn_batch *batch, spn_err *err);
-  spn_status (*end_epoch)(void *owner, spn_err *err);   /* before the epoch's checkpoint */
-  void (*save)(void *owner);                            /* brings numbers up to date; NULL: they always are */
-  void (*load)(void *owner);                            /* the other way, after numbers have been read; NULL likewise */
+  spn_status (*end_epoch)(void *owner, spn_err *err); /* before the epoch's checkpoint */
+  void (*state)(void *owner, spn_state *s);           /* lists what a checkpoint holds besides weights and optimiser */
   void (*describe)(const void *owner, spn_progress *p); /* adds to the progress line; or NULL */
 } spn_steps_hooks;
 
@@ -27,8 +27,6 @@ struct spn_steps {
   const spn_data *data;
   spn_graph *graph;
   spn_optimizer *optimizer;
-  double *numbers; /* what a checkpoint holds beside weights and optimiser */
-  size_t count;
   const spn_steps_hooks *hooks;
   void *owner;
   /* filled by spn_steps_open */

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/file.h"
+#include "io/json_write.h"
 #include "model/network.h"
 #include "train/environment.h"
 #include "train/model_file.h"
 #include "train/steps.h"
 
-/* What a checkpoint holds besides the weights; doubles only, saved as they stand. */
+/* Of the epoch under way, and of the best one. */
 typedef struct {
-  double epoch_loss, epoch_hits, epoch_images; /* of the epoch under way */
+  double epoch_loss, epoch_hits, epoch_images;
   double best_epoch, best_images, best_loss, best_top1, best_top5;
 } train_numbers;
 
@@ -36,6 +36,17 @@ static spn_status save_model(trainer *t, const char *name, const spn_score *scor
                         err);
 }
 
+static spn_status log_step(trainer *t, const spn_batch *batch, double decay, double lr, spn_err *err) {
+  const spn_graph *g = t->walk.graph;
+  spn_recorder *row = spn_run_row(t->walk.run, t->walk.step + 1);
+  spn_row_number(row, "epoch", t->walk.epoch, 9);
+  spn_row_number(row, "ce", g->loss, 9);
+  spn_row_number(row, "weight_decay", decay, 9);
+  spn_row_number(row, "lr", lr, 9);
+  spn_row_number(row, "top1", (double)g->correct / batch->count, 6);
+  return spn_row_end(row, err);
+}
+
 static spn_status train_step(void *owner, const spn_batch *batch, spn_err *err) {
   trainer *t = owner;
   double lr = spn_learning_rate(t->walk.s, t->walk.epoch, (double)t->walk.s->train_epochs);
@@ -46,11 +57,18 @@ static spn_status train_step(void *owner, const spn_batch *batch, spn_err *err) 
   t->n.epoch_loss += t->walk.graph->loss * batch->count;
   t->n.epoch_hits += t->walk.graph->correct;
   t->n.epoch_images += batch->count;
-  if (!spn_steps_log_due(&t->walk)) return SPN_OK;
-  return spn_run_metric(t->walk.run, t->walk.step + 1, err,
-                        "\"epoch\": %.4f, \"ce\": %.9g, \"weight_decay\": %.9g, \"lr\": %.9g, "
-                        "\"top1\": %.4f",
-                        t->walk.epoch, t->walk.graph->loss, decay, lr, (double)t->walk.graph->correct / batch->count);
+  return spn_steps_log_due(&t->walk) ? log_step(t, batch, decay, lr, err) : SPN_OK;
+}
+
+/* score: on the held-out images, or NULL. */
+static spn_status log_epoch(trainer *t, double epoch, const spn_score *score, spn_err *err) {
+  spn_recorder *row = spn_run_row(t->walk.run, t->walk.step);
+  spn_row_number(row, "epoch_end", epoch, 9);
+  spn_row_number(row, "train_loss", t->n.epoch_loss / t->n.epoch_images, 9);
+  spn_row_number(row, "train_top1", t->n.epoch_hits / t->n.epoch_images, 6);
+  spn_row_number(row, "holdout_loss", score ? score->loss : 0, 9);
+  spn_row_number(row, "holdout_top1", score ? score->top1 : 0, 6);
+  return spn_row_end(row, err);
 }
 
 /* Scores the epoch on the held-out images (the training images' own loss without them) and keeps the best weights. */
@@ -62,11 +80,7 @@ static spn_status end_epoch(void *owner, spn_err *err) {
   if (held_out)
     SPN_TRY(spn_evaluate(t->walk.graph, final_weights(t), t->walk.data, t->walk.s, SPN_SPLIT_HOLDOUT, &score, err));
   double epoch = (double)(t->walk.step / t->walk.per_epoch);
-  SPN_TRY(spn_run_metric(run, t->walk.step, err,
-                         "\"epoch_end\": %.0f, \"train_loss\": %.9g, \"train_top1\": %.6f, \"holdout_loss\": %.9g, "
-                         "\"holdout_top1\": %.6f",
-                         epoch, t->n.epoch_loss / t->n.epoch_images, t->n.epoch_hits / t->n.epoch_images,
-                         held_out ? score.loss : 0, held_out ? score.top1 : 0));
+  SPN_TRY(log_epoch(t, epoch, held_out ? &score : NULL, err));
   char chosen[40] = "";
   if (held_out) snprintf(chosen, sizeof chosen, "; held out %.2f %%", 100 * score.top1);
   spn_run_say(run, "epoch %.0f: train loss %.3f, top-1 %.2f %%%s", epoch, t->n.epoch_loss / t->n.epoch_images,
@@ -83,7 +97,33 @@ static spn_status end_epoch(void *owner, spn_err *err) {
   return save_model(t, "last.safetensors", &score, err);
 }
 
-static const spn_steps_hooks hooks = {.step = train_step, .end_epoch = end_epoch};
+static void list_state(void *owner, spn_state *s) {
+  trainer *t = owner;
+  spn_state_double(s, "epoch.loss", &t->n.epoch_loss);
+  spn_state_double(s, "epoch.hits", &t->n.epoch_hits);
+  spn_state_double(s, "epoch.images", &t->n.epoch_images);
+  spn_state_double(s, "best.epoch", &t->n.best_epoch);
+  spn_state_double(s, "best.images", &t->n.best_images);
+  spn_state_double(s, "best.loss", &t->n.best_loss);
+  spn_state_double(s, "best.top1", &t->n.best_top1);
+  spn_state_double(s, "best.top5", &t->n.best_top5);
+}
+
+static const spn_steps_hooks hooks = {.step = train_step, .end_epoch = end_epoch, .state = list_state};
+
+static spn_status write_result(const trainer *t, const spn_train_result *r, spn_err *err) {
+  spn_json_writer w = {0};
+  spn_json_object(&w, NULL, SPN_JSON_LINES);
+  spn_json_put_integer(&w, "best_epoch", r->best_epoch);
+  spn_json_put_rounded(&w, "holdout_top1", r->best_holdout.top1, 6);
+  spn_json_put_rounded(&w, "test_top1", r->test.top1, 6);
+  spn_json_put_rounded(&w, "test_top5", r->test.top5, 6);
+  spn_json_put_rounded(&w, "test_loss", r->test.loss, 9);
+  spn_json_put_integer(&w, "test_images", (long long)r->test.images);
+  spn_json_put_rounded(&w, "seconds", r->seconds, 6);
+  spn_json_end(&w);
+  return spn_json_save(&w, spn_run_path(t->walk.run, "result.json"), err);
+}
 
 /* The best weights again, on the images that chose nothing. */
 static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
@@ -93,14 +133,7 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   spn_model_free(&best);
   if (!status) status = spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, &out->test, err);
   if (status) return status;
-  char text[512];
-  int n = snprintf(
-      text, sizeof text,
-      "{\n  \"best_epoch\": %d,\n  \"holdout_top1\": %.6f,\n  \"test_top1\": %.6f,\n  \"test_top5\": %.6f,\n"
-      "  \"test_loss\": %.9g,\n  \"test_images\": %zu,\n  \"seconds\": %.1f\n}\n",
-      out->best_epoch, out->best_holdout.top1, out->test.top1, out->test.top5, out->test.loss, out->test.images,
-      out->seconds);
-  return spn_file_write(spn_run_path(t->walk.run, "result.json"), text, (size_t)n, err);
+  return write_result(t, out, err);
 }
 
 static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
@@ -115,14 +148,7 @@ static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
 
 spn_status spn_train(spn_run *run, const spn_settings *s, const spn_arch *arch, const spn_data *data,
                      const spn_tensors *init, spn_train_result *out, spn_err *err) {
-  trainer t = {.walk = {.run = run,
-                        .s = s,
-                        .data = data,
-                        .numbers = (double *)&t.n,
-                        .count = sizeof t.n / sizeof(double),
-                        .hooks = &hooks,
-                        .owner = &t},
-               .arch = arch};
+  trainer t = {.walk = {.run = run, .s = s, .data = data, .hooks = &hooks, .owner = &t}, .arch = arch};
   spn_status status = prepare(&t, init, err);
   if (!status) status = spn_steps_run(&t.walk, err);
   if (!status) {

@@ -1,0 +1,181 @@
+#include "io/json_write.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/file.h"
+
+/* ---- The buffer ---- */
+
+static void put(spn_json_writer *w, const char *bytes, size_t n) {
+  if (w->failed) return;
+  if (w->size + n + 1 > w->capacity) {
+    size_t capacity = w->capacity ? 2 * w->capacity : 256;
+    while (capacity < w->size + n + 1) capacity *= 2;
+    char *more = realloc(w->text, capacity);
+    if (!more) {
+      w->failed = 1;
+      return;
+    }
+    w->text = more;
+    w->capacity = capacity;
+  }
+  memcpy(w->text + w->size, bytes, n);
+  w->size += n;
+  w->text[w->size] = 0;
+}
+
+static void put_string(spn_json_writer *w, const char *text) { put(w, text, strlen(text)); }
+
+void spn_json_begin(spn_json_writer *w) {
+  w->size = 0;
+  w->failed = w->depth = 0;
+}
+
+spn_status spn_json_finish(spn_json_writer *w, const char *what, const char **text, size_t *size, spn_err *err) {
+  if (w->failed || !w->text) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", what);
+  *text = w->text;
+  if (size) *size = w->size;
+  return SPN_OK;
+}
+
+char *spn_json_take(spn_json_writer *w) {
+  char *text = w->failed ? NULL : w->text;
+  if (!text) free(w->text);
+  *w = (spn_json_writer){0};
+  return text;
+}
+
+void spn_json_writer_free(spn_json_writer *w) {
+  free(w->text);
+  *w = (spn_json_writer){0};
+}
+
+spn_status spn_json_save(spn_json_writer *w, const char *path, spn_err *err) {
+  const char *text = NULL;
+  size_t size = 0;
+  put(w, "\n", 1);
+  spn_status status = spn_json_finish(w, path, &text, &size, err);
+  if (!status) status = spn_file_write(path, text, size, err);
+  spn_json_writer_free(w);
+  return status;
+}
+
+/* ---- Text ---- */
+
+/* Bytes of the UTF-8 sequence at s (RFC 3629), 0 when there is none. */
+static int sequence(const unsigned char *s) {
+  if (s[0] < 0x80) return 1;
+  int n = s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
+  for (int i = 1; i < n; i++)
+    if ((s[i] & 0xc0) != 0x80) return 0;
+  if (s[0] == 0xe0 && s[1] < 0xa0) return 0; /* longer than needed */
+  if (s[0] == 0xed && s[1] > 0x9f) return 0; /* half of a pair */
+  if (s[0] == 0xf0 && s[1] < 0x90) return 0;
+  if (s[0] == 0xf4 && s[1] > 0x8f) return 0; /* past the last character */
+  return n;
+}
+
+static void put_quoted(spn_json_writer *w, const char *text) {
+  put(w, "\"", 1);
+  for (const unsigned char *s = (const unsigned char *)text; *s;) {
+    char escape[8];
+    int n = sequence(s);
+    if (*s == '"' || *s == '\\') put(w, (char[]){'\\', (char)*s}, 2);
+    else if (*s < 0x20 || *s == 0x7f) put(w, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", *s));
+    else if (n) put(w, (const char *)s, (size_t)n);
+    else put_string(w, "\xef\xbf\xbd"); /* U+FFFD */
+    s += n ? n : 1;
+  }
+  put(w, "\"", 1);
+}
+
+/* ---- Structure ---- */
+
+/* What stands between the value before and this one, and the key. */
+static void lead(spn_json_writer *w, const char *key) {
+  if (w->depth) {
+    int lines = w->level[w->depth - 1].lines;
+    if (w->level[w->depth - 1].filled) put_string(w, lines ? "," : ", ");
+    for (int i = 0; lines && i <= w->depth; i++) put_string(w, i ? "  " : "\n");
+    w->level[w->depth - 1].filled = 1;
+  }
+  if (!key) return;
+  put_quoted(w, key);
+  put(w, ": ", 2);
+}
+
+static void open_level(spn_json_writer *w, const char *key, const char *brackets, spn_json_layout layout) {
+  lead(w, key);
+  put(w, brackets, 1);
+  if (w->depth == SPN_JSON_DEPTH) {
+    w->failed = 1; /* no document of ours is so deep */
+    return;
+  }
+  int outer = !w->depth || w->level[w->depth - 1].lines;
+  w->level[w->depth].end = brackets[1];
+  w->level[w->depth].lines = layout == SPN_JSON_LINES && outer;
+  w->level[w->depth].filled = 0;
+  w->depth++;
+}
+
+void spn_json_object(spn_json_writer *w, const char *key, spn_json_layout layout) { open_level(w, key, "{}", layout); }
+
+void spn_json_array(spn_json_writer *w, const char *key, spn_json_layout layout) { open_level(w, key, "[]", layout); }
+
+void spn_json_end(spn_json_writer *w) {
+  if (!w->depth) return;
+  w->depth--;
+  for (int i = 0; w->level[w->depth].lines && w->level[w->depth].filled && i <= w->depth; i++)
+    put_string(w, i ? "  " : "\n");
+  put(w, &w->level[w->depth].end, 1);
+}
+
+/* ---- Values ---- */
+
+void spn_json_put_raw(spn_json_writer *w, const char *key, const char *json, size_t size) {
+  lead(w, key);
+  put(w, json, size);
+}
+
+void spn_json_put_text(spn_json_writer *w, const char *key, const char *text) {
+  lead(w, key);
+  if (text) put_quoted(w, text);
+  else put_string(w, "null");
+}
+
+const char *spn_shortest(double value, char *text) {
+  int whole = fabs(value) < 1e9 && value == floor(value);
+  if (whole) snprintf(text, 32, "%.0f", value);             /* 1000, not 1e+03 */
+  for (int digits = 15; digits <= 17 && !whole; digits++) { /* any decimal of up to 15 digits survives */
+    snprintf(text, 32, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) break;
+  }
+  return text;
+}
+
+void spn_json_put_number(spn_json_writer *w, const char *key, double value) {
+  char text[32];
+  lead(w, key);
+  put_string(w, isfinite(value) ? spn_shortest(value, text) : "null");
+}
+
+void spn_json_put_rounded(spn_json_writer *w, const char *key, double value, int digits) {
+  char text[40];
+  lead(w, key);
+  snprintf(text, sizeof text, "%.*g", digits < 1 ? 1 : digits > 17 ? 17 : digits, value);
+  put_string(w, isfinite(value) ? text : "null");
+}
+
+void spn_json_put_integer(spn_json_writer *w, const char *key, long long value) {
+  char text[32];
+  lead(w, key);
+  put(w, text, (size_t)snprintf(text, sizeof text, "%lld", value));
+}
+
+void spn_json_put_flag(spn_json_writer *w, const char *key, int value) {
+  lead(w, key);
+  put_string(w, value ? "true" : "false");
+}
