@@ -2,13 +2,15 @@
 #ifndef SPN_CLI_CLI_H
 #define SPN_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "core/status.h"
 #include "model/arch.h"
 #include "train/settings.h"
 
 typedef struct {
   const char *positional; /* the one argument without a dash, or NULL */
-  const char *out, *format, *dump;
+  const char *out, *dump;
   int resume, quiet, json;
   spn_settings settings;
 } spn_arguments;
@@ -24,6 +26,7 @@ spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_arch *
 /* A command: returns a status; its usage text. */
 typedef struct {
   const char *name, *about, *usage, *sections, *takes;
+  void (*help)(FILE *out); /* what follows usage, where that is no constant; or NULL */
   spn_status (*run)(const spn_arguments *args, spn_err *err);
 } spn_command;
 

@@ -50,8 +50,9 @@ static spn_status run_search(const spn_arguments *a, spn_settings *s, spn_err *e
         space.name, spn_space_log10_size(&space), cost.name, target, cost.unit, spn_dataset_kind(data.set),
         spn_dataset_count(data.set, SPN_SPLIT_TRAIN), spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT),
         spn_dataset_count(data.set, SPN_SPLIT_TEST));
-    status = s->search_method ? spn_search_random(run, s, &space, &cost, data.classes, &result, err)
-                              : spn_search_gradient(run, s, &space, &cost, &data, &result, err);
+    status = s->search_method == SPN_SEARCH_RANDOM
+                 ? spn_search_random(run, s, &space, &cost, data.classes, &result, err)
+                 : spn_search_gradient(run, s, &space, &cost, &data, &result, err);
     if (!status) report(a->out, &space, &cost, &result);
     spn_run_close(run);
   }

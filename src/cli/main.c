@@ -21,10 +21,14 @@ static void overview(FILE *out) {
 
 static void help_for(const spn_command *c) {
   printf("%s\n\nusage: %s\n", c->about, c->usage);
-  if (!c->sections) return;
-  printf("\n  --config FILE      settings as JSON\n  --set a.b=c        one setting; overrides the config\n"
-         "  --seed N           run.seed\n  --threads N        run.threads\n\nSettings:\n\n");
-  spn_settings_help(stdout, c->sections);
+  if (c->sections)
+    printf("\n  --config FILE      settings as JSON\n  --set a.b=c        one setting; overrides the config\n"
+           "  --seed N           run.seed\n  --threads N        run.threads\n");
+  if (c->help) c->help(stdout);
+  if (c->sections) {
+    printf("\nSettings:\n\n");
+    spn_settings_help(stdout, c->sections);
+  }
 }
 
 /* 0; 2 wrong input; 130 or 143 stopped by a signal; 3 stopped by run.max_steps; 1 everything else. */

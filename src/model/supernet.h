@@ -6,12 +6,11 @@
 
 #include "graph/graph.h"
 #include "latency/latency.h"
+#include "model/forms.h"
 #include "model/network.h"
 #include "model/space.h"
 
 typedef enum { SPN_KIND_SKIP, SPN_KIND_KERNEL, SPN_KIND_EXPAND, SPN_KIND_SE, SPN_KINDS } spn_indicator_kind;
-typedef enum { SPN_STATISTIC_RMS, SPN_STATISTIC_NORM } spn_statistic;
-typedef enum { SPN_COST_LOG, SPN_COST_RATIO, SPN_COST_DISTANCE, SPN_COST_HINGE } spn_cost_form;
 
 /* Part of a parameter seen as (outer, inner): a range of rows, of columns, and for depthwise kernels of rings. */
 typedef struct {

@@ -105,7 +105,7 @@ static void gather_gradients(search *t) {
 /* Where cross entropy and cost pull equally on the average indicator: a start that needs no knowledge of the task. */
 static double first_lambda(const search *t) {
   double ce = 0, cost = 0, slope;
-  spn_cost_term((spn_cost_form)t->walk.s->search_cost_form, t->net->expected_cost, t->target, &slope);
+  spn_cost_term(t->walk.s->search_cost_form, t->net->expected_cost, t->target, &slope);
   for (int i = 0; i < t->net->indicators; i++) {
     ce += fabs(t->in[i].count >= 50 ? t->in[i].sum / t->in[i].count : t->in[i].last_mean);
     cost += fabs(slope * t->net->indicator[i].dcost);
@@ -184,7 +184,7 @@ static spn_status search_step(void *owner, const spn_batch *batch, spn_err *err)
   spn_graph_backward(net->graph);
   if (!warming && !t->c->started) start_search_phase(t);
   t->c->lambda = warming ? 0 : steer(t, epoch);
-  double term = spn_supernet_indicator_grads(net, t->c->lambda, (spn_cost_form)s->search_cost_form, t->target);
+  double term = spn_supernet_indicator_grads(net, t->c->lambda, s->search_cost_form, t->target);
   gather_gradients(t);
   double decay = spn_optimizer_step(t->walk.optimizer, net->graph, lr);
   for (int i = 0; !warming && i < net->indicators; i++) update_threshold(t, &net->indicator[i], &t->in[i]);
@@ -269,8 +269,8 @@ static spn_status prepare(search *t, const spn_space *space, const spn_cost *cos
   SPN_TRY(spn_search_target(s, space, cost, &t->target, err));
   spn_network_options o;
   SPN_TRY(spn_options_choose(s, &o, err));
-  SPN_TRY(spn_supernet_create(space, cost, t->walk.data->classes, space->base.input_channels, &o,
-                              (spn_statistic)s->search_statistic, s->search_temperature, &t->net, err));
+  SPN_TRY(spn_supernet_create(space, cost, t->walk.data->classes, space->base.input_channels, &o, s->search_statistic,
+                              s->search_temperature, &t->net, err));
   if (!t->net->indicators)
     return spn_fail(err, SPN_EINPUT, "space %s: every layer has one option: there is nothing to search", space->name);
   spn_settings own = *s;
@@ -297,7 +297,7 @@ static void judge_batch(search *t, const spn_batch *batch, uint64_t number) {
   spn_supernet_decide(t->net, (uint64_t)s->run_seed, t->net->graph->step, 1, s->search_explore, -1);
   spn_graph_forward(t->net->graph, batch->images, batch->labels, batch->count, 1);
   spn_graph_backward(t->net->graph);
-  spn_supernet_indicator_grads(t->net, 0, (spn_cost_form)s->search_cost_form, t->target);
+  spn_supernet_indicator_grads(t->net, 0, s->search_cost_form, t->target);
 }
 
 /* Measures all gains anew, with the final weights, on images that these have not seen: what a gate does to the loss of

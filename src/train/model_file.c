@@ -24,7 +24,7 @@ static char *preprocessing_json(const spn_transform *t) {
   cJSON_AddNumberToObject(o, "size", t->size);
   cJSON_AddNumberToObject(o, "channels", t->channels);
   cJSON_AddNumberToObject(o, "eval_crop", t->eval_crop);
-  cJSON_AddStringToObject(o, "resize", t->resize == SPN_RESIZE_BICUBIC ? "bicubic" : "bilinear");
+  cJSON_AddStringToObject(o, "resize", spn_resize_names[t->resize]);
   cJSON_AddItemToObject(o, "mean", cJSON_CreateDoubleArray(mean, 3));
   cJSON_AddItemToObject(o, "std", cJSON_CreateDoubleArray(std, 3));
   char *text = cJSON_PrintUnformatted(o);
@@ -68,7 +68,6 @@ static spn_status read_three(const spn_json *o, const char *key, double min, flo
 }
 
 static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_err *err) {
-  static const char *const filters[] = {"bilinear", "bicubic", NULL};
   spn_json size = spn_json_get(o, "size"), channels = spn_json_get(o, "channels"), crop = spn_json_get(o, "eval_crop");
   spn_json resize = spn_json_get(o, "resize");
   long long n, c;
@@ -76,12 +75,12 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
   SPN_TRY(spn_json_int(&size, 1, 4096, &n, err));
   SPN_TRY(spn_json_int(&channels, 1, 3, &c, err));
   SPN_TRY(spn_json_real(&crop, 0.01, 1, &t->eval_crop, err));
-  SPN_TRY(spn_json_choice(&resize, filters, &filter, err));
+  SPN_TRY(spn_json_choice(&resize, spn_resize_names, &filter, err));
   SPN_TRY(read_three(o, "mean", -10, t->mean, err));
   SPN_TRY(read_three(o, "std", 1e-6, t->std, err));
   t->size = (int)n;
   t->channels = (int)c;
-  t->resize = filter ? SPN_RESIZE_BICUBIC : SPN_RESIZE_BILINEAR;
+  t->resize = (spn_resize)filter;
   return SPN_OK;
 }
 

@@ -5,8 +5,6 @@
 #include "graph/graph.h"
 #include "train/settings.h"
 
-typedef enum { SPN_RMSPROP, SPN_SGD, SPN_ADAM } spn_optimizer_kind;
-
 typedef struct {
   spn_optimizer_kind kind;
   double momentum, rms_decay, epsilon, weight_decay, ema_decay;

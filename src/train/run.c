@@ -69,13 +69,15 @@ static spn_status same_settings(const spn_settings *a, const spn_settings *b, sp
     if (!same) return differs(#section "." #key, err); \
   }
 #define STRING(section, key, value, help) COMPARE(section, key, !strcmp(a->section##_##key, b->section##_##key))
-#define CHOICE(section, key, value, names, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#define CHOICE(section, key, type, list, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#define NAMED(section, key, value, names, help) COMPARE(section, key, !strcmp(a->section##_##key, b->section##_##key))
 #define INT(section, key, value, min, max, unit, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #define REAL(section, key, value, min, max, unit, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #define BOOL(section, key, value, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL

@@ -5,16 +5,21 @@
 #include <stdio.h>
 
 #include "core/status.h"
+#include "input/input.h"
+#include "model/forms.h"
+#include "train/choices.h"
 
 typedef struct {
 #define STRING(section, key, value, help) char section##_##key[1024];
-#define CHOICE(section, key, value, names, help) int section##_##key;
+#define CHOICE(section, key, type, list, help) type section##_##key;
+#define NAMED(section, key, value, names, help) const char *section##_##key; /* one of names */
 #define INT(section, key, value, min, max, unit, help) long long section##_##key;
 #define REAL(section, key, value, min, max, unit, help) double section##_##key;
 #define BOOL(section, key, value, help) int section##_##key;
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL
