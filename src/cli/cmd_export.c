@@ -23,7 +23,6 @@ static void list_formats(FILE *out) {
 }
 
 const spn_command spn_cmd_export = {
-    .name = "export",
     .about = "Writes a trained network in a format other software runs.",
     .usage = "spnas export NETWORK.safetensors --out FILE [--format NAME] [--set export.opset=17]...\n\n"
              "  --out FILE         the file to write\n  --format NAME      export.format",

@@ -169,7 +169,6 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_info = {
-    .name = "info",
     .about = "Parameters, MACs, cost, layers and block strings of a network, or the extremes of a space.",
     .usage =
         "spnas info WHAT [--set search.space=S] [--set search.cost=C] [--set train.width=W] [--set train.size=N]\n\n"

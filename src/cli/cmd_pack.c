@@ -31,7 +31,6 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_pack = {
-    .name = "pack",
     .about = "Packs a folder of images, decoded and reduced, into one file that is read many times faster.",
     .usage = "spnas pack --data DIR --out FILE [--set pack.side=256] [--quiet]\n\n"
              "  --data DIR         data.path: the folder of images; give the pack as --data from then on\n"

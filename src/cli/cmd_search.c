@@ -67,7 +67,6 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_search = {
-    .name = "search",
     .about = "Searches a network under a cost budget with the differentiable single-path supernet.",
     .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--quiet] "
              "[--reproducible]\n\n"
