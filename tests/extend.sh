@@ -1,7 +1,7 @@
 #!/bin/sh
 # The README's table "to add X write Y", counted: sh extend.sh BUILD_DIR
-# A copy of the tree gets a toy of every kind of extension that is one file and one line; it is built once, and every toy
-# is used as a user would. One more toy: its name in TOYS, a function add_<toy> that calls `add`, and a function use_<toy>.
+# A copy of the tree gets a toy of every kind of extension that is a file, a line, or both; it is built once, and every toy
+# is used as a user would. One more toy: its name in TOYS, add_<toy> with `new_file` and `new_line`, and use_<toy>.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
@@ -9,7 +9,9 @@ CACHE=$(cd "$1" && pwd)/CMakeCache.txt
 WORK=$(mktemp -d)
 TREE=$WORK/tree
 SPNAS=$TREE/build/spnas
-TOYS="dataset exporter command"
+TOYS="dataset exporter command setting space"
+FILES=0
+LINES=0
 PASSED=0
 FAILED=0
 export SPNAS_DATA="$TREE/data" OMP_WAIT_POLICY=passive
@@ -39,19 +41,26 @@ says() {
   check "$*: says \"$pattern\"" grep -e "$pattern" "$WORK/said"
 }
 
-# add FILE LIST LINE <TEXT: a new file with that text, and a line before the first entry of an existing list.
-add() {
+# new_file FILE <TEXT
+new_file() {
   check "$1 is new" [ ! -e "$TREE/$1" ]
   cat >"$TREE/$1"
-  awk -v line="$3" '/^SPN_/ && !done { print line; done = 1 } { print }' "$ROOT/$2" >"$TREE/$2"
-  check "README names $2" grep -F "$2" "$ROOT/README.md"
+  FILES=$((FILES + 1))
+}
+
+# new_line LIST LINE [PATTERN]: a line before the first entry of an existing list (that matches PATTERN).
+new_line() {
+  awk -v line="$2" -v entry="${3:-^SPN_}" '$0 ~ entry && !done { print line; done = 1 } { print }' "$ROOT/$1" >"$TREE/$1"
+  check "README names $1" grep -F "$1" "$ROOT/README.md"
+  LINES=$((LINES + 1))
 }
 
 # ---- Toys ----
 
 # Forty images of 16x16 for every file whose name ends with .toy: dark ones and bright ones.
 add_dataset() {
-  add src/input/dataset_toy.c src/input/datasets.def 'SPN_DATASET(toy)' <<'END'
+  new_line src/input/datasets.def 'SPN_DATASET(toy)'
+  new_file src/input/dataset_toy.c <<'END'
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +121,8 @@ use_dataset() {
 
 # The network's name and input size in one line.
 add_exporter() {
-  add src/export/toy.c src/export/exporters.def 'SPN_EXPORTER(toy)' <<'END'
+  new_line src/export/exporters.def 'SPN_EXPORTER(toy)'
+  new_file src/export/toy.c <<'END'
 #include <stdio.h>
 #include <string.h>
 
@@ -139,7 +149,8 @@ use_exporter() {
 }
 
 add_command() {
-  add src/cli/cmd_toy.c src/cli/commands.def 'SPN_COMMAND(toy)' <<'END'
+  new_line src/cli/commands.def 'SPN_COMMAND(toy)'
+  new_file src/cli/cmd_toy.c <<'END'
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -160,6 +171,27 @@ use_command() {
   says 0 'batches of 7' "$SPNAS" toy --set optim.batch=7
 }
 
+add_setting() {
+  new_line src/train/settings.def 'INT   (optim, toy, 3, 0, 9, "toys", "a toy")' '^[A-Z]+ *\\(optim,'
+}
+
+use_setting() {
+  says 0 'optim.toy  *3  *a toy \[integer 0..9, toys\]' "$SPNAS" train --help
+  says 2 'optim.toy: expected an integer from 0 to 9, got "10"' train --set optim.toy=10 --out "$WORK/refused"
+  says 0 'test  *top-1' train --data "$WORK/images.toy" --set optim.toy=7 --out "$WORK/set"
+  check "the run keeps it" grep '"toy": 7' "$WORK/set/config.resolved.json"
+}
+
+# The demo's space under another name.
+add_space() {
+  sed 's/"name": *"demo"/"name": "toy"/' "$ROOT/data/spaces/demo.json" >"$WORK/space.json"
+  new_file data/spaces/toy.json <"$WORK/space.json"
+}
+
+use_space() {
+  says 0 '10^' "$SPNAS" info toy --set search.cost=macs
+}
+
 # ---- The copy ----
 
 copy_tree() {
@@ -168,15 +200,12 @@ copy_tree() {
   cp -r "$TREE" "$WORK/before"
 }
 
-# One new file and one line more for every toy, and nothing else.
+# The new files and the added lines, and nothing else.
 count_touched() {
-  toys=$(echo $TOYS | wc -w)
-  (cd "$WORK" && diff -rN before tree) >"$WORK/diff"
-  check "a line added to a list for every toy" [ "$(grep -c '^> SPN_' "$WORK/diff")" -eq "$toys" ]
-  check "nothing taken away" [ "$(grep -c '^<' "$WORK/diff")" -eq 0 ]
-  (cd "$WORK" && diff -rq before tree) >"$WORK/diff"
-  check "a new file for every toy" [ "$(grep -c '^Only in tree' "$WORK/diff")" -eq "$toys" ]
-  check "a changed list for every toy" [ "$(grep -c 'differ$' "$WORK/diff")" -eq "$toys" ]
+  (cd "$WORK" && diff -r before tree) >"$WORK/diff"
+  check "$LINES lines added" [ "$(grep -c '^>' "$WORK/diff")" -eq $LINES ]
+  check "no line taken away" [ "$(grep -c '^<' "$WORK/diff")" -eq 0 ]
+  check "$FILES new files" [ "$(grep -c '^Only in tree' "$WORK/diff")" -eq $FILES ]
 }
 
 # cached NAME: what the given build was configured with.
