@@ -21,8 +21,8 @@ typedef struct {
   /* Fills the set's part "by the reader", with its pixels or its names. On failure the caller closes the set. */
   spn_status (*read)(spn_dataset *set, spn_err *err);
 
-  /* One image, as spn_dataset_image; called by several threads at once. max_side as in spn_image_decode. NULL: `read`
-   * has put all pixels into memory. */
+  /* One image, as spn_dataset_image, whose promises it keeps; max_side as in spn_image_decode, which a kind of small
+   * images may ignore. NULL: `read` has put all pixels into memory. */
   spn_status (*image)(spn_dataset *set, uint32_t item, int max_side, spn_image *out, spn_err *err);
   /* Where an item's image lies, for messages; returns its length, as snprintf. NULL: "path: class/name". */
   int (*place)(const spn_dataset *set, uint32_t item, char *out, size_t size);
@@ -58,10 +58,10 @@ struct spn_dataset {
   size_t split_count[SPN_SPLITS];
   spn_image *kept; /* (count) decoded small images, or NULL */
 
-  _Atomic(const char *)
-      *reason;          /* where the reader has `image` (count): why an item is unusable, a constant, or NULL */
-  pthread_mutex_t lock; /* guards what follows */
-  unsigned char *noted; /* (count): item is in bad */
+  /* Where the reader has `image`. */
+  _Atomic(const char *) *reason; /* (count) why an item is unusable, a constant, or NULL */
+  pthread_mutex_t lock;          /* guards what follows */
+  unsigned char *noted;          /* (count) item is in bad */
   size_t bad;
   uint32_t bad_first[SPN_BAD_LISTED];
 };
