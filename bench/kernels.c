@@ -11,10 +11,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "io/json_write.h"
 #include "kernels.h"
 
 static const spn_kernels *kernels;
-static int json, hot, printed;
+static int json, hot;
+static spn_json_writer document; /* with --json */
 static double peak_gflops, peak_gbytes;
 
 /* Processor time: other programs may share the core. */
@@ -66,15 +68,20 @@ static void report(const char *kernel, const char *shape, const char *note, doub
                    double bytes) {
   double rate = (flops ? flops : bytes) / seconds * 1e-9, share = rate / (flops ? peak_gflops : peak_gbytes);
   const char *unit = flops ? "GF/s" : "GB/s";
-  if (json)
-    printf("%s\n  {\"kernel\": \"%s\", \"shape\": \"%s\", \"note\": \"%s\", \"us\": %.3f, "
-           "\"rate\": %.2f, \"unit\": \"%s\", \"share\": %.3f}",
-           printed ? "," : "", kernel, shape, note, seconds * 1e6, rate, unit, share);
-  else
+  if (json) {
+    spn_json_object(&document, NULL, SPN_JSON_INLINE);
+    spn_json_put_text(&document, "kernel", kernel);
+    spn_json_put_text(&document, "shape", shape);
+    spn_json_put_text(&document, "note", note);
+    spn_json_put_rounded(&document, "us", seconds * 1e6, 6);
+    spn_json_put_rounded(&document, "rate", rate, 5);
+    spn_json_put_text(&document, "unit", unit);
+    spn_json_put_rounded(&document, "share", share, 3);
+    spn_json_end(&document);
+  } else
     printf("%-22s %-28s %10.1f us %8.1f %s %6.1f %%  %s\n", kernel, shape, seconds * 1e6, rate, unit, 100 * share,
            note);
   fflush(stdout);
-  printed = 1;
 }
 
 /* ---- The machine's own peaks ---- */
@@ -346,11 +353,15 @@ int main(int argc, char **argv) {
   }
   peak_gflops = measure_fma();
   peak_gbytes = measure_read();
-  if (json)
-    printf("{\"cpu\": \"%s\", \"backend\": \"%s\", \"kernels\": \"%s\", \"peak_gflops\": %.1f, \"read_gbytes\": %.1f, "
-           "\"results\": [",
-           spn_cpu_name(), spn_backend_version(), kernels->name, peak_gflops, peak_gbytes);
-  else
+  if (json) {
+    spn_json_object(&document, NULL, SPN_JSON_LINES);
+    spn_json_put_text(&document, "cpu", spn_cpu_name());
+    spn_json_put_text(&document, "backend", spn_backend_version());
+    spn_json_put_text(&document, "kernels", kernels->name);
+    spn_json_put_rounded(&document, "peak_gflops", peak_gflops, 4);
+    spn_json_put_rounded(&document, "read_gbytes", peak_gbytes, 4);
+    spn_json_array(&document, "results", SPN_JSON_LINES);
+  } else
     printf("%s, %s, kernels %s; one core: %.1f GF/s, reads %.1f GB/s\n", spn_cpu_name(), spn_backend_version(),
            kernels->name, peak_gflops, peak_gbytes);
   for (size_t i = 0; i < sizeof depthwise_layers / sizeof *depthwise_layers; i++) {
@@ -376,6 +387,13 @@ int main(int argc, char **argv) {
     bench_pointwise(6 * channels[i], channels[i]);
   }
   bench_pointwise(320, 1280);
-  if (json) printf("\n]}\n");
+  if (json) {
+    const char *text;
+    spn_err err;
+    spn_json_end(&document);
+    spn_json_end(&document);
+    if (spn_json_finish(&document, "bench_kernels", &text, NULL, &err)) return fprintf(stderr, "%s\n", err.text), 1;
+    puts(text);
+  }
   return 0;
 }

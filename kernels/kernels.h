@@ -116,6 +116,9 @@ typedef struct {
   double (*dot)(size_t n, const real *a, const real *b);
 } spn_kernels;
 
+/* The type of a kernel: SPN_KERNEL_TYPE(dot) spn_ref_dot; declares a function. kernels.def lists them all. */
+#define SPN_KERNEL_TYPE(name) __typeof__(*((spn_kernels *)0)->name)
+
 /* The plain loops every other table is tested against; the only table in a SPN_DOUBLE build. */
 const spn_kernels *spn_kernels_ref(void);
 /* The fastest table this CPU runs; isa NULL or "auto" chooses, otherwise "plain", "avx2", "avx512" (or "ref").

@@ -175,7 +175,25 @@ static void test_folder(void) {
   refuse("auto", "nothing", "no data set\0");
   refuse("auto", "absent", "no data set\0");
   refuse("folder", "nothing", "class folders\0");
-  refuse("mnist", "idx", "expected auto, idx\0mnist\0");
+  refuse("mnist", "idx", "expected \"auto\", \"idx\"\0mnist\0");
+}
+
+/* Every kind of the list says where it looks and is asked; where nothing is found all of them are told. */
+static void check_kind(const char *name, const spn_dataset_reader *reader, const char *told) {
+  CHECK(reader->expects && reader->found && reader->read, "%s", name);
+  CHECK(!reader->found(at("absent")), "%s finds itself where nothing is", name);
+  CHECK(spn_name_index(spn_dataset_names, name) > 0, "%s has no name", name);
+  CHECK(strstr(told, reader->expects) != NULL, "\"%s\" does not say \"%s\"", told, reader->expects);
+}
+
+static void test_kinds(void) {
+  spn_dataset_options options = {.path = at("absent")};
+  spn_dataset *set;
+  spn_err err = {0};
+  CHECK(spn_dataset_open(&options, &set, &err) == SPN_EINPUT, "%s", err.text);
+#define SPN_DATASET(name) check_kind(#name, &spn_reader_##name, err.text);
+#include "input/datasets.def"
+#undef SPN_DATASET
 }
 
 /* Without a test folder a tenth is carved out, whatever the seed; also when the path holds the class folders itself. */
@@ -320,6 +338,7 @@ static void test_real(void) {
 
 int main(void) {
   files_begin();
+  test_kinds();
   test_idx();
   test_idx_refused();
   test_cifar();

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "data_input/files.h"
 #include "input/transform.h"
+#include "io/file.h"
 
 static spn_dataset *open_set(const char *name, double max_bad, spn_err *err) {
   spn_dataset_options options = {.kind = "auto", .path = at(name), .max_bad = max_bad, .seed = 1};
@@ -60,6 +61,17 @@ static void test_same_images(void) {
   spn_dataset_close(set);
 }
 
+static void check_same_files(const char *name, const char *other) {
+  char *a = NULL, *b = NULL;
+  size_t size = 0, other_size = 1;
+  spn_err err;
+  CHECK_OK(spn_file_read(at(name), 1 << 20, &a, &size, &err), err);
+  CHECK_OK(spn_file_read(at(other), 1 << 20, &b, &other_size, &err), err);
+  CHECK(a && b && size == other_size && !memcmp(a, b, size), "%s and %s differ", name, other);
+  free(a);
+  free(b);
+}
+
 static void test_reduced(void) {
   static const int sizes[][2] = {{20, 30}, {41, 32}, {32, 32}, {5, 80}, {32, 41}};
   static unsigned char pixels[65 * 65 * 3];
@@ -67,10 +79,10 @@ static void test_reduced(void) {
   spn_err err;
   write_pack("small.pack", 32, 1);
   write_pack("small2.pack", 32, 3);
-  spn_dataset *set = open_set("small.pack", 0, &err), *again = open_set("small2.pack", 0, &err);
-  CHECK(set && again, "%s", err.text);
-  if (!set || !again) return;
-  CHECK(set->map_bytes == again->map_bytes && !memcmp(set->map, again->map, set->map_bytes), "any number of threads");
+  check_same_files("small.pack", "small2.pack");
+  spn_dataset *set = open_set("small.pack", 0, &err);
+  CHECK(set != NULL, "%s", err.text);
+  if (!set) return;
   spn_image image;
   for (uint32_t i = 0; i < 5; i++) {
     CHECK_OK(spn_dataset_image(set, i, &image, &err), err);
@@ -83,7 +95,6 @@ static void test_reduced(void) {
   CHECK_OK(spn_dataset_image(set, 2, &image, &err), err);
   for (int i = 0; i < 32 * 32 * 3; i++) CHECK(fabs(image.pixels[i] - 255 * (double)want[i]) <= 0.501, "value %d", i);
   spn_dataset_close(set);
-  spn_dataset_close(again);
 }
 
 /* ---- What is refused ---- */
@@ -187,7 +198,7 @@ static void test_not_written(void) {
   set = open_set("same.pack", 0, &err);
   if (set)
     CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EINPUT &&
-              strstr(err.text, "folder of images"),
+              strstr(err.text, "class folders"),
           "%s", err.text);
   spn_dataset_close(set);
 }

@@ -5,7 +5,27 @@
 
 #include "check.h"
 
+static char *to_json(const spn_settings *s) {
+  spn_json_writer w = {0};
+  spn_settings_put(s, &w);
+  return spn_json_take(&w);
+}
+
 static char file[64];
+
+#define STRING(section, key, value, help)
+#define CHOICE(section, key, type, list, help)
+#define NAMED(section, key, value, names, help) extern const char *const names[];
+#define INT(section, key, value, min, max, unit, help)
+#define REAL(section, key, value, min, max, unit, help)
+#define BOOL(section, key, value, help)
+#include "train/settings.def"
+#undef STRING
+#undef CHOICE
+#undef NAMED
+#undef INT
+#undef REAL
+#undef BOOL
 
 static void write_file(const char *text) {
   FILE *f = fopen(file, "w");
@@ -18,7 +38,9 @@ static void write_file(const char *text) {
 /* Every value of a equals b's, compared field by field. */
 static void check_equal(const spn_settings *a, const spn_settings *b) {
 #define STRING(section, key, value, help) CHECK(!strcmp(a->section##_##key, b->section##_##key), #section "." #key);
-#define CHOICE(section, key, value, names, help) CHECK(a->section##_##key == b->section##_##key, #section "." #key);
+#define CHOICE(section, key, type, list, help) CHECK(a->section##_##key == b->section##_##key, #section "." #key);
+#define NAMED(section, key, value, names, help) \
+  CHECK(!strcmp(a->section##_##key, b->section##_##key), #section "." #key);
 #define INT(section, key, value, min, max, unit, help) \
   CHECK(a->section##_##key == b->section##_##key, #section "." #key);
 #define REAL(section, key, value, min, max, unit, help) \
@@ -27,22 +49,30 @@ static void check_equal(const spn_settings *a, const spn_settings *b) {
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL
+}
+
+static const char *last_of(const char *const *names) {
+  while (names[1]) names++;
+  return *names;
 }
 
 /* Values that are hard to write: ends of ranges, odd fractions, quotes and control characters. */
 static void fill_unusual(spn_settings *s) {
 #define STRING(section, key, value, help) \
   snprintf(s->section##_##key, sizeof s->section##_##key, "%s", "a \"b\" \\c\n\t\x01 \xc3\xa9");
-#define CHOICE(section, key, value, names, help) s->section##_##key = 1;
+#define CHOICE(section, key, type, list, help) s->section##_##key = (type)1;
+#define NAMED(section, key, value, names, help) s->section##_##key = last_of(names);
 #define INT(section, key, value, min, max, unit, help) s->section##_##key = max;
 #define REAL(section, key, value, min, max, unit, help) s->section##_##key = (min) + ((max) - (min)) / 3.0;
 #define BOOL(section, key, value, help) s->section##_##key = !(value);
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL
@@ -51,30 +81,51 @@ static void fill_unusual(spn_settings *s) {
 static void check_round_trip(const spn_settings *s) {
   spn_err err = {0};
   spn_settings back;
-  char *text = spn_settings_to_json(s);
+  char *text = to_json(s);
   CHECK(text != NULL, "to_json");
   if (!text) return;
   write_file(text);
   memset(&back, 0, sizeof back);
   CHECK_OK(spn_settings_load(&back, file, &err), err);
   check_equal(s, &back);
-  char *again = spn_settings_to_json(&back);
+  char *again = to_json(&back);
   CHECK(again && !strcmp(text, again), "written again differently");
   free(text);
   free(again);
 }
 
-/* Every default lies in its own range. */
+/* The constant of an enum has the name it is listed with, both ways. */
+static void check_constant(const char *path, int constant, const char *name) {
+  char assignment[64], line[96];
+  spn_err err = {0};
+  spn_settings s;
+  spn_settings_default(&s);
+  CHECK(!strcmp(spn_settings_name(path, constant), name), "%s %d: %s", path, constant, name);
+  snprintf(assignment, sizeof assignment, "%s=%s", path, name);
+  CHECK_OK(spn_settings_set(&s, assignment, &err), err);
+  char *text = to_json(&s);
+  snprintf(line, sizeof line, "\"%s\": \"%s\"", strchr(path, '.') + 1, name);
+  CHECK(text && strstr(text, line), "%s", line);
+  free(text);
+}
+
+/* Every default lies in its own range; that of a choice is the first of its list. */
 static void check_defaults(const spn_settings *s) {
+  const char *path;
 #define STRING(section, key, value, help) CHECK(strlen(s->section##_##key) == strlen(value), #section "." #key);
-#define CHOICE(section, key, value, names, help) \
-  CHECK(strstr(names, spn_settings_name(#section "." #key, value)) != NULL, #key);
+#define CONSTANT(constant, name) check_constant(path, constant, name);
+#define CHOICE(section, key, type, list, help) \
+  path = #section "." #key;                    \
+  CHECK(s->section##_##key == 0, "%s", path);  \
+  list(CONSTANT)
+#define NAMED(section, key, value, names, help) CHECK(spn_name_index(names, s->section##_##key) >= 0, #key);
 #define INT(section, key, value, min, max, unit, help) CHECK((value) >= (min) && (value) <= (max), #section "." #key);
 #define REAL(section, key, value, min, max, unit, help) CHECK((value) >= (min) && (value) <= (max), #section "." #key);
 #define BOOL(section, key, value, help) CHECK(s->section##_##key == (value), #section "." #key);
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL
@@ -97,7 +148,9 @@ static void check_set(void) {
   CHECK_OK(spn_settings_set(&s, "optim.optimizer=adam", &err), err);
   CHECK(!strcmp(spn_settings_name("optim.optimizer", s.optim_optimizer), "adam"), "%d", s.optim_optimizer);
   CHECK_OK(spn_settings_set(&s, "export.opset=17", &err), err);
-  CHECK(s.export_opset == 1, "%d", s.export_opset);
+  CHECK(s.export_opset == SPN_OPSET_17, "%d", s.export_opset);
+  CHECK_OK(spn_settings_set(&s, "data.kind=cifar100", &err), err);
+  CHECK(!strcmp(s.data_kind, "cifar100"), "%s", s.data_kind);
   CHECK_OK(spn_settings_set(&s, "data.path=/a=b c", &err), err);
   CHECK(!strcmp(s.data_path, "/a=b c"), "%s", s.data_path);
   CHECK_OK(spn_settings_set(&s, "data.path=", &err), err);
@@ -165,7 +218,7 @@ static void check_load(void) {
   CHECK_OK(spn_settings_load(&s, file, &err), err);
   expected.run_seed = 7;
   expected.search_target = 12.5;
-  expected.export_opset = 1;
+  expected.export_opset = SPN_OPSET_17;
   expected.data_flip = 0;
   snprintf(expected.search_space, sizeof expected.search_space, "demo");
   check_equal(&s, &expected);
@@ -202,6 +255,8 @@ static void check_load_errors(void) {
   check_load_error("{\"data\": {\"flip\": 1}}", "1:19 data.flip", "true or false", "1");
   check_load_error("{\"optim\": {\"optimizer\": \"lion\"}}", "1:25 optim.optimizer", "rmsprop", "lion");
   check_load_error("{\"export\": {\"opset\": 14}}", "1:22 export.opset", "13", "14");
+  check_load_error("{\"data\": {\"kind\": \"cifar11\"}}", "1:19 data.kind", "\"cifar100\"", "cifar11");
+  check_load_error("{\"data\": {\"kind\": 7}}", "1:19 data.kind", "\"auto\"", "7");
   check_load_error("{\"data\": {\"path\": 5}}", "1:19 data.path", "string", "5");
   check_load_error("{\"run\": {\"seed\": 1}, \"run\": {}}", "1:", "run", "");
   check_load_error("{\"run\": {\"seed\": 1, \"seed\": 2}}", "1:", "seed", "");
@@ -249,7 +304,8 @@ static void check_help(void) {
   char *all = help_text(NULL), *two = help_text("run,optim");
 #define LISTED(section, key) CHECK(strstr(all, "  " #section "." #key " ") != NULL, #section "." #key);
 #define STRING(section, key, value, help) LISTED(section, key)
-#define CHOICE(section, key, value, names, help) LISTED(section, key)
+#define CHOICE(section, key, type, list, help) LISTED(section, key)
+#define NAMED(section, key, value, names, help) LISTED(section, key)
 #define INT(section, key, value, min, max, unit, help) LISTED(section, key)
 #define REAL(section, key, value, min, max, unit, help) LISTED(section, key)
 #define BOOL(section, key, value, help) LISTED(section, key)
@@ -260,6 +316,7 @@ static void check_help(void) {
     line += n + (line[n] == '\n');
   }
   CHECK(strstr(all, "[0..1000, per 256 images]") && strstr(all, "[rmsprop|sgd|adam]"), "ranges");
+  CHECK(strstr(all, "[auto|") && strstr(all, "|cifar100"), "names of a registry");
   CHECK(strstr(two, "run.seed") && strstr(two, "optim.lr") && !strstr(two, "data.path"), "sections");
   free(all);
   free(two);

@@ -1,4 +1,4 @@
-#include "cpu/depthwise.h"
+#include "cpu/table.h"
 #include "cpu/dw_strip.h"
 
 /* Backward-data at stride s splits into s*s stride-1 convolutions of g: input row i is read by the kernel rows kh that

@@ -1,4 +1,4 @@
-#include "cpu/depthwise.h"
+#include "cpu/table.h"
 #include "cpu/dw_strip.h"
 
 /* Everything the walk over one part needs. */

@@ -1,6 +1,6 @@
 /* Elementwise kernels and per-channel sums. A body handles `nv` whole vectors (or one tail) of a short run of pixels;
  * the drivers walk the runs, and the vectors within a run, so that a run's lines are still in cache for its tail. */
-#include "cpu/elementwise.h"
+#include "cpu/table.h"
 
 #include "cpu/simd.h"
 
@@ -37,8 +37,7 @@ INLINE void view_load_lanes(act_form form, const spn_view *view, size_t pixels, 
     for (int i = 0; i < nv; i++) v_put(a + i * SPN_VL, view_value(form, &v[i], v_get(x + i * SPN_VL, n)), n);
 }
 
-void SPN_SYM(ew_view_load)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, float *a,
-                           size_t lda) {
+void SPN_SYM(view_load)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, float *a, size_t lda) {
 #define BODY(at, nv, n) view_load_lanes(form, view, count, at, nv, n, x + p * ldx, ldx, a + p * lda, lda)
 #define RUN(FORM)                                      \
   for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
@@ -88,8 +87,8 @@ INLINE void view_grad_lanes(act_form form, int want_gate, const grad_args *g, si
   }
 }
 
-void SPN_SYM(ew_view_grad)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, const float *da,
-                           size_t ldda, int accumulate, float *dz, size_t lddz, const spn_view_sums *sums) {
+void SPN_SYM(view_grad)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, const float *da,
+                        size_t ldda, int accumulate, float *dz, size_t lddz, const spn_view_sums *sums) {
   const spn_view_sums none = {0};
   if (!sums) sums = &none;
   const grad_args args = {x, da, dz, ldx, ldda, lddz, accumulate, view, sums};
@@ -123,8 +122,8 @@ INLINE void norm_lanes_load(const spn_norm_grad *grad, size_t pixels, int c, int
     }
 }
 
-void SPN_SYM(ew_norm_grad_load)(size_t pixels, int c, const spn_norm_grad *grad, const float *dz, size_t lddz,
-                                const float *x, size_t ldx, float *g, size_t ldg) {
+void SPN_SYM(norm_grad_load)(size_t pixels, int c, const spn_norm_grad *grad, const float *dz, size_t lddz,
+                             const float *x, size_t ldx, float *g, size_t ldg) {
   if (!grad->a) {
     for (size_t p = 0; p < pixels; p++) memmove(g + p * ldg, dz + p * lddz, (size_t)c * sizeof *g);
     return;
@@ -166,7 +165,7 @@ INLINE void stats_lanes(size_t pixels, int c, int nv, int n, const float *x, siz
   }
 }
 
-void SPN_SYM(ew_stats)(size_t pixels, int c, const float *x, size_t ldx, double *sum, double *sq) {
+void SPN_SYM(stats)(size_t pixels, int c, const float *x, size_t ldx, double *sum, double *sq) {
 #define BODY(at, nv, n) stats_lanes(count, at, nv, n, x + p * ldx, ldx, sum, sq)
   for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) {
     size_t count = run_length(pixels, p);
@@ -188,7 +187,7 @@ INLINE void view_sum_lanes(act_form form, const spn_view *view, size_t pixels, i
   }
 }
 
-void SPN_SYM(ew_view_sum)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, double *sum) {
+void SPN_SYM(view_sum)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, double *sum) {
 #define BODY(at, nv, n) view_sum_lanes(form, view, count, at, nv, n, x + p * ldx, ldx, sum)
 #define RUN(FORM)                                      \
   for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
@@ -220,8 +219,8 @@ INLINE void join_lanes(act_form form_a, act_form form_b, const spn_view *view_a,
     }
 }
 
-void SPN_SYM(ew_join)(size_t pixels, int c, const spn_view *view_a, const float *a, const spn_view *view_b,
-                      const float *b, float weight, float *y) {
+void SPN_SYM(join)(size_t pixels, int c, const spn_view *view_a, const float *a, const spn_view *view_b, const float *b,
+                   float weight, float *y) {
 #define BODY(at, nv, n)                                                                                         \
   join_lanes(form_a, form_b, view_a, view_b, count, c, at, nv, n, a + p * (size_t)c, b + p * (size_t)c, weight, \
              y + p * (size_t)c)
@@ -257,7 +256,7 @@ static void stream_rows(size_t pixels, int c, const float *x, size_t ldx, float 
   }
 }
 
-void SPN_SYM(ew_stream)(size_t pixels, int c, const float *x, size_t ldx, float *y, size_t ldy) {
+void SPN_SYM(stream)(size_t pixels, int c, const float *x, size_t ldx, float *y, size_t ldy) {
   int whole = (c + SPN_VL - 1) / SPN_VL * SPN_VL;
   if (ldx == (size_t)c && ldy == (size_t)c) stream_flat(pixels * (size_t)c, x, y);
   else if ((size_t)y % sizeof(vf) == 0 && ldy % SPN_VL == 0 && (size_t)whole <= ldy)
@@ -269,19 +268,19 @@ void SPN_SYM(ew_stream)(size_t pixels, int c, const float *x, size_t ldx, float 
 
 /* ---- Flat arrays ---- */
 
-void SPN_SYM(ew_axpy)(size_t n, float alpha, const float *x, float *acc) {
+void SPN_SYM(axpy)(size_t n, float alpha, const float *x, float *acc) {
   size_t i = 0;
   for (; i + SPN_VL <= n; i += SPN_VL) v_store(acc + i, v_fma(v_set(alpha), v_load(x + i), v_load(acc + i)));
   for (; i < n; i++) acc[i] += alpha * x[i];
 }
 
-void SPN_SYM(ew_add)(size_t n, const float *x, float *acc) {
+void SPN_SYM(add)(size_t n, const float *x, float *acc) {
   size_t i = 0;
   for (; i + SPN_VL <= n; i += SPN_VL) v_store(acc + i, v_load(acc + i) + v_load(x + i));
   for (; i < n; i++) acc[i] += x[i];
 }
 
-double SPN_SYM(ew_dot)(size_t n, const float *a, const float *b) {
+double SPN_SYM(dot)(size_t n, const float *a, const float *b) {
   double total[SPN_VL] = {0}, sum = 0;
   size_t i = 0;
   while (i + SPN_VL <= n) {

@@ -10,6 +10,14 @@
 
 enum { MAX_FACTS = 24 };
 
+static int opset_number(spn_opset opset) {
+  switch (opset) {
+    case SPN_OPSET_13: return 13;
+    case SPN_OPSET_17: return 17;
+  }
+  return 0; /* the exporter refuses it */
+}
+
 /* The file's own facts, and the network as block strings. */
 static size_t collect_facts(const spn_model *m, char *mnasnet, char *timm, spn_export_fact *facts) {
   size_t count = 0;
@@ -27,13 +35,13 @@ spn_status spn_model_export(const spn_model *m, const spn_settings *s, const cha
   spn_export_fact facts[MAX_FACTS];
   char *mnasnet = spn_blockstring_mnasnet(&m->arch), *timm = spn_blockstring_timm(&m->arch);
   const char **classes = spn_model_classes(m);
-  o.opset = s->export_opset ? 17 : 13;
+  o.opset = opset_number(s->export_opset);
   o.fold_bn = s->export_fold_bn;
   o.input = s->export_normalize ? SPN_INPUT_PIXELS : SPN_INPUT_NORMALISED;
   for (int i = 0; i < 3; i++) o.mean[i] = (double)m->eval.mean[i], o.std[i] = (double)m->eval.std[i];
   o.resize = (int)lround(m->eval.size / m->eval.eval_crop);
   o.crop_fraction = m->eval.eval_crop;
-  o.resize_filter = m->eval.resize == SPN_RESIZE_BICUBIC ? "bicubic" : "bilinear";
+  o.resize_filter = spn_resize_names[m->eval.resize];
   o.class_names = classes;
   o.version = spn_version();
   o.facts = facts;

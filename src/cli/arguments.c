@@ -16,7 +16,7 @@ static const option options[] = {{'d', "--data", "data.path"},
                                  {'s', "--set", NULL},
                                  {'o', "--out", NULL},
                                  {'D', "--dump", NULL},
-                                 {'f', "--format", NULL},
+                                 {'f', "--format", "export.format"},
                                  {'S', "--seed", "run.seed"},
                                  {'T', "--threads", "run.threads"}};
 static const option flags[] = {
@@ -27,7 +27,6 @@ static int taken(const char *takes, char letter) { return strchr("csST", letter)
 static spn_status set_value(spn_arguments *out, const option *o, const char *value, spn_err *err) {
   char text[1200];
   if (o->letter == 'o') out->out = value;
-  if (o->letter == 'f') out->format = value;
   if (o->letter == 'D') out->dump = value;
   if (o->letter == 'c') return spn_settings_load(&out->settings, value, err);
   if (o->letter == 's') return spn_settings_set(&out->settings, value, err);

@@ -2,13 +2,15 @@
 #ifndef SPN_CLI_CLI_H
 #define SPN_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "core/status.h"
 #include "model/arch.h"
 #include "train/settings.h"
 
 typedef struct {
   const char *positional; /* the one argument without a dash, or NULL */
-  const char *out, *format, *dump;
+  const char *out, *dump;
   int resume, quiet, json;
   spn_settings settings;
 } spn_arguments;
@@ -21,12 +23,18 @@ spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arg
 /* The network behind --arch, at train.width and train.size. note (256 chars): a remark on an accepted oddity, or "". */
 spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_arch *out, char *note, spn_err *err);
 
-/* A command: returns a status; its usage text. */
+/* A command. Adding one: a file cmd_<name>.c that defines `const spn_command spn_cmd_<name>`, and a line in
+ * commands.def, whose word is what users type. run returns a status, by which the program ends. */
 typedef struct {
-  const char *name, *about, *usage, *sections, *takes;
+  const char *about, *usage;
+  const char *sections;    /* of the settings it obeys, with commas, for --help; NULL: none */
+  const char *takes;       /* letters, as in spn_arguments_parse */
+  void (*help)(FILE *out); /* what follows usage, where that is no constant; or NULL */
   spn_status (*run)(const spn_arguments *args, spn_err *err);
 } spn_command;
 
-extern const spn_command spn_cmd_search, spn_cmd_train, spn_cmd_eval, spn_cmd_export, spn_cmd_info, spn_cmd_pack;
+#define SPN_COMMAND(name) extern const spn_command spn_cmd_##name;
+#include "cli/commands.def"
+#undef SPN_COMMAND
 
 #endif

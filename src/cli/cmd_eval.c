@@ -95,7 +95,6 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_eval = {
-    .name = "eval",
     .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing stored in its file.",
     .usage = "spnas eval NETWORK.safetensors --data DIR [--json] [--dump FILE] [--config FILE] [--set a.b=c]...\n\n"
              "  --data DIR         data.path: the images\n  --json             one JSON object\n"

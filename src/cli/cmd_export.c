@@ -2,25 +2,31 @@
 
 #include "api/model_export.h"
 #include "cli/cli.h"
+#include "export/export.h"
 
 static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_model m;
-  const char *format = a->format ? a->format : a->settings.export_format;
   if (!a->positional)
     return spn_fail(err, SPN_EINPUT, "expected a network file, for example best.safetensors, got nothing");
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the file to write, got nothing");
   SPN_TRY(spn_model_load(a->positional, &m, err));
-  spn_status status = spn_model_export(&m, &a->settings, format, a->out, err);
+  spn_status status = spn_model_export(&m, &a->settings, a->settings.export_format, a->out, err);
   spn_model_free(&m);
-  if (!status) printf("wrote %s (%s)\n", a->out, format);
+  if (!status) printf("wrote %s (%s)\n", a->out, a->settings.export_format);
   return status;
 }
 
+static void list_formats(FILE *out) {
+  fprintf(out, "\nFormats:\n\n");
+  for (int i = 0; spn_exporters[i]; i++)
+    fprintf(out, "  %-10s %-10s %s\n", spn_exporter_names[i], spn_exporters[i]->suffix, spn_exporters[i]->about);
+}
+
 const spn_command spn_cmd_export = {
-    .name = "export",
     .about = "Writes a trained network in a format other software runs.",
-    .usage = "spnas export NETWORK.safetensors --out FILE [--format onnx] [--set export.opset=17]...\n\n"
+    .usage = "spnas export NETWORK.safetensors --out FILE [--format NAME] [--set export.opset=17]...\n\n"
              "  --out FILE         the file to write\n  --format NAME      export.format",
+    .help = list_formats,
     .sections = "export",
     .takes = "pof",
     .run = command};

@@ -17,9 +17,9 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the file to write, got nothing");
   if (!s->data_path[0])
     return spn_fail(err, SPN_EINPUT, "data.path: expected the folder of the images (--data DIR), got nothing");
-  spn_dataset_options o = {.kind = "folder", .path = s->data_path, .max_bad = s->data_max_bad};
+  spn_dataset_options o = {.kind = s->data_kind, .path = s->data_path, .max_bad = s->data_max_bad};
   SPN_TRY(spn_dataset_open(&o, &set, err));
-  spn_status status = spn_pack_write(set, a->out, (int)s->pack_side, (spn_resize)s->data_resize, spn_thread_count(s),
+  spn_status status = spn_pack_write(set, a->out, (int)s->pack_side, s->data_resize, spn_thread_count(s),
                                      a->quiet ? NULL : progress, &bad, err);
   if (!status && bad) {
     spn_dataset_bad(set, list, sizeof list);
@@ -31,7 +31,6 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_pack = {
-    .name = "pack",
     .about = "Packs a folder of images, decoded and reduced, into one file that is read many times faster.",
     .usage = "spnas pack --data DIR --out FILE [--set pack.side=256] [--quiet]\n\n"
              "  --data DIR         data.path: the folder of images; give the pack as --data from then on\n"

@@ -40,10 +40,8 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   spn_space space;
   spn_cost cost;
   spn_data data;
-  const spn_method *method;
   spn_problem problem = {.settings = s, .space = &space, .cost = &cost, .data = &data};
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
-  SPN_TRY(spn_method_find(spn_settings_name("search.method", s->search_method), &method, err));
   SPN_TRY(spn_space_load(s->search_space, &space, err));
   if (s->search_proxy_size) space.proxy_size = (int)s->search_proxy_size;
   if (s->search_proxy_width > 0) space.proxy_width = s->search_proxy_width;
@@ -55,7 +53,7 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   if (!status) {
     spn_search_result result = {.images = 0};
     announce(&problem);
-    status = method->run(&problem, &result, err);
+    status = spn_methods[spn_name_index(spn_method_names, s->search_method)]->run(&problem, &result, err);
     if (!status) report(a->out, &problem, &result);
     spn_run_close(problem.run);
   }
@@ -69,9 +67,13 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   return search(a, &s, err);
 }
 
+static void list_methods(FILE *out) {
+  fprintf(out, "\nMethods (search.method):\n\n");
+  for (int i = 0; spn_methods[i]; i++) fprintf(out, "  %-10s %s\n", spn_method_names[i], spn_methods[i]->about);
+}
+
 const spn_command spn_cmd_search = {
-    .name = "search",
-    .about = "Searches a network under a cost budget with the differentiable single-path supernet.",
+    .about = "Searches a network under a cost budget.",
     .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--quiet] "
              "[--reproducible]\n\n"
              "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of "
@@ -80,6 +82,7 @@ const spn_command spn_cmd_search = {
              "  --resume           go on from the newest valid checkpoint in RUNDIR\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
+    .help = list_methods,
     .sections = "run,data,search,optim",
     .takes = "odtrqR",
     .run = command};

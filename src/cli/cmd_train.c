@@ -53,7 +53,6 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_train = {
-    .name = "train",
     .about = "Trains a network: a found one, a reference one, or one given as a block string.",
     .usage = "spnas train --arch ARCH --data DIR --out RUNDIR [--init WEIGHTS] [--config FILE] [--set a.b=c]... "
              "[--resume] [--quiet] [--reproducible]\n\n"

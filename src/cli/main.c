@@ -6,8 +6,14 @@
 #include "train/environment.h"
 #include "train/run.h"
 
-static const spn_command *const commands[] = {&spn_cmd_search, &spn_cmd_train, &spn_cmd_eval,
-                                              &spn_cmd_export, &spn_cmd_info,  &spn_cmd_pack};
+static const struct {
+  const char *name;
+  const spn_command *command;
+} commands[] = {
+#define SPN_COMMAND(name) {#name, &spn_cmd_##name},
+#include "cli/commands.def"
+#undef SPN_COMMAND
+};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void overview(FILE *out) {
@@ -15,16 +21,20 @@ static void overview(FILE *out) {
           "spnas %s: finds, trains and exports a convolutional network that meets a phone's latency budget\n\nusage: "
           "spnas COMMAND ...\n\n",
           spn_version());
-  for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->about);
+  for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].command->about);
   fprintf(out, "\nspnas COMMAND --help tells a command's arguments and settings with their units.\n");
 }
 
 static void help_for(const spn_command *c) {
   printf("%s\n\nusage: %s\n", c->about, c->usage);
-  if (!c->sections) return;
-  printf("\n  --config FILE      settings as JSON\n  --set a.b=c        one setting; overrides the config\n"
-         "  --seed N           run.seed\n  --threads N        run.threads\n\nSettings:\n\n");
-  spn_settings_help(stdout, c->sections);
+  if (c->sections)
+    printf("\n  --config FILE      settings as JSON\n  --set a.b=c        one setting; overrides the config\n"
+           "  --seed N           run.seed\n  --threads N        run.threads\n");
+  if (c->help) c->help(stdout);
+  if (c->sections) {
+    printf("\nSettings:\n\n");
+    spn_settings_help(stdout, c->sections);
+  }
 }
 
 /* 0; 2 wrong input; 130 or 143 stopped by a signal; 3 stopped by run.max_steps; 1 everything else. */
@@ -40,15 +50,16 @@ int main(int argc, char **argv) {
   }
   if (!strcmp(argv[1], "--version")) return printf("spnas %s, %s\n", spn_version(), spn_backend_version()) < 0;
   for (int i = 0; i < COMMANDS; i++) {
-    if (strcmp(argv[1], commands[i]->name)) continue;
+    if (strcmp(argv[1], commands[i].name)) continue;
+    const spn_command *command = commands[i].command;
     static spn_arguments args;
     spn_err err = {0};
     int help;
     spn_signals_install();
     spn_backend_init();
-    spn_status status = spn_arguments_parse(argc - 2, argv + 2, commands[i]->takes, &args, &help, &err);
-    if (!status && help) return help_for(commands[i]), 0;
-    if (!status) status = commands[i]->run(&args, &err);
+    spn_status status = spn_arguments_parse(argc - 2, argv + 2, command->takes, &args, &help, &err);
+    if (!status && help) return help_for(command), 0;
+    if (!status) status = command->run(&args, &err);
     if (!status && fflush(stdout)) status = spn_fail(&err, SPN_EIO, "standard output: cannot be written");
     if (status) fprintf(stderr, "spnas %s: %s\n", argv[1], err.text);
     return exit_code(status);

@@ -1,9 +1,11 @@
-/* Exporters: a trained network to a file other programs run. Adding one: one file and one line in registry.c. */
+/* Exporters: a trained network to a file other programs run. Adding one: a file <name>.c that defines
+ * `const spn_exporter spn_exporter_<name>`, and a line in exporters.def, whose word is the format's name for users. */
 #ifndef SPN_EXPORT_EXPORT_H
 #define SPN_EXPORT_EXPORT_H
 
 #include <stddef.h>
 
+#include "core/names.h"
 #include "core/status.h"
 #include "io/tensors.h"
 #include "model/arch.h"
@@ -36,32 +38,31 @@ typedef struct {
 /* Opset 13, folded, normalised input, ImageNet's mean and std, nothing else known. */
 spn_export_options spn_export_defaults(void);
 
-typedef spn_status (*spn_export_function)(const spn_arch *arch, const spn_tensors *weights,
-                                          const spn_export_options *options, const char *path, spn_err *err);
 typedef struct {
-  const char *name, *extension, *about; /* "onnx", ".onnx", one line for the help text */
-  spn_export_function function;
+  const char *suffix, *about; /* ".onnx" and one line, for the help text */
+  /* As spn_export, after arch and what concerns every format in options have been checked. */
+  spn_status (*write)(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
+                      const char *path, spn_err *err);
 } spn_exporter;
 
-/* The i-th exporter, NULL past the last. */
-const spn_exporter *spn_exporter_at(size_t i);
-/* Finds by name; SPN_EINPUT names the known formats. */
-spn_status spn_exporter_find(const char *format, const spn_exporter **out, spn_err *err);
+#define SPN_EXPORTER(name) extern const spn_exporter spn_exporter_##name;
+#include "export/exporters.def"
+#undef SPN_EXPORTER
 
-/* Writes the network to path, atomically. weights hold float32 under these names (i counts arch->block, skipped ones
- * included but without tensors; K kernel side, E expanded and S squeeze channels; others in the set are ignored):
- *   stem.conv.weight (O,I,K,K), stem.bn.*;
- *   block.<i>.expand.weight (E,I,1,1), block.<i>.expand.bn.* (absent when expand is 1);
- *   block.<i>.dw.weight (K,K,E), block.<i>.dw.bn.*;
+/* The formats' names and, in the same order, their exporters; both end with NULL. */
+extern const char *const spn_exporter_names[];
+extern const spn_exporter *const spn_exporters[];
+
+/* Writes the network to path, atomically, in a format of spn_exporter_names. weights hold float32 under these names (i
+ * counts arch->block, skipped ones included but without tensors; K kernel side, E expanded and S squeeze channels;
+ * others in the set are ignored): stem.conv.weight (O,I,K,K), stem.bn.*; block.<i>.expand.weight (E,I,1,1),
+ * block.<i>.expand.bn.* (absent when expand is 1); block.<i>.dw.weight (K,K,E), block.<i>.dw.bn.*;
  *   block.<i>.se.reduce.weight (S,E,1,1), .bias (S), block.<i>.se.expand.weight (E,S,1,1), .bias (E) (with SE);
  *   block.<i>.project.weight (O,E,1,1), block.<i>.project.bn.*;
  *   head.conv.weight (O,I,1,1), head.bn.* (absent without a head); classifier.weight (classes,I), .bias (classes);
- * where X.bn.* is X.bn.gamma, beta, mean, var. options NULL: the defaults. SPN_EINPUT when the network is not legal, an
- * option is unknown, or a tensor is missing, of another shape, or not finite. */
+ * where X.bn.* is X.bn.gamma, beta, mean, var. options NULL: the defaults. SPN_EINPUT when the format is unknown, the
+ * network is not legal, an option is unknown, or a tensor is missing, of another shape, or not finite. */
 spn_status spn_export(const char *format, const spn_arch *arch, const spn_tensors *weights,
                       const spn_export_options *options, const char *path, spn_err *err);
-
-spn_status spn_export_onnx(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
-                           const char *path, spn_err *err);
 
 #endif

@@ -368,8 +368,8 @@ static spn_status write_model(exporter *e, const char *path) {
   return status;
 }
 
-spn_status spn_export_onnx(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
-                           const char *path, spn_err *err) {
+static spn_status write_onnx(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
+                             const char *path, spn_err *err) {
   exporter e = {.arch = arch, .weights = weights, .options = options, .err = err};
   if (options->opset != 13 && options->opset != 17)
     return spn_fail(err, SPN_EINPUT, "export: expected opset 13 or 17, got %d", options->opset);
@@ -379,3 +379,6 @@ spn_status spn_export_onnx(const spn_arch *arch, const spn_tensors *weights, con
   spn_pb_free(&e.graph.pb);
   return status;
 }
+
+const spn_exporter spn_exporter_onnx = {
+    .suffix = ".onnx", .about = "ONNX, for onnxruntime and most other runtimes", .write = write_onnx};

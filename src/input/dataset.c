@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 spn_status spn_names_add(spn_names *names, const char *name, size_t *at) {
   size_t length = strlen(name) + 1;
@@ -39,34 +38,46 @@ spn_status spn_classes_number(spn_dataset *set, int classes, spn_err *err) {
   return SPN_OK;
 }
 
-static const char *detect(const char *path) {
-  if (spn_idx_found(path)) return "idx";
-  if (spn_cifar_found(path, 10)) return "cifar10";
-  if (spn_cifar_found(path, 100)) return "cifar100";
-  if (spn_pack_found(path)) return "pack";
-  return spn_folder_found(path) ? "folder" : NULL;
+/* ---- Kinds ---- */
+
+enum { AUTO, FIRST_KIND }; /* places in spn_dataset_names */
+
+const char *const spn_dataset_names[] = {"auto",
+#define SPN_DATASET(name) #name,
+#include "input/datasets.def"
+#undef SPN_DATASET
+                                         NULL};
+
+static const spn_dataset_reader *const readers[] = {
+#define SPN_DATASET(name) &spn_reader_##name,
+#include "input/datasets.def"
+#undef SPN_DATASET
+};
+enum { KINDS = sizeof readers / sizeof *readers };
+
+static spn_status found_nothing(const char *path, spn_err *err) {
+  const char *expected[KINDS + 1] = {NULL};
+  char list[SPN_NAMES_TEXT];
+  for (int i = 0; i < KINDS; i++) expected[i] = readers[i]->expects;
+  spn_names_text(expected, "", NULL, list, sizeof list);
+  return spn_fail(err, SPN_EINPUT, "%.400s: found no data set: expected %s", path, list);
 }
 
-static spn_status read_set(spn_dataset *set, const char *kind, spn_err *err) {
-  static const char *const kinds[] = {"idx", "cifar10", "cifar100", "folder", "pack"};
-  if (!kind || !strcmp(kind, "auto")) {
-    kind = detect(set->path);
-    if (!kind)
-      return spn_fail(err, SPN_EINPUT,
-                      "%s: found no data set: expected train-images-idx3-ubyte[.gz], data_batch_1.bin, "
-                      "train.bin, train/ with a folder of images for each class, or a pack",
-                      set->path);
+static spn_status choose_kind(spn_dataset *set, const char *name, spn_err *err) {
+  int at = AUTO;
+  if (name) SPN_TRY(spn_name_find(spn_dataset_names, "data set kind", name, &at, err));
+  if (at == AUTO) {
+    int i = 0;
+    while (i < KINDS && !readers[i]->found(set->path)) i++;
+    if (i == KINDS) return found_nothing(set->path, err);
+    at = FIRST_KIND + i;
   }
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (!strcmp(kind, kinds[i])) set->kind = kinds[i];
-  if (!set->kind)
-    return spn_fail(err, SPN_EINPUT, "data set kind: expected auto, idx, cifar10, cifar100, folder or pack, got %s",
-                    kind);
-  if (!strcmp(kind, "idx")) return spn_idx_read(set, err);
-  if (!strcmp(kind, "folder")) return spn_folder_index(set, err);
-  if (!strcmp(kind, "pack")) return spn_pack_read(set, err);
-  return spn_cifar_read(set, strcmp(kind, "cifar10") ? 100 : 10, err);
+  set->reader = readers[at - FIRST_KIND];
+  set->kind = spn_dataset_names[at];
+  return SPN_OK;
 }
+
+/* ---- Opening and closing ---- */
 
 static spn_status check_options(const spn_dataset_options *o, spn_err *err) {
   if (!o->path || !*o->path) return spn_fail(err, SPN_EINPUT, "data set path: expected a folder, got nothing");
@@ -81,13 +92,14 @@ static spn_status open_set(spn_dataset *set, const spn_dataset_options *options,
   set->path = strdup(options->path);
   set->max_bad = options->max_bad;
   if (!set->path) return spn_fail(err, SPN_ENOMEM, "out of memory");
-  SPN_TRY(read_set(set, options->kind, err));
+  SPN_TRY(choose_kind(set, options->kind, err));
+  SPN_TRY(set->reader->read(set, err));
   SPN_TRY(spn_splits_make(set, options, err));
-  if (set->pixels) return SPN_OK;
+  if (!set->reader->image) return SPN_OK;
   set->reason = calloc(set->count, sizeof *set->reason);
   set->noted = calloc(set->count, 1);
   if (!set->reason || !set->noted) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
-  return set->packed ? SPN_OK : spn_folder_keep(set, err);
+  return set->reader->decodes ? spn_dataset_keep(set, err) : SPN_OK;
 }
 
 spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **out, spn_err *err) {
@@ -104,6 +116,7 @@ spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **ou
 
 void spn_dataset_close(spn_dataset *set) {
   if (!set) return;
+  if (set->reader && set->reader->close) set->reader->close(set);
   for (size_t i = 0; set->kept && i < set->count; i++) free(set->kept[i].owned);
   for (int i = 0; set->class_names && i < set->classes; i++) free(set->class_names[i]);
   for (int i = 0; i < SPN_SPLITS; i++) free(set->split[i]);
@@ -111,15 +124,10 @@ void spn_dataset_close(spn_dataset *set) {
   free(set->class_names);
   free(set->labels);
   free(set->pixels);
-  free(set->train_folder);
-  free(set->test_folder);
   free(set->names);
   free(set->name_at);
   free((void *)set->reason);
   free(set->noted);
-  free(set->packed);
-  free((void *)set->verified);
-  if (set->map) munmap(set->map, set->map_bytes);
   free(set->path);
   pthread_mutex_destroy(&set->lock);
   free(set);
@@ -135,41 +143,27 @@ const char *spn_dataset_class_name(const spn_dataset *set, int label) {
 
 const char *spn_dataset_kind(const spn_dataset *set) { return set->kind; }
 
-/* The path of a folder's or pack's item; returns its length, as snprintf. */
-static int print_path(const spn_dataset *set, uint32_t item, char *out, size_t size) {
-  if (set->packed)
-    return snprintf(out, size, "%s: %s/%s", set->path, set->class_names[set->labels[item]],
-                    set->names + set->name_at[item]);
-  const char *folder = item < set->train_count ? set->train_folder : set->test_folder;
-  return snprintf(out, size, "%s/%s/%s", folder, set->class_names[set->labels[item]], set->names + set->name_at[item]);
-}
-
-spn_status spn_dataset_read(spn_dataset *set, uint32_t item, int max_side, spn_image *out, spn_err *err) {
-  char path[4352];
-  const char *reason = "path too long";
-  spn_status status = SPN_EINPUT;
-  *out = (spn_image){0};
-  if (print_path(set, item, path, sizeof path) < (int)sizeof path)
-    status = spn_image_read(path, max_side, out, &reason);
-  if (status == SPN_EINPUT) atomic_store(&set->reason[item], reason);
-  else if (status) spn_fail(err, status, "%.700s: %s", path, status == SPN_ENOMEM ? "out of memory" : reason);
-  return status;
-}
+/* ---- Images ---- */
 
 spn_status spn_dataset_image(spn_dataset *set, uint32_t item, spn_image *out, spn_err *err) {
-  if (set->pixels) {
+  if (!set->reader->image) {
     size_t size = (size_t)set->h * (size_t)set->w * (size_t)set->channels;
     *out = (spn_image){.pixels = set->pixels + item * size, .h = set->h, .w = set->w, .channels = set->channels};
     return SPN_OK;
   }
   if (atomic_load(&set->reason[item])) return SPN_EINPUT;
-  if (set->packed) return spn_pack_image(set, item, out);
   if (set->kept && set->kept[item].pixels) {
     *out = set->kept[item];
     out->owned = NULL;
     return SPN_OK;
   }
-  return spn_dataset_read(set, item, 0, out, err);
+  return set->reader->image(set, item, 0, out, err);
+}
+
+static void print_place(const spn_dataset *set, uint32_t item, char *out, size_t size) {
+  if (set->reader->place) set->reader->place(set, item, out, size);
+  else
+    snprintf(out, size, "%s: %s/%s", set->path, set->class_names[set->labels[item]], set->names + set->name_at[item]);
 }
 
 void spn_dataset_note_bad(spn_dataset *set, uint32_t item) {
@@ -188,7 +182,7 @@ size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size) {
   size_t bad = set->bad, used = 0;
   for (size_t i = 0; list && i < bad && i < SPN_BAD_LISTED; i++) {
     char path[4352];
-    print_path(set, set->bad_first[i], path, sizeof path);
+    print_place(set, set->bad_first[i], path, sizeof path);
     int length = snprintf(NULL, 0, "%s: %s\n", path, atomic_load(&set->reason[set->bad_first[i]]));
     if (length < 0 || used + (size_t)length >= size) break;
     used += (size_t)snprintf(list + used, size - used, "%s: %s\n", path, atomic_load(&set->reason[set->bad_first[i]]));

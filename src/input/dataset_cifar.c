@@ -34,8 +34,7 @@ static int find_file(const cifar_kind *kind, const char *folder, const char *nam
   return snprintf(path, size, "%s/%s", folder, name) < (int)size && !stat(path, &info);
 }
 
-int spn_cifar_found(const char *path, int classes) {
-  const cifar_kind *kind = classes == 10 ? &cifar10 : &cifar100;
+static int cifar_found(const cifar_kind *kind, const char *path) {
   char file[4352];
   return find_file(kind, path, kind->train[0], file, sizeof file);
 }
@@ -111,8 +110,7 @@ static spn_status read_names(spn_dataset *set, const cifar_kind *kind, spn_err *
   return SPN_OK;
 }
 
-spn_status spn_cifar_read(spn_dataset *set, int classes, spn_err *err) {
-  const cifar_kind *kind = classes == 10 ? &cifar10 : &cifar100;
+static spn_status cifar_read(const cifar_kind *kind, spn_dataset *set, spn_err *err) {
   set->h = set->w = SIDE;
   set->channels = 3;
   for (int i = 0; kind->train[i]; i++) SPN_TRY(read_file(set, kind, kind->train[i], err));
@@ -120,3 +118,12 @@ spn_status spn_cifar_read(spn_dataset *set, int classes, spn_err *err) {
   SPN_TRY(read_file(set, kind, kind->test, err));
   return read_names(set, kind, err);
 }
+
+static int cifar10_found(const char *path) { return cifar_found(&cifar10, path); }
+static int cifar100_found(const char *path) { return cifar_found(&cifar100, path); }
+static spn_status cifar10_read(spn_dataset *set, spn_err *err) { return cifar_read(&cifar10, set, err); }
+static spn_status cifar100_read(spn_dataset *set, spn_err *err) { return cifar_read(&cifar100, set, err); }
+
+const spn_dataset_reader spn_reader_cifar10 = {
+    .expects = "data_batch_1.bin", .found = cifar10_found, .read = cifar10_read};
+const spn_dataset_reader spn_reader_cifar100 = {.expects = "train.bin", .found = cifar100_found, .read = cifar100_read};

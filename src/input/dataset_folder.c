@@ -10,6 +10,10 @@
 #include "input/dataset.h"
 
 typedef struct {
+  char *train, *test; /* test is NULL when the test split is taken from train */
+} folders;
+
+typedef struct {
   char **names;
   size_t count, room;
 } name_list;
@@ -69,7 +73,7 @@ static int has_folder(const char *path, const char *name) {
   return snprintf(sub, sizeof sub, "%s/%s", path, name) < (int)sizeof sub && !stat(sub, &info) && S_ISDIR(info.st_mode);
 }
 
-int spn_folder_found(const char *path) {
+static int folder_found(const char *path) {
   name_list list = {0};
   spn_status status = has_folder(path, "train") ? SPN_OK : list_folder(path, 'd', &list, NULL);
   int found = has_folder(path, "train") || (!status && list.count > 1) ||
@@ -116,60 +120,95 @@ static spn_status add_class(spn_dataset *set, arena *a, const char *folder, int 
   return status;
 }
 
-static spn_status index_train(spn_dataset *set, arena *a, spn_err *err) {
+static spn_status index_train(spn_dataset *set, arena *a, const char *folder, spn_err *err) {
   name_list classes = {0};
-  spn_status status = list_folder(set->train_folder, 'd', &classes, err);
+  spn_status status = list_folder(folder, 'd', &classes, err);
   if (!status && (classes.count < 2 || classes.count > SPN_CLASSES_MAX))
-    status = spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d class folders, got %zu", set->train_folder,
-                      SPN_CLASSES_MAX, classes.count);
+    status = spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d class folders, got %zu", folder, SPN_CLASSES_MAX,
+                      classes.count);
   if (status) {
     list_free(&classes);
     return status;
   }
   set->class_names = classes.names; /* owned by the set from here on */
   set->classes = (int)classes.count;
-  for (int i = 0; i < set->classes; i++) SPN_TRY(add_class(set, a, set->train_folder, i, err));
+  for (int i = 0; i < set->classes; i++) SPN_TRY(add_class(set, a, folder, i, err));
   set->train_count = set->count;
   return SPN_OK;
 }
 
-static spn_status index_test(spn_dataset *set, arena *a, spn_err *err) {
+static spn_status index_test(spn_dataset *set, arena *a, const folders *own, spn_err *err) {
   name_list classes = {0};
-  spn_status status = list_folder(set->test_folder, 'd', &classes, err);
+  spn_status status = list_folder(own->test, 'd', &classes, err);
   if (!status && !classes.count)
-    status = spn_fail(err, SPN_EINPUT, "%.900s: expected class folders, got none", set->test_folder);
+    status = spn_fail(err, SPN_EINPUT, "%.900s: expected class folders, got none", own->test);
   for (size_t i = 0; !status && i < classes.count; i++) {
     char **found = bsearch(&classes.names[i], set->class_names, (size_t)set->classes, sizeof *set->class_names,
                            by_name);
-    if (found) status = add_class(set, a, set->test_folder, (int)(found - set->class_names), err);
+    if (found) status = add_class(set, a, own->test, (int)(found - set->class_names), err);
     else
       status = spn_fail(err, SPN_EINPUT, "%.400s/%.200s: this class is not among the training classes of %.300s",
-                        set->test_folder, classes.names[i], set->train_folder);
+                        own->test, classes.names[i], own->train);
   }
   list_free(&classes);
   return status;
 }
 
 /* Where the images are: path/train with path/test or path/val beside it, or path itself. */
-static spn_status find_folders(spn_dataset *set, spn_err *err) {
-  const char *test = has_folder(set->path, "test") ? "test" : has_folder(set->path, "val") ? "val" : NULL;
-  if (has_folder(set->path, "train")) {
-    set->train_folder = spn_path_join(set->path, "train");
-    if (test) set->test_folder = spn_path_join(set->path, test);
+static spn_status find_folders(const char *path, folders *own, spn_err *err) {
+  const char *test = has_folder(path, "test") ? "test" : has_folder(path, "val") ? "val" : NULL;
+  if (has_folder(path, "train")) {
+    own->train = spn_path_join(path, "train");
+    if (test) own->test = spn_path_join(path, test);
   } else if (test) {
-    return spn_fail(err, SPN_EINPUT, "%.800s: expected a folder train beside %s", set->path, test);
+    return spn_fail(err, SPN_EINPUT, "%.800s: expected a folder train beside %s", path, test);
   } else {
-    set->train_folder = strdup(set->path);
+    own->train = strdup(path);
     test = NULL;
   }
-  if (!set->train_folder || (test && !set->test_folder))
-    return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", set->path);
+  if (!own->train || (test && !own->test)) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", path);
   return SPN_OK;
 }
 
-spn_status spn_folder_index(spn_dataset *set, spn_err *err) {
+static spn_status folder_read(spn_dataset *set, spn_err *err) {
   arena a = {0};
-  SPN_TRY(find_folders(set, err));
-  SPN_TRY(index_train(set, &a, err));
-  return set->test_folder ? index_test(set, &a, err) : SPN_OK;
+  folders *own = set->own = calloc(1, sizeof *own);
+  if (!own) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", set->path);
+  SPN_TRY(find_folders(set->path, own, err));
+  SPN_TRY(index_train(set, &a, own->train, err));
+  return own->test ? index_test(set, &a, own, err) : SPN_OK;
 }
+
+static int folder_place(const spn_dataset *set, uint32_t item, char *out, size_t size) {
+  const folders *own = set->own;
+  return snprintf(out, size, "%s/%s/%s", item < set->train_count ? own->train : own->test,
+                  set->class_names[set->labels[item]], set->names + set->name_at[item]);
+}
+
+static spn_status folder_image(spn_dataset *set, uint32_t item, int max_side, spn_image *out, spn_err *err) {
+  char path[4352];
+  const char *reason = "path too long";
+  spn_status status = SPN_EINPUT;
+  *out = (spn_image){0};
+  if (folder_place(set, item, path, sizeof path) < (int)sizeof path)
+    status = spn_image_read(path, max_side, out, &reason);
+  if (status == SPN_EINPUT) atomic_store(&set->reason[item], reason);
+  else if (status) spn_fail(err, status, "%.700s: %s", path, status == SPN_ENOMEM ? "out of memory" : reason);
+  return status;
+}
+
+static void folder_close(spn_dataset *set) {
+  folders *own = set->own;
+  if (!own) return;
+  free(own->train);
+  free(own->test);
+  free(own);
+}
+
+const spn_dataset_reader spn_reader_folder = {.expects = "train/ with a folder of images for each class",
+                                              .found = folder_found,
+                                              .read = folder_read,
+                                              .image = folder_image,
+                                              .place = folder_place,
+                                              .decodes = 1,
+                                              .close = folder_close};

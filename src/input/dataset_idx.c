@@ -27,7 +27,7 @@ static int find_file(const char *folder, const char *what, const char *type, cha
   return 0;
 }
 
-int spn_idx_found(const char *path) {
+static int idx_found(const char *path) {
   char name[4352];
   return find_file(path, "train-images", "idx3", name, sizeof name);
 }
@@ -172,9 +172,12 @@ static spn_status read_pair(spn_dataset *set, const char *prefix, spn_err *err) 
   return status;
 }
 
-spn_status spn_idx_read(spn_dataset *set, spn_err *err) {
+static spn_status idx_read(spn_dataset *set, spn_err *err) {
   SPN_TRY(read_pair(set, "train", err));
   set->train_count = set->count;
   SPN_TRY(read_pair(set, "t10k", err));
   return spn_classes_number(set, set->classes, err);
 }
+
+const spn_dataset_reader spn_reader_idx = {
+    .expects = "train-images-idx3-ubyte[.gz]", .found = idx_found, .read = idx_read};

@@ -1,4 +1,4 @@
-/* Small folder images, decoded once by several threads. */
+/* Small images, decoded once by several threads. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ static int item_at(const spn_dataset *set, size_t position, uint32_t *item) {
 static void keep_item(keep_job *job, uint32_t item) {
   spn_err err = {0};
   spn_image *image = &job->images[item];
-  spn_status status = spn_dataset_read(job->set, item, SPN_SMALL_SIDE, image, &err);
+  spn_status status = job->set->reader->image(job->set, item, SPN_SMALL_SIDE, image, &err);
   if (status && status != SPN_EINPUT) {
     pthread_mutex_lock(&job->lock);
     job->err = err;
@@ -65,7 +65,7 @@ static void run_job(keep_job *job) {
   for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
 }
 
-spn_status spn_folder_keep(spn_dataset *set, spn_err *err) {
+spn_status spn_dataset_keep(spn_dataset *set, spn_err *err) {
   keep_job job = {.set = set, .images = calloc(set->count, sizeof *job.images), .lock = PTHREAD_MUTEX_INITIALIZER};
   if (!job.images) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", set->path);
   run_job(&job);

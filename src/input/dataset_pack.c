@@ -12,7 +12,14 @@
 #include "input/dataset.h"
 #include "input/pack.h"
 
-int spn_pack_found(const char *path) {
+typedef struct {
+  unsigned char *map; /* the file */
+  size_t map_bytes;
+  spn_pack_entry *entries; /* (count) */
+  atomic_uchar *verified;  /* (count) the image's checksum was right */
+} pack;
+
+static int pack_found(const char *path) {
   char start[sizeof SPN_PACK_MAGIC - 1];
   struct stat info;
   int found = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -23,7 +30,7 @@ int spn_pack_found(const char *path) {
   return found;
 }
 
-static spn_status map_file(spn_dataset *set, spn_err *err) {
+static spn_status map_file(const spn_dataset *set, pack *own, spn_err *err) {
   struct stat info;
   int fd = open(set->path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
@@ -32,20 +39,20 @@ static spn_status map_file(spn_dataset *set, spn_err *err) {
   if (!status && (!S_ISREG(info.st_mode) || (size_t)info.st_size < sizeof(spn_pack_end) + sizeof SPN_PACK_MAGIC - 1))
     status = spn_fail(err, SPN_EINPUT, "%.800s: expected a pack, got %lld bytes", set->path, (long long)info.st_size);
   if (!status) {
-    set->map_bytes = (size_t)info.st_size;
-    void *map = mmap(NULL, set->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
+    own->map_bytes = (size_t)info.st_size;
+    void *map = mmap(NULL, own->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED) status = spn_fail(err, SPN_EIO, "%.800s: cannot be mapped: %s", set->path, strerror(errno));
-    else set->map = map;
+    else own->map = map;
   }
   close(fd);
   return status;
 }
 
 /* Ends, sizes and checksum of the index. */
-static spn_status check_end(const spn_dataset *set, spn_pack_end *end, spn_err *err) {
-  size_t start = sizeof SPN_PACK_MAGIC - 1, rest = set->map_bytes - sizeof *end;
-  memcpy(end, set->map + rest, sizeof *end);
-  if (memcmp(set->map, SPN_PACK_MAGIC, start) || memcmp(end->magic, SPN_PACK_MAGIC, sizeof end->magic))
+static spn_status check_end(const spn_dataset *set, const pack *own, spn_pack_end *end, spn_err *err) {
+  size_t start = sizeof SPN_PACK_MAGIC - 1, rest = own->map_bytes - sizeof *end;
+  memcpy(end, own->map + rest, sizeof *end);
+  if (memcmp(own->map, SPN_PACK_MAGIC, start) || memcmp(end->magic, SPN_PACK_MAGIC, sizeof end->magic))
     return spn_fail(err, SPN_EINPUT, "%.800s: not a pack, or cut short: expected \"%s\" in its first and last 8 bytes",
                     set->path, SPN_PACK_MAGIC);
   if (end->version != SPN_PACK_VERSION)
@@ -61,7 +68,7 @@ static spn_status check_end(const spn_dataset *set, spn_pack_end *end, spn_err *
   if (end->classes < 2 || end->classes > SPN_CLASSES_MAX)
     return spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d classes, got %u", set->path, SPN_CLASSES_MAX,
                     end->classes);
-  uint32_t crc = (uint32_t)crc32_z(0, set->map + end->index_at, end->index_bytes);
+  uint32_t crc = (uint32_t)crc32_z(0, own->map + end->index_at, end->index_bytes);
   if (crc != end->index_crc)
     return spn_fail(err, SPN_EINPUT, "%.800s: index checksum: expected %08x, got %08x; the file is damaged", set->path,
                     end->index_crc, crc);
@@ -89,7 +96,7 @@ static spn_status read_names(spn_dataset *set, const char *names, size_t size, s
 }
 
 static spn_status check_entry(const spn_dataset *set, const spn_pack_end *end, size_t i, size_t names, spn_err *err) {
-  const spn_pack_entry *e = &set->packed[i];
+  const spn_pack_entry *e = &((const pack *)set->own)->entries[i];
   uint64_t bytes = (uint64_t)e->h * e->w * 3;
   if (!bytes || e->at < sizeof SPN_PACK_MAGIC - 1 || e->at > end->index_at || bytes > end->index_at - e->at)
     return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: %ux%u pixels at byte %llu do not fit", set->path, i, e->h,
@@ -102,20 +109,22 @@ static spn_status check_entry(const spn_dataset *set, const spn_pack_end *end, s
   return SPN_OK;
 }
 
-spn_status spn_pack_read(spn_dataset *set, spn_err *err) {
+static spn_status pack_read(spn_dataset *set, spn_err *err) {
   spn_pack_end end;
-  SPN_TRY(map_file(set, err));
-  SPN_TRY(check_end(set, &end, err));
-  size_t entries = (size_t)end.count * sizeof *set->packed, names = end.index_bytes - entries;
-  set->packed = malloc(entries); /* a copy: the index need not be aligned */
+  pack *own = set->own = calloc(1, sizeof *own);
+  if (!own) return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", set->path);
+  SPN_TRY(map_file(set, own, err));
+  SPN_TRY(check_end(set, own, &end, err));
+  size_t entries = (size_t)end.count * sizeof *own->entries, names = end.index_bytes - entries;
+  own->entries = malloc(entries); /* a copy: the index need not be aligned */
   set->names = malloc(names + 1);
   set->labels = calloc((size_t)end.count, sizeof *set->labels);
   set->name_at = calloc((size_t)end.count, sizeof *set->name_at);
-  set->verified = calloc((size_t)end.count, sizeof *set->verified);
-  if (!set->packed || !set->names || !set->labels || !set->name_at || !set->verified)
+  own->verified = calloc((size_t)end.count, sizeof *own->verified);
+  if (!own->entries || !set->names || !set->labels || !set->name_at || !own->verified)
     return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", set->path);
-  memcpy(set->packed, set->map + end.index_at, entries);
-  memcpy(set->names, set->map + end.index_at + entries, names);
+  memcpy(own->entries, own->map + end.index_at, entries);
+  memcpy(set->names, own->map + end.index_at + entries, names);
   set->names[names] = 0;
   set->count = (size_t)end.count;
   set->train_count = (size_t)end.train_count;
@@ -123,21 +132,34 @@ spn_status spn_pack_read(spn_dataset *set, spn_err *err) {
   SPN_TRY(read_names(set, set->names, names, err));
   for (size_t i = 0; i < set->count; i++) {
     SPN_TRY(check_entry(set, &end, i, names, err));
-    set->labels[i] = set->packed[i].label;
-    set->name_at[i] = set->packed[i].name_at;
+    set->labels[i] = own->entries[i].label;
+    set->name_at[i] = own->entries[i].name_at;
   }
   return SPN_OK;
 }
 
-spn_status spn_pack_image(spn_dataset *set, uint32_t item, spn_image *out) {
-  const spn_pack_entry *e = &set->packed[item];
+static spn_status pack_image(spn_dataset *set, uint32_t item, int max_side, spn_image *out, spn_err *err) {
+  pack *own = set->own;
+  const spn_pack_entry *e = &own->entries[item];
   size_t bytes = (size_t)e->h * e->w * 3;
-  *out = (spn_image){.pixels = set->map + e->at, .h = e->h, .w = e->w, .channels = 3};
-  if (atomic_load_explicit(&set->verified[item], memory_order_relaxed)) return SPN_OK;
+  *out = (spn_image){.pixels = own->map + e->at, .h = e->h, .w = e->w, .channels = 3};
+  if (atomic_load_explicit(&own->verified[item], memory_order_relaxed)) return SPN_OK;
   if ((uint32_t)crc32_z(0, out->pixels, bytes) != e->crc) {
     atomic_store(&set->reason[item], "checksum differs: the pack is damaged");
     return SPN_EINPUT;
   }
-  atomic_store_explicit(&set->verified[item], 1, memory_order_relaxed);
+  atomic_store_explicit(&own->verified[item], 1, memory_order_relaxed);
   return SPN_OK;
 }
+
+static void pack_close(spn_dataset *set) {
+  pack *own = set->own;
+  if (!own) return;
+  free(own->entries);
+  free((void *)own->verified);
+  if (own->map) munmap(own->map, own->map_bytes);
+  free(own);
+}
+
+const spn_dataset_reader spn_reader_pack = {
+    .expects = "a pack", .found = pack_found, .read = pack_read, .image = pack_image, .close = pack_close};

@@ -5,13 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/names.h"
 #include "core/status.h"
 
 typedef enum { SPN_SPLIT_TRAIN, SPN_SPLIT_HOLDOUT, SPN_SPLIT_TEST } spn_split;
-typedef enum { SPN_RESIZE_BILINEAR, SPN_RESIZE_BICUBIC } spn_resize;
+#define SPN_RESIZES(X) X(SPN_RESIZE_BILINEAR, "bilinear") X(SPN_RESIZE_BICUBIC, "bicubic")
+typedef enum { SPN_RESIZES(SPN_CHOICE_CONSTANT) } spn_resize;
+extern const char *const spn_resize_names[]; /* ends with NULL */
+
+/* "auto" and the kinds of datasets.def; ends with NULL. */
+extern const char *const spn_dataset_names[];
 
 typedef struct {
-  const char *kind; /* "auto", "idx", "cifar10", "cifar100", "folder", "pack" */
+  const char *kind; /* one of spn_dataset_names; NULL: "auto" */
   const char *path; /* a folder: idx files; CIFAR .bin files; or train/ and test|val/ with class folders below. Without
                        test|val (path may then hold the class folders itself) a tenth of the training images, classes in
                        proportion and the same for every seed, is the test split */
@@ -25,7 +31,7 @@ typedef struct {
 typedef struct spn_dataset spn_dataset;
 
 /* Opens and indexes; images of folders are decoded later, those of idx and CIFAR files are kept in memory as 8 bit.
- * Decoded folder images that are small (every one at most 64x64, set at most 1 GiB) are decoded here, by all
+ * Decoded images that are small (every one at most 64x64, set at most 1 GiB) are decoded here, by all
  * processors, and kept in memory too; then max_bad is checked here as well. The image decoder is for data one trusts:
  * use no files of strangers. */
 spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **out, spn_err *err);

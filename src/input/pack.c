@@ -147,9 +147,11 @@ spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resi
                           void (*progress)(size_t done, size_t count), size_t *bad, spn_err *err) {
   writer w = {.set = set};
   size_t at;
-  if (!set->train_folder)
-    return spn_fail(err, SPN_EINPUT, "%s: expected a folder of images, got a set of kind %s, which needs no packing",
-                    set->path, set->kind);
+  if (!set->reader->decodes)
+    return spn_fail(
+        err, SPN_EINPUT,
+        "%s: expected images to decode, such as class folders, got a set of kind %s, which needs no packing", set->path,
+        set->kind);
   w.entries = calloc(set->count, sizeof *w.entries);
   if (!w.entries) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
   spn_status status = spn_file_create(path, &w.file, err);

@@ -32,7 +32,7 @@ typedef struct {
   char magic[8];
 } spn_pack_end;
 
-/* Writes what a set of kind folder holds to path. side: images whose short side is longer are reduced to it, in
+/* Writes what a set of a kind that decodes holds to path. side: images whose short side is longer are reduced to it, in
  * proportion and with antialiasing; 0 = none are. Images that cannot be read are left out and counted in *bad, up to
  * the set's max_bad. Decodes with `threads` threads; what is written does not depend on them. progress (may be NULL) is
  * called now and then. */

@@ -6,6 +6,8 @@
 
 #include "input/transform.h"
 
+const char *const spn_resize_names[] = {SPN_RESIZES(SPN_CHOICE_NAME) NULL};
+
 static double filter_value(spn_resize filter, double x) {
   x = fabs(x);
   if (filter == SPN_RESIZE_BILINEAR) return x < 1.0 ? 1.0 - x : 0.0;

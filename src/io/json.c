@@ -261,65 +261,13 @@ int spn_json_is_string(const spn_json *at) { return at->item && cJSON_IsString(i
 int spn_json_is_number(const spn_json *at) { return at->item && cJSON_IsNumber(item_of(at)); }
 int spn_json_is_bool(const spn_json *at) { return at->item && cJSON_IsBool(item_of(at)); }
 
-/* ---- Names ---- */
-
-/* Edit distance with swaps of neighbours (optimal string alignment); case counts half. Long words: never near. */
-static double distance(const char *a, const char *b) {
-  enum { LIMIT = 64 };
-  double row[3][LIMIT + 1];
-  size_t n = strlen(a), m = strlen(b);
-  if (n > LIMIT || m > LIMIT) return 1e9;
-  for (size_t j = 0; j <= m; j++) row[0][j] = (double)j;
-  for (size_t i = 1; i <= n; i++) {
-    double *now = row[i % 3], *up = row[(i + 2) % 3], *up2 = row[(i + 1) % 3];
-    now[0] = (double)i;
-    for (size_t j = 1; j <= m; j++) {
-      int same = a[i - 1] == b[j - 1], alike = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-      now[j] = fmin(fmin(up[j] + 1, now[j - 1] + 1), up[j - 1] + (same ? 0 : alike ? 0.5 : 1));
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) now[j] = fmin(now[j], up2[j - 2] + 1);
-    }
-  }
-  return row[n % 3][m];
-}
-
-const char *spn_nearest(const char *text, const char *const *names) {
-  const char *best = NULL;
-  double least = 1e9;
-  for (; *names; names++) {
-    double d = distance(text, *names);
-    size_t n = strlen(text), m = strlen(*names), longer = n > m ? n : m;
-    d += 0.01 * (double)(longer - (n > m ? m : n)); /* of two equally near, the one of equal length */
-    if (d < least && d <= 1 + (double)longer / 4 && d < (double)longer * 0.6) {
-      least = d;
-      best = *names;
-    }
-  }
-  return best;
-}
-
-/* `a, b or c`, each between quotes; cut with dots when the list is long. */
-static void list_names(const char *const *names, const char *quote, char *text, size_t size) {
-  size_t n = 0;
-  *text = 0;
-  for (size_t i = 0; names[i]; i++) {
-    const char *joint = !i ? "" : names[i + 1] ? ", " : " or ";
-    if (n + strlen(names[i]) + 16 > size) {
-      strcpy(text + n, ", ...");
-      return;
-    }
-    n += (size_t)sprintf(text + n, "%s%s%s%s", joint, quote, names[i], quote);
-  }
-}
-
 spn_status spn_json_only(const spn_json *object, const char *const *known, spn_err *err) {
   spn_json member;
   for (spn_json_iter it = spn_json_iterate(object); spn_json_next(&it, &member);) {
-    size_t i = 0;
     char text[MAX_LIST + 64], list[MAX_LIST];
-    while (known[i] && strcmp(known[i], spn_json_key(&member))) i++;
-    if (known[i]) continue;
+    if (spn_name_index(known, spn_json_key(&member)) >= 0) continue;
     const char *nearest = spn_nearest(spn_json_key(&member), known);
-    list_names(known, "", list, sizeof list);
+    spn_names_text(known, "", NULL, list, sizeof list);
     if (nearest) snprintf(text, sizeof text, "unknown key; did you mean \"%.100s\"?", nearest);
     else snprintf(text, sizeof text, "unknown key; expected %s", *list ? list : "none");
     return fail_at(object->doc, span_of(&member).key, err, member.path, text);
@@ -375,18 +323,13 @@ spn_status spn_json_string(const spn_json *at, const char **out, spn_err *err) {
 }
 
 spn_status spn_json_choice(const spn_json *at, const char *const *names, int *out, spn_err *err) {
-  char list[MAX_LIST], text[MAX_LIST + 64];
-  const char *nearest = NULL;
-  if (spn_json_is_string(at)) {
-    for (int i = 0; names[i]; i++) {
-      if (strcmp(names[i], item_of(at)->valuestring)) continue;
-      *out = i;
-      return SPN_OK;
-    }
-    nearest = spn_nearest(item_of(at)->valuestring, names);
+  const char *got = spn_json_is_string(at) ? item_of(at)->valuestring : NULL;
+  char list[SPN_NAMES_TEXT];
+  int index = got ? spn_name_index(names, got) : -1;
+  if (index >= 0) {
+    *out = index;
+    return SPN_OK;
   }
-  list_names(names, "\"", list, sizeof list);
-  if (nearest) snprintf(text, sizeof text, "%s (did you mean \"%.40s\"?)", list, nearest);
-  else snprintf(text, sizeof text, "%s", list);
-  return spn_json_expected(at, text, err);
+  spn_names_text(names, "\"", got, list, sizeof list);
+  return spn_json_expected(at, list, err);
 }

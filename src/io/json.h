@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "core/names.h"
 #include "core/status.h"
 
 typedef struct spn_json_doc spn_json_doc; /* one parsed text and its file name */
@@ -50,9 +51,6 @@ spn_json_iter spn_json_iterate(const spn_json *array_or_object);
 int spn_json_next(spn_json_iter *it, spn_json *member); /* 0 past the last */
 /* Error, naming the nearest known key, when object has a key that is not in the NULL-terminated list. */
 spn_status spn_json_only(const spn_json *object, const char *const *known, spn_err *err);
-
-/* The name nearest to text among the NULL-terminated names; NULL when none is near. For "did you mean". */
-const char *spn_nearest(const char *text, const char *const *names);
 
 /* Typed getters. They fail when the value is absent, of another type, or out of [min,max]. */
 spn_status spn_json_int(const spn_json *at, long long min, long long max, long long *out, spn_err *err);

@@ -34,6 +34,10 @@ void spn_json_begin(spn_json_writer *w) {
   w->failed = w->depth = 0;
 }
 
+void spn_json_pad(spn_json_writer *w, size_t align, size_t before) {
+  while (!w->failed && (before + w->size) % align) put(w, " ", 1);
+}
+
 spn_status spn_json_finish(spn_json_writer *w, const char *what, const char **text, size_t *size, spn_err *err) {
   if (w->failed || !w->text) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", what);
   *text = w->text;
@@ -94,29 +98,36 @@ static void put_quoted(spn_json_writer *w, const char *text) {
 
 /* ---- Structure ---- */
 
+static int layout_of(const spn_json_writer *w) { return w->depth ? w->level[w->depth - 1].layout : SPN_JSON_LINES; }
+
+static void new_line(spn_json_writer *w) {
+  put(w, "\n", 1);
+  for (int i = 0; i < w->depth; i++) put(w, "  ", 2);
+}
+
 /* What stands between the value before and this one, and the key. */
 static void lead(spn_json_writer *w, const char *key) {
+  int layout = layout_of(w);
   if (w->depth) {
-    int lines = w->level[w->depth - 1].lines;
-    if (w->level[w->depth - 1].filled) put_string(w, lines ? "," : ", ");
-    for (int i = 0; lines && i <= w->depth; i++) put_string(w, i ? "  " : "\n");
+    if (w->level[w->depth - 1].filled) put_string(w, layout == SPN_JSON_INLINE ? ", " : ",");
+    if (layout == SPN_JSON_LINES) new_line(w);
     w->level[w->depth - 1].filled = 1;
   }
   if (!key) return;
   put_quoted(w, key);
-  put(w, ": ", 2);
+  put_string(w, layout == SPN_JSON_DENSE ? ":" : ": ");
 }
 
 static void open_level(spn_json_writer *w, const char *key, const char *brackets, spn_json_layout layout) {
+  int outer = layout_of(w);
   lead(w, key);
   put(w, brackets, 1);
   if (w->depth == SPN_JSON_DEPTH) {
     w->failed = 1; /* no document of ours is so deep */
     return;
   }
-  int outer = !w->depth || w->level[w->depth - 1].lines;
   w->level[w->depth].end = brackets[1];
-  w->level[w->depth].lines = layout == SPN_JSON_LINES && outer;
+  w->level[w->depth].layout = (int)layout < outer ? (int)layout : outer;
   w->level[w->depth].filled = 0;
   w->depth++;
 }
@@ -128,8 +139,7 @@ void spn_json_array(spn_json_writer *w, const char *key, spn_json_layout layout)
 void spn_json_end(spn_json_writer *w) {
   if (!w->depth) return;
   w->depth--;
-  for (int i = 0; w->level[w->depth].lines && w->level[w->depth].filled && i <= w->depth; i++)
-    put_string(w, i ? "  " : "\n");
+  if (w->level[w->depth].layout == SPN_JSON_LINES && w->level[w->depth].filled) new_line(w);
   put(w, &w->level[w->depth].end, 1);
 }
 

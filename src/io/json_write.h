@@ -20,13 +20,15 @@ typedef struct {
   int failed, depth;
   struct {
     char end;   /* '}' or ']' */
-    int lines;  /* each member on a line of its own */
+    int layout; /* spn_json_layout */
     int filled; /* holds something */
   } level[SPN_JSON_DEPTH];
 } spn_json_writer;
 
 /* Forgets what was written; keeps the memory. */
 void spn_json_begin(spn_json_writer *w);
+/* Adds spaces until `before` + size is a multiple of `align`. */
+void spn_json_pad(spn_json_writer *w, size_t align, size_t before);
 /* Text of the finished document, with a zero behind it, the writer's until the next begin; *size may be NULL.
  * SPN_ENOMEM: `what: out of memory`. */
 spn_status spn_json_finish(spn_json_writer *w, const char *what, const char **text, size_t *size, spn_err *err);
@@ -37,9 +39,10 @@ void spn_json_writer_free(spn_json_writer *w);
 spn_status spn_json_save(spn_json_writer *w, const char *path, spn_err *err);
 
 typedef enum {
+  SPN_JSON_DENSE,  /* no spaces */
   SPN_JSON_INLINE, /* members one after another */
-  SPN_JSON_LINES   /* indented by two spaces a level; inside an inline level everything is inline */
-} spn_json_layout;
+  SPN_JSON_LINES   /* a line each, indented by two spaces a level */
+} spn_json_layout; /* what lies inside another layout is laid out no wider than that */
 void spn_json_object(spn_json_writer *w, const char *key, spn_json_layout layout);
 void spn_json_array(spn_json_writer *w, const char *key, spn_json_layout layout);
 void spn_json_end(spn_json_writer *w); /* of the innermost object or array */

@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "io/json.h"
+#include "io/json_write.h"
 #include "io/tensors.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -33,50 +34,6 @@ static uint32_t checksum(uint32_t crc, const void *data, size_t size) {
 
 /* ---- Saving ---- */
 
-typedef struct {
-  char *data;
-  size_t size, room;
-  int failed;
-} text;
-
-static void put(text *t, const char *data, size_t size) {
-  if (t->failed) return;
-  if (t->size + size > t->room) {
-    size_t room = (t->size + size) * 2 + 1024;
-    char *wider = realloc(t->data, room);
-    if (!wider) {
-      t->failed = 1;
-      return;
-    }
-    t->data = wider;
-    t->room = room;
-  }
-  memcpy(t->data + t->size, data, size);
-  t->size += size;
-}
-
-static void put_plain(text *t, const char *string) { put(t, string, strlen(string)); }
-
-/* A JSON string. Bytes that are not ASCII go through as they are: UTF-8 stays UTF-8. */
-static void put_string(text *t, const char *string) {
-  char escape[8];
-  put_plain(t, "\"");
-  for (; *string; string++) {
-    unsigned char c = (unsigned char)*string;
-    if (c == '"' || c == '\\') snprintf(escape, sizeof escape, "\\%c", c);
-    else if (c < 0x20 || c == 0x7f) snprintf(escape, sizeof escape, "\\u%04x", c);
-    else snprintf(escape, sizeof escape, "%c", c);
-    put_plain(t, escape);
-  }
-  put_plain(t, "\"");
-}
-
-static void put_size(text *t, size_t value) {
-  char digits[32];
-  snprintf(digits, sizeof digits, "%zu", value);
-  put_plain(t, digits);
-}
-
 /* Offsets by falling element size; offset[i] belongs to tensor i. */
 static void lay_out(const spn_tensors *set, size_t *offset) {
   static const size_t widths[] = {8, 4, 1};
@@ -90,39 +47,32 @@ static void lay_out(const spn_tensors *set, size_t *offset) {
     }
 }
 
-/* The header, padded with spaces so that the data begins at a multiple of 64. *digits: where the checksum goes. */
-static void write_header(const spn_tensors *set, const size_t *offset, text *t, size_t *digits) {
+/* The header, padded with spaces so that the data begins at a multiple of 64. Returns where the checksum goes. */
+static size_t write_header(const spn_tensors *set, const size_t *offset, spn_json_writer *w) {
   const char *key, *value;
-  put_plain(t, "{\"__metadata__\":{\"" CHECKSUM "\":\"");
-  *digits = t->size;
-  put_plain(t, "00000000\"");
-  for (size_t i = 0; spn_tensors_meta_at(set, i, &key, &value); i++) {
-    if (!strcmp(key, CHECKSUM)) continue;
-    put_plain(t, ",");
-    put_string(t, key);
-    put_plain(t, ":");
-    put_string(t, value);
-  }
-  put_plain(t, "}");
+  spn_json_object(w, NULL, SPN_JSON_DENSE);
+  spn_json_object(w, "__metadata__", SPN_JSON_DENSE);
+  spn_json_put_text(w, CHECKSUM, "00000000");
+  size_t digits = w->size - 1 - DIGITS;
+  for (size_t i = 0; spn_tensors_meta_at(set, i, &key, &value); i++)
+    if (strcmp(key, CHECKSUM)) spn_json_put_text(w, key, value);
+  spn_json_end(w);
   for (size_t i = 0; i < spn_tensors_count(set); i++) {
     const spn_tensor *tensor = spn_tensors_at(set, i);
-    put_plain(t, ",");
-    put_string(t, tensor->name);
-    put_plain(t, ":{\"dtype\":\"");
-    put_plain(t, dtype_names[tensor->dtype]);
-    put_plain(t, "\",\"shape\":[");
-    for (int d = 0; d < tensor->dims; d++) {
-      if (d) put_plain(t, ",");
-      put_size(t, tensor->shape[d]);
-    }
-    put_plain(t, "],\"data_offsets\":[");
-    put_size(t, offset[i]);
-    put_plain(t, ",");
-    put_size(t, offset[i] + tensor_bytes(tensor));
-    put_plain(t, "]}");
+    spn_json_object(w, tensor->name, SPN_JSON_DENSE);
+    spn_json_put_text(w, "dtype", dtype_names[tensor->dtype]);
+    spn_json_array(w, "shape", SPN_JSON_DENSE);
+    for (int d = 0; d < tensor->dims; d++) spn_json_put_integer(w, NULL, (long long)tensor->shape[d]);
+    spn_json_end(w);
+    spn_json_array(w, "data_offsets", SPN_JSON_DENSE);
+    spn_json_put_integer(w, NULL, (long long)offset[i]);
+    spn_json_put_integer(w, NULL, (long long)(offset[i] + tensor_bytes(tensor)));
+    spn_json_end(w);
+    spn_json_end(w);
   }
-  put_plain(t, "}");
-  while (!t->failed && (t->size + LENGTH_BYTES) % ALIGN) put_plain(t, " ");
+  spn_json_end(w);
+  spn_json_pad(w, ALIGN, LENGTH_BYTES);
+  return digits;
 }
 
 typedef spn_status (*visit)(void *context, const void *data, size_t size, spn_err *err);
@@ -147,12 +97,12 @@ static spn_status each_data(const spn_tensors *set, visit function, void *contex
   return SPN_OK;
 }
 
-static spn_status write_file(const spn_tensors *set, const text *header, const char *path, spn_err *err) {
+static spn_status write_file(const spn_tensors *set, const spn_json_writer *header, const char *path, spn_err *err) {
   spn_file *f;
   uint64_t length = header->size;
   SPN_TRY(spn_file_create(path, &f, err));
   spn_status status = spn_file_append(f, &length, sizeof length, err);
-  if (!status) status = spn_file_append(f, header->data, header->size, err);
+  if (!status) status = spn_file_append(f, header->text, header->size, err);
   if (!status) status = each_data(set, visit_append, f, err);
   if (status) {
     spn_file_abort(f);
@@ -162,11 +112,11 @@ static spn_status write_file(const spn_tensors *set, const text *header, const c
 }
 
 spn_status spn_tensors_save(const spn_tensors *set, const char *path, spn_err *err) {
-  text header = {0};
+  spn_json_writer header = {0};
   size_t digits = 0, *offset = malloc((spn_tensors_count(set) + 1) * sizeof *offset);
   if (offset) {
     lay_out(set, offset);
-    write_header(set, offset, &header, &digits);
+    digits = write_header(set, offset, &header);
   }
   free(offset);
   spn_status status;
@@ -177,13 +127,13 @@ spn_status spn_tensors_save(const spn_tensors *set, const char *path, spn_err *e
                       header.size);
   } else {
     char hex[DIGITS + 1];
-    uint32_t crc = checksum(0, header.data, header.size);
+    uint32_t crc = checksum(0, header.text, header.size);
     each_data(set, visit_checksum, &crc, NULL);
     snprintf(hex, sizeof hex, "%08x", crc);
-    memcpy(header.data + digits, hex, DIGITS);
+    memcpy(header.text + digits, hex, DIGITS);
     status = write_file(set, &header, path, err);
   }
-  free(header.data);
+  spn_json_writer_free(&header);
   return status;
 }
 

@@ -3,7 +3,7 @@
 #ifndef SPN_SEARCH_CONTROLLER_H
 #define SPN_SEARCH_CONTROLLER_H
 
-typedef enum { SPN_COST_LOG, SPN_COST_RATIO, SPN_COST_DISTANCE, SPN_COST_HINGE } spn_cost_form;
+#include "train/choices.h"
 
 /* ln R (Single-Path NAS, arXiv 1904.02877, without its factor), R/T, |R/T - 1| (TuNAS, arXiv 2008.06120), or
  * max(0, R/T - 1), and the derivative with respect to R. */

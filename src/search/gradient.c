@@ -251,5 +251,5 @@ static spn_status run(const spn_problem *problem, spn_search_result *out, spn_er
   return status;
 }
 
-const spn_method spn_method_gradient = {
-    .name = "gradient", .about = "differentiable: thresholds learn with the supernet's weights", .run = run};
+const spn_method spn_method_gradient = {.about = "differentiable: thresholds learn with the supernet's weights",
+                                        .run = run};

@@ -6,8 +6,7 @@
 #include "latency/latency.h"
 #include "model/supernet.h"
 #include "search/budget.h"
-
-typedef enum { SPN_STATISTIC_RMS, SPN_STATISTIC_NORM } spn_statistic;
+#include "train/choices.h"
 
 typedef struct {
   /* state */

@@ -8,7 +8,7 @@
 static spn_status write_weights(const spn_problem *p, const spn_graph *g, const spn_arch *arch,
                                 const spn_search_result *r, spn_err *err) {
   char cost[64], seed[32];
-  const char *method = spn_settings_name("search.method", p->settings->search_method);
+  const char *method = p->settings->search_method;
   snprintf(cost, sizeof cost, "%.6f %s", r->cost, p->cost->unit);
   snprintf(seed, sizeof seed, "%lld", p->settings->run_seed);
   const char *facts[] = {"spnas.method", method,       "spnas.predicted",

@@ -13,8 +13,8 @@ spn_status spn_learner_create(spn_supernet *net, const spn_cost *cost, double ta
   }
   t->target = target;
   t->settings = settings;
-  spn_status status = spn_indicators_create(net, cost, (spn_statistic)settings->search_statistic,
-                                            settings->search_temperature, &t->indicators, err);
+  spn_status status = spn_indicators_create(net, cost, settings->search_statistic, settings->search_temperature,
+                                            &t->indicators, err);
   if (status) {
     spn_learner_free(t);
     return status;
@@ -74,7 +74,7 @@ enum { ENOUGH_STEPS = 50 };
 /* Where cross entropy and cost pull equally on the average indicator: a start that needs no knowledge of the task. */
 static double first_lambda(const spn_learner *t) {
   double ce = 0, cost = 0, slope;
-  spn_cost_term((spn_cost_form)t->settings->search_cost_form, t->indicators->expected_cost, t->target, &slope);
+  spn_cost_term(t->settings->search_cost_form, t->indicators->expected_cost, t->target, &slope);
   for (int i = 0; i < t->indicators->count; i++) {
     const spn_threshold *m = &t->threshold[i];
     ce += fabs(m->count >= ENOUGH_STEPS ? m->sum / m->count : m->last_mean);
@@ -116,7 +116,7 @@ void spn_learner_pull(spn_learner *t, double epoch) {
   double slope;
   if (!warming && !t->started) start_search_phase(t);
   t->lambda = warming ? 0 : next_lambda(t, epoch);
-  t->cost_term = spn_cost_term((spn_cost_form)t->settings->search_cost_form, in->expected_cost, t->target, &slope);
+  t->cost_term = spn_cost_term(t->settings->search_cost_form, in->expected_cost, t->target, &slope);
   spn_indicators_observe(in);
   spn_indicators_pull(in, t->lambda * slope);
   for (int i = 0; i < in->count; i++) spn_threshold_gather(&t->threshold[i], &in->list[i]);

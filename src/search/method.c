@@ -1,31 +1,20 @@
 #include "search/method.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#define METHOD(name) extern const spn_method spn_method_##name;
+#define SPN_METHOD(name) extern const spn_method spn_method_##name;
 #include "search/methods.def"
-#undef METHOD
+#undef SPN_METHOD
 
-static const spn_method *const methods[] = {
-#define METHOD(name) &spn_method_##name,
+const char *const spn_method_names[] = {
+#define SPN_METHOD(name) #name,
 #include "search/methods.def"
-#undef METHOD
-};
+#undef SPN_METHOD
+    NULL};
 
-const spn_method *spn_method_at(int i) {
-  return i >= 0 && (size_t)i < sizeof methods / sizeof *methods ? methods[i] : NULL;
-}
-
-spn_status spn_method_find(const char *name, const spn_method **out, spn_err *err) {
-  char names[256] = "";
-  for (int i = 0; (*out = spn_method_at(i)); i++) {
-    if (!strcmp((*out)->name, name)) return SPN_OK;
-    size_t used = strlen(names);
-    snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", (*out)->name);
-  }
-  return spn_fail(err, SPN_EINPUT, "search.method: expected one of %s, got \"%.100s\"", names, name);
-}
+const spn_method *const spn_methods[] = {
+#define SPN_METHOD(name) &spn_method_##name,
+#include "search/methods.def"
+#undef SPN_METHOD
+    NULL};
 
 spn_status spn_problem_budget(spn_problem *p, spn_err *err) {
   const spn_settings *s = p->settings;

@@ -29,16 +29,15 @@ typedef struct {
 } spn_search_result;
 
 typedef struct {
-  const char *name, *about; /* of search.method; a line for --help */
+  const char *about; /* a line for --help */
   /* Searches and writes what it found (spn_outcome_write). Continues the run's newest checkpoint. SPN_ESTOPPED after a
    * signal. */
   spn_status (*run)(const spn_problem *problem, spn_search_result *out, spn_err *err);
 } spn_method;
 
-/* The i-th method of the list, NULL past the last. */
-const spn_method *spn_method_at(int i);
-/* The method that search.method names; SPN_EINPUT lists those there are. */
-spn_status spn_method_find(const char *name, const spn_method **out, spn_err *err);
+/* What methods.def lists, each ending with NULL: names for search.method, and the methods in the same order. */
+extern const char *const spn_method_names[];
+extern const spn_method *const spn_methods[];
 
 /* The budget: search.target in cost units, or search.target_share of the dearest network, and search.tolerance below
  * it. SPN_EINPUT when every network costs more. */

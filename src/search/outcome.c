@@ -41,7 +41,7 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   spn_counts counts = spn_arch_counts(&deployed);
   spn_json_object(&w, NULL, SPN_JSON_LINES);
   spn_json_put_text(&w, "space", p->settings->search_space);
-  spn_json_put_text(&w, "method", spn_settings_name("search.method", p->settings->search_method));
+  spn_json_put_text(&w, "method", p->settings->search_method);
   spn_json_put_text(&w, "cost", p->settings->search_cost);
   spn_json_put_text(&w, "unit", p->cost->unit);
   spn_json_put_number(&w, "target", p->target);

@@ -24,5 +24,4 @@ static spn_status run(const spn_problem *p, spn_search_result *out, spn_err *err
   return spn_outcome_write(p, out, NULL, NULL, err);
 }
 
-const spn_method spn_method_random = {
-    .name = "random", .about = "one uniform draw among the networks that meet the budget", .run = run};
+const spn_method spn_method_random = {.about = "one uniform draw among the networks that meet the budget", .run = run};

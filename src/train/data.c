@@ -10,7 +10,7 @@ enum { MEASURED = 2000, SMALL = 64 };
 static spn_status open_set(const spn_settings *s, spn_dataset **out, spn_err *err) {
   if (!s->data_path[0])
     return spn_fail(err, SPN_EINPUT, "data.path: expected the folder of the images (--data DIR), got nothing");
-  spn_dataset_options o = {.kind = spn_settings_name("data.kind", s->data_kind),
+  spn_dataset_options o = {.kind = s->data_kind,
                            .path = s->data_path,
                            .holdout = s->data_holdout,
                            .max_bad = s->data_max_bad,
@@ -106,21 +106,30 @@ static spn_status set_normalisation(spn_data *d, const spn_settings *s, spn_err 
   return SPN_OK;
 }
 
+static spn_augment augment_of(const spn_settings *s, int small) {
+  switch (s->data_augment) {
+    case SPN_AUGMENT_CHOICE_AUTO: return small ? SPN_AUGMENT_CROP : SPN_AUGMENT_INCEPTION;
+    case SPN_AUGMENT_CHOICE_NONE: return SPN_AUGMENT_NONE;
+    case SPN_AUGMENT_CHOICE_CROP: return SPN_AUGMENT_CROP;
+    case SPN_AUGMENT_CHOICE_INCEPTION: return SPN_AUGMENT_INCEPTION;
+  }
+  return SPN_AUGMENT_NONE;
+}
+
 static void set_transforms(spn_data *d, const spn_settings *s, int size, int channels) {
-  enum { AUTO, NONE, CROP, INCEPTION };
-  int small = size <= SMALL, kind = s->data_augment == AUTO ? small ? CROP : INCEPTION : s->data_augment;
+  int small = size <= SMALL;
   d->eval = (spn_transform){.size = size,
                             .channels = channels,
                             .augment = SPN_AUGMENT_NONE,
-                            .resize = s->data_resize ? SPN_RESIZE_BICUBIC : SPN_RESIZE_BILINEAR,
+                            .resize = s->data_resize,
                             .min_area = s->data_min_area,
                             .seed = (uint64_t)s->run_seed,
                             .eval_crop = s->data_eval_crop > 0 ? s->data_eval_crop
                                          : small               ? 1
                                                                : size / (size + 32.0)};
   d->train = d->eval;
-  d->train.augment = kind == NONE ? SPN_AUGMENT_NONE : kind == CROP ? SPN_AUGMENT_CROP : SPN_AUGMENT_INCEPTION;
-  d->train.flip = kind != NONE && s->data_flip;
+  d->train.augment = augment_of(s, small);
+  d->train.flip = d->train.augment != SPN_AUGMENT_NONE && s->data_flip;
   d->train.pad = s->data_pad ? (int)s->data_pad : size / 8;
 }
 

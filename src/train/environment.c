@@ -20,15 +20,14 @@ const char *spn_version(void) { return SPN_VERSION " (" SPN_GIT_HASH ")"; }
 
 int spn_thread_count(const spn_settings *s) { return s->run_threads ? (int)s->run_threads : omp_get_num_procs(); }
 
-enum { F32, BF16, AUTO };
-
 void spn_precision_settle(spn_settings *s, const spn_settings *before) {
-  if (s->run_precision == AUTO && before) s->run_precision = before->run_precision;
-  if (s->run_precision == AUTO) s->run_precision = spn_conv_prefers_bf16() ? BF16 : F32;
+  if (s->run_precision == SPN_PRECISION_AUTO && before) s->run_precision = before->run_precision;
+  if (s->run_precision == SPN_PRECISION_AUTO)
+    s->run_precision = spn_conv_prefers_bf16() ? SPN_PRECISION_BF16 : SPN_PRECISION_F32;
 }
 
 static int bf16_chosen(const spn_settings *s) {
-  return s->run_precision == BF16 || (s->run_precision == AUTO && spn_conv_prefers_bf16());
+  return s->run_precision == SPN_PRECISION_BF16 || (s->run_precision == SPN_PRECISION_AUTO && spn_conv_prefers_bf16());
 }
 
 spn_status spn_options_choose(const spn_settings *s, spn_network_options *out, spn_err *err) {

@@ -24,7 +24,7 @@ static char *preprocessing_json(const spn_transform *t) {
   spn_json_put_integer(&w, "size", t->size);
   spn_json_put_integer(&w, "channels", t->channels);
   spn_json_put_number(&w, "eval_crop", t->eval_crop);
-  spn_json_put_text(&w, "resize", t->resize == SPN_RESIZE_BICUBIC ? "bicubic" : "bilinear");
+  spn_json_put_text(&w, "resize", spn_resize_names[t->resize]);
   for (int k = 0; k < 2; k++) {
     spn_json_array(&w, k ? "std" : "mean", SPN_JSON_INLINE);
     for (int i = 0; i < 3; i++) spn_json_put_number(&w, NULL, (double)(k ? t->std : t->mean)[i]);
@@ -69,7 +69,6 @@ static spn_status read_three(const spn_json *o, const char *key, double min, flo
 }
 
 static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_err *err) {
-  static const char *const filters[] = {"bilinear", "bicubic", NULL};
   spn_json size = spn_json_get(o, "size"), channels = spn_json_get(o, "channels"), crop = spn_json_get(o, "eval_crop");
   spn_json resize = spn_json_get(o, "resize");
   long long n, c;
@@ -77,12 +76,12 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
   SPN_TRY(spn_json_int(&size, 1, 4096, &n, err));
   SPN_TRY(spn_json_int(&channels, 1, 3, &c, err));
   SPN_TRY(spn_json_real(&crop, 0.01, 1, &t->eval_crop, err));
-  SPN_TRY(spn_json_choice(&resize, filters, &filter, err));
+  SPN_TRY(spn_json_choice(&resize, spn_resize_names, &filter, err));
   SPN_TRY(read_three(o, "mean", -10, t->mean, err));
   SPN_TRY(read_three(o, "std", 1e-6, t->std, err));
   t->size = (int)n;
   t->channels = (int)c;
-  t->resize = filter ? SPN_RESIZE_BICUBIC : SPN_RESIZE_BILINEAR;
+  t->resize = (spn_resize)filter;
   return SPN_OK;
 }
 

@@ -13,7 +13,7 @@ static real *zeros(size_t n) { return calloc(n + 16, sizeof(real)); }
 spn_status spn_optimizer_create(const spn_graph *g, const spn_settings *s, spn_optimizer **out, spn_err *err) {
   spn_optimizer *o = calloc(1, sizeof *o);
   if (!o) return spn_fail(err, SPN_ENOMEM, "optimiser: out of memory");
-  *o = (spn_optimizer){.kind = (spn_optimizer_kind)s->optim_optimizer,
+  *o = (spn_optimizer){.kind = s->optim_optimizer,
                        .momentum = s->optim_momentum,
                        .rms_decay = s->optim_rms_decay,
                        .epsilon = s->optim_epsilon,
@@ -111,13 +111,15 @@ double spn_optimizer_step(spn_optimizer *o, spn_graph *g, double lr) {
 }
 
 double spn_learning_rate(const spn_settings *s, double epoch, double epochs) {
-  enum { EXPONENTIAL, COSINE, CONSTANT };
   double base = s->optim_lr * (double)s->optim_batch / 256, warm = s->optim_lr_warmup_epochs;
   if (epoch < warm) return base * epoch / warm;
-  if (s->optim_schedule == COSINE)
-    return base * 0.5 * (1 + cos(3.141592653589793 * fmin(1, (epoch - warm) / fmax(epochs - warm, 1e-9))));
-  if (s->optim_schedule == EXPONENTIAL)
-    return base * pow(s->optim_lr_decay, floor((epoch - warm) / s->optim_lr_decay_epochs));
+  switch (s->optim_schedule) {
+    case SPN_SCHEDULE_EXPONENTIAL:
+      return base * pow(s->optim_lr_decay, floor((epoch - warm) / s->optim_lr_decay_epochs));
+    case SPN_SCHEDULE_COSINE:
+      return base * 0.5 * (1 + cos(3.141592653589793 * fmin(1, (epoch - warm) / fmax(epochs - warm, 1e-9))));
+    case SPN_SCHEDULE_CONSTANT: break;
+  }
   return base;
 }
 

@@ -6,8 +6,6 @@
 #include "train/settings.h"
 #include "train/state.h"
 
-typedef enum { SPN_RMSPROP, SPN_SGD, SPN_ADAM } spn_optimizer_kind;
-
 typedef struct {
   spn_optimizer_kind kind;
   double momentum, rms_decay, epsilon, weight_decay, ema_decay;

@@ -68,24 +68,19 @@ static spn_status same_settings(const spn_settings *a, const spn_settings *b, sp
     if (!same) return differs(#section "." #key, err); \
   }
 #define STRING(section, key, value, help) COMPARE(section, key, !strcmp(a->section##_##key, b->section##_##key))
-#define CHOICE(section, key, value, names, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#define CHOICE(section, key, type, list, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
+#define NAMED(section, key, value, names, help) COMPARE(section, key, !strcmp(a->section##_##key, b->section##_##key))
 #define INT(section, key, value, min, max, unit, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #define REAL(section, key, value, min, max, unit, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #define BOOL(section, key, value, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL
   return SPN_OK;
-}
-
-static spn_status write_text(const char *path, char *text, spn_err *err) {
-  if (!text) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
-  spn_status status = spn_file_write(path, text, strlen(text), err);
-  free(text);
-  return status;
 }
 
 /* Two processes in one run folder would mix their logs. The system drops the lock when the process ends, however it
@@ -114,7 +109,9 @@ static spn_status start_folder(spn_run *run, spn_settings *s, const char *comman
     SPN_TRY(same_settings(&old, s, err));
   }
   spn_precision_settle(s, NULL);
-  SPN_TRY(write_text(config, spn_settings_to_json(s), err));
+  spn_json_writer w = {0};
+  spn_settings_put(s, &w);
+  SPN_TRY(spn_json_save(&w, config, err));
   return spn_environment_write(s, command, spn_run_path(run, "env.json"), err);
 }
 

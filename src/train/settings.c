@@ -1,89 +1,66 @@
 #include "train/settings.h"
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/json.h"
+#include "io/json_write.h"
 
-enum { NAMES_SIZE = 64, NAMES_COUNT = 8, LINE = 100, COLUMN_DEFAULT = 27, COLUMN_HELP = 46 };
+enum { LINE = 100, COLUMN_DEFAULT = 27, COLUMN_HELP = 46, LIST = 512 };
 
-typedef enum { TYPE_STRING, TYPE_CHOICE, TYPE_INT, TYPE_REAL, TYPE_BOOL } setting_type;
+typedef enum { TYPE_STRING, TYPE_CHOICE, TYPE_NAMED, TYPE_INT, TYPE_REAL, TYPE_BOOL } setting_type;
 
 typedef struct {
   const char *section, *key, *path;
   setting_type type;
-  size_t offset;    /* of the field in spn_settings */
-  double value;     /* default of everything but strings; integers reach 2^53 - 1, which a double holds */
-  double min, max;  /* CHOICE: max is the last index */
-  const char *text; /* STRING: the default; CHOICE: "a|b|c"; otherwise the unit */
+  size_t offset; /* of the field in spn_settings */
+  double value;  /* default; integers reach 2^53 - 1, which a double holds */
+  double min, max;
+  const char *text;         /* STRING, NAMED: the default; otherwise the unit */
+  const char *const *names; /* CHOICE, NAMED */
   const char *help;
 } setting;
 
-#define ENTRY(section, key, type, value, min, max, text, help) \
-  {#section, #key, #section "." #key, type, offsetof(spn_settings, section##_##key), value, min, max, text, help},
-static const setting settings[] = {
-#define STRING(section, key, value, help) ENTRY(section, key, TYPE_STRING, 0, 0, 0, value, help)
-#define CHOICE(section, key, value, names, help) ENTRY(section, key, TYPE_CHOICE, value, 0, 0, names, help)
-#define INT(section, key, value, min, max, unit, help) ENTRY(section, key, TYPE_INT, value, min, max, unit, help)
-#define REAL(section, key, value, min, max, unit, help) ENTRY(section, key, TYPE_REAL, value, min, max, unit, help)
-#define BOOL(section, key, value, help) ENTRY(section, key, TYPE_BOOL, value, 0, 1, "", help)
-#include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef INT
-#undef REAL
-#undef BOOL
-};
-enum { COUNT = sizeof settings / sizeof *settings };
-
+/* The names of every CHOICE; those of a NAMED are the registry's. Registries lie in folders above and below this one:
+ * settings.def says what their arrays are called, and the linker finds them. */
 #define STRING(section, key, value, help)
-#define CHOICE(section, key, value, names, help) \
-  _Static_assert(sizeof(names) <= NAMES_SIZE, "names of " #section "." #key);
+#define CHOICE(section, key, type, list, help)                                       \
+  static const char *const section##_##key##_names[] = {list(SPN_CHOICE_NAME) NULL}; \
+  _Static_assert(sizeof(type) == sizeof(int), "a field of a choice is read and written as an int");
+#define NAMED(section, key, value, names, help) extern const char *const names[];
 #define INT(section, key, value, min, max, unit, help)
 #define REAL(section, key, value, min, max, unit, help)
 #define BOOL(section, key, value, help)
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL
 
-/* ---- Names of choices, split once ---- */
-
-typedef struct {
-  char text[NAMES_SIZE];
-  const char *name[NAMES_COUNT + 1]; /* NULL-terminated */
-} choice_names;
-
-static choice_names choices[COUNT];
-static pthread_once_t choices_once = PTHREAD_ONCE_INIT;
-
-static void split_choices(void) {
-  for (int i = 0; i < COUNT; i++) {
-    if (settings[i].type != TYPE_CHOICE) continue;
-    choice_names *c = &choices[i];
-    snprintf(c->text, sizeof c->text, "%s", settings[i].text);
-    char *rest = NULL;
-    int n = 0;
-    for (char *p = strtok_r(c->text, "|", &rest); p && n < NAMES_COUNT; p = strtok_r(NULL, "|", &rest))
-      c->name[n++] = p;
-  }
-}
-
-static const char *const *names_of(const setting *e) {
-  pthread_once(&choices_once, split_choices);
-  return choices[e - settings].name;
-}
-
-/* Index of text among the names, -1 when it is none of them. */
-static int name_index(const char *const *names, const char *text) {
-  for (int i = 0; names[i]; i++)
-    if (!strcmp(names[i], text)) return i;
-  return -1;
-}
+#define ENTRY(section, key, type, value, min, max, text, names, help)                                       \
+  {#section, #key, #section "." #key, type, offsetof(spn_settings, section##_##key), value, min, max, text, \
+   names,    help},
+static const setting settings[] = {
+#define STRING(section, key, value, help) ENTRY(section, key, TYPE_STRING, 0, 0, 0, value, NULL, help)
+#define CHOICE(section, key, type, list, help) \
+  ENTRY(section, key, TYPE_CHOICE, 0, 0, 0, NULL, section##_##key##_names, help)
+#define NAMED(section, key, value, names, help) ENTRY(section, key, TYPE_NAMED, 0, 0, 0, value, names, help)
+#define INT(section, key, value, min, max, unit, help) ENTRY(section, key, TYPE_INT, value, min, max, unit, NULL, help)
+#define REAL(section, key, value, min, max, unit, help) \
+  ENTRY(section, key, TYPE_REAL, value, min, max, unit, NULL, help)
+#define BOOL(section, key, value, help) ENTRY(section, key, TYPE_BOOL, value, 0, 1, "", NULL, help)
+#include "train/settings.def"
+#undef STRING
+#undef CHOICE
+#undef NAMED
+#undef INT
+#undef REAL
+#undef BOOL
+};
+enum { COUNT = sizeof settings / sizeof *settings };
 
 static const setting *find_path(const char *path) {
   for (int i = 0; i < COUNT; i++)
@@ -93,11 +70,10 @@ static const setting *find_path(const char *path) {
 
 const char *spn_settings_name(const char *path, int value) {
   const setting *e = find_path(path);
-  if (!e || e->type != TYPE_CHOICE || value < 0 || value >= NAMES_COUNT) return "unknown";
-  const char *const *names = names_of(e);
-  for (int i = 0; i <= value; i++)
-    if (!names[i]) return "unknown";
-  return names[value];
+  if (!e || e->type != TYPE_CHOICE || value < 0) return "unknown";
+  for (int i = 0; e->names[i]; i++)
+    if (i == value) return e->names[i];
+  return "unknown";
 }
 
 /* ---- Fields ---- */
@@ -106,6 +82,9 @@ static char *field_string(spn_settings *s, const setting *e) { return (char *)s 
 static int *field_int(spn_settings *s, const setting *e) { return (int *)(void *)((char *)s + e->offset); }
 static long long *field_long(spn_settings *s, const setting *e) { return (long long *)(void *)((char *)s + e->offset); }
 static double *field_real(spn_settings *s, const setting *e) { return (double *)(void *)((char *)s + e->offset); }
+static const char **field_name(spn_settings *s, const setting *e) {
+  return (const char **)(void *)((char *)s + e->offset);
+}
 enum { STRING_SIZE = sizeof(((spn_settings *)0)->data_path) };
 
 static void store_number(spn_settings *s, const setting *e, double value) {
@@ -114,6 +93,7 @@ static void store_number(spn_settings *s, const setting *e, double value) {
     case TYPE_REAL: *field_real(s, e) = value; break;
     case TYPE_CHOICE:
     case TYPE_BOOL: *field_int(s, e) = (int)value; break;
+    case TYPE_NAMED: *field_name(s, e) = e->names[(int)value]; break;
     case TYPE_STRING: break;
   }
 }
@@ -122,33 +102,34 @@ void spn_settings_default(spn_settings *s) {
   memset(s, 0, sizeof *s);
   for (int i = 0; i < COUNT; i++) {
     if (settings[i].type == TYPE_STRING) snprintf(field_string(s, &settings[i]), STRING_SIZE, "%s", settings[i].text);
+    else if (settings[i].type == TYPE_NAMED) *field_name(s, &settings[i]) = settings[i].text;
     else store_number(s, &settings[i], settings[i].value);
   }
 }
 
-/* The shortest text that reads back as the same double. */
-static void real_text(double value, char *out, size_t size) {
-  if (value > -1e9 && value < 1e9 && value == (long long)value) {
-    snprintf(out, size, "%.0f", value); /* 1000, not 1e+03 */
-    return;
-  }
-  for (int digits = 1; digits <= 17; digits++) {
-    snprintf(out, size, "%.*g", digits, value);
-    if (strtod(out, NULL) == value) return;
-  }
+/* "rmsprop|sgd|adam" */
+static void join_names(const setting *e, char *out, size_t size) {
+  size_t n = 0;
+  *out = 0;
+  for (int i = 0; e->names[i] && n < size; i++)
+    n += (size_t)snprintf(out + n, size - n, "%s%s", i ? "|" : "", e->names[i]);
 }
 
 /* "a number from 0 to 1000" */
 static void expected_text(const setting *e, char *out, size_t size) {
-  char min[32], max[32];
+  char min[32], max[32], names[LIST];
   switch (e->type) {
     case TYPE_STRING: snprintf(out, size, "a string of at most %d bytes", STRING_SIZE - 1); break;
-    case TYPE_CHOICE: snprintf(out, size, "one of %s", e->text); break;
+    case TYPE_CHOICE:
+    case TYPE_NAMED:
+      join_names(e, names, sizeof names);
+      snprintf(out, size, "one of %s", names);
+      break;
     case TYPE_INT: snprintf(out, size, "an integer from %lld to %lld", (long long)e->min, (long long)e->max); break;
     case TYPE_BOOL: snprintf(out, size, "true or false"); break;
     case TYPE_REAL:
-      real_text(e->min, min, sizeof min);
-      real_text(e->max, max, sizeof max);
+      spn_shortest(e->min, min);
+      spn_shortest(e->max, max);
       snprintf(out, size, "a number from %s to %s", min, max);
       break;
   }
@@ -158,12 +139,12 @@ static void expected_text(const setting *e, char *out, size_t size) {
 
 /* A number stands for the name written with the same digits: "opset": 17. */
 static spn_status read_choice(const spn_json *at, const setting *e, int *out, spn_err *err) {
-  if (!spn_json_is_number(at)) return spn_json_choice(at, names_of(e), out, err);
+  if (!spn_json_is_number(at)) return spn_json_choice(at, e->names, out, err);
   char *text = spn_json_text(at);
   if (!text) return spn_fail(err, SPN_ENOMEM, "out of memory");
-  int index = name_index(names_of(e), text);
+  int index = spn_name_index(e->names, text);
   free(text);
-  if (index < 0) return spn_json_choice(at, names_of(e), out, err);
+  if (index < 0) return spn_json_choice(at, e->names, out, err);
   *out = index;
   return SPN_OK;
 }
@@ -181,10 +162,18 @@ static spn_status read_string(const spn_json *at, const setting *e, char *out, s
   return SPN_OK;
 }
 
+static spn_status read_name(const spn_json *at, const setting *e, const char **out, spn_err *err) {
+  int index;
+  SPN_TRY(read_choice(at, e, &index, err));
+  *out = e->names[index];
+  return SPN_OK;
+}
+
 static spn_status read_value(spn_settings *s, const setting *e, const spn_json *at, spn_err *err) {
   switch (e->type) {
     case TYPE_STRING: return read_string(at, e, field_string(s, e), err);
     case TYPE_CHOICE: return read_choice(at, e, field_int(s, e), err);
+    case TYPE_NAMED: return read_name(at, e, field_name(s, e), err);
     case TYPE_INT: return spn_json_int(at, (long long)e->min, (long long)e->max, field_long(s, e), err);
     case TYPE_REAL: return spn_json_real(at, e->min, e->max, field_real(s, e), err);
     case TYPE_BOOL: return spn_json_bool(at, field_int(s, e), err);
@@ -241,44 +230,20 @@ spn_status spn_settings_load(spn_settings *s, const char *file, spn_err *err) {
 
 /* ---- Reading --set a.b=c ---- */
 
-/* Levenshtein distance; long texts count as far away. */
-static size_t distance(const char *a, const char *b) {
-  size_t n = strlen(a), m = strlen(b), row[64];
-  if (n >= 64 || m >= 64) return 64;
-  for (size_t j = 0; j <= m; j++) row[j] = j;
-  for (size_t i = 1; i <= n; i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= m; j++) {
-      size_t best = diagonal + (a[i - 1] != b[j - 1]);
-      if (row[j] + 1 < best) best = row[j] + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = best;
-    }
-  }
-  return row[m];
-}
-
-/* The setting that was probably meant: the same key elsewhere, or the nearest path; NULL when none is near. */
-static const setting *nearest(const char *path) {
-  const char *dot = strrchr(path, '.');
-  const setting *best = NULL;
-  size_t least = strlen(path) / 3 + 1;
+/* The path that was probably meant: the same key elsewhere, or the nearest; NULL when none is near. */
+static const char *nearest(const char *path) {
+  const char *paths[COUNT + 1], *dot = strrchr(path, '.');
   for (int i = 0; i < COUNT; i++) {
-    if (!strcmp(settings[i].key, dot ? dot + 1 : path)) return &settings[i];
-    size_t d = distance(path, settings[i].path);
-    if (d < least || (d == least && !best)) {
-      best = &settings[i];
-      least = d;
-    }
+    if (!strcmp(settings[i].key, dot ? dot + 1 : path)) return settings[i].path;
+    paths[i] = settings[i].path;
   }
-  return best;
+  paths[COUNT] = NULL;
+  return spn_nearest(path, paths);
 }
 
 static spn_status unknown_path(const char *path, spn_err *err) {
-  const setting *near = nearest(path);
-  if (near) return spn_fail(err, SPN_EINPUT, "--set %s: no such setting; did you mean %s?", path, near->path);
+  const char *near = nearest(path);
+  if (near) return spn_fail(err, SPN_EINPUT, "--set %s: no such setting; did you mean %s?", path, near);
   return spn_fail(err, SPN_EINPUT, "--set %s: no such setting; --help lists them", path);
 }
 
@@ -292,7 +257,7 @@ static int parse_number(const char *text, double *out) {
 
 static int parse_bool(const char *text, double *out) {
   static const char *const words[] = {"false", "true", "0", "1", NULL};
-  int i = name_index(words, text);
+  int i = spn_name_index(words, text);
   *out = i % 2;
   return i >= 0;
 }
@@ -300,7 +265,8 @@ static int parse_bool(const char *text, double *out) {
 /* The number a setting that is not a string keeps for text. */
 static int parse_value(const setting *e, const char *text, double *out) {
   switch (e->type) {
-    case TYPE_CHOICE: *out = name_index(names_of(e), text); return *out >= 0;
+    case TYPE_CHOICE:
+    case TYPE_NAMED: *out = spn_name_index(e->names, text); return *out >= 0;
     case TYPE_BOOL: return parse_bool(text, out);
     case TYPE_INT:
       return parse_number(text, out) && *out >= e->min && *out <= e->max && (double)(long long)*out == *out;
@@ -312,7 +278,7 @@ static int parse_value(const setting *e, const char *text, double *out) {
 
 spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *err) {
   const char *equals = strchr(assignment, '=');
-  char path[128], expected[128];
+  char path[128], expected[LIST + 16];
   if (!equals || equals == assignment)
     return spn_fail(err, SPN_EINPUT, "--set: expected section.key=value, got \"%.200s\"", assignment);
   snprintf(path, sizeof path, "%.*s", (int)(equals - assignment < 120 ? equals - assignment : 120), assignment);
@@ -335,49 +301,29 @@ spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *er
 
 /* ---- Writing ---- */
 
-static void write_string(FILE *out, const char *text) {
-  fputc('"', out);
-  for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-    if (*p == '"' || *p == '\\') fprintf(out, "\\%c", *p);
-    else if (*p < 0x20) fprintf(out, "\\u%04x", (unsigned)*p);
-    else fputc(*p, out);
-  }
-  fputc('"', out);
-}
-
-static void write_value(FILE *out, spn_settings *s, const setting *e) {
-  char text[32];
+static void put_value(spn_json_writer *w, const char *key, const setting *e, spn_settings *s) {
   switch (e->type) {
-    case TYPE_STRING: write_string(out, field_string(s, e)); break;
-    case TYPE_CHOICE: write_string(out, spn_settings_name(e->path, *field_int(s, e))); break;
-    case TYPE_INT: fprintf(out, "%lld", *field_long(s, e)); break;
-    case TYPE_BOOL: fputs(*field_int(s, e) ? "true" : "false", out); break;
-    case TYPE_REAL:
-      real_text(*field_real(s, e), text, sizeof text);
-      fputs(text, out);
-      break;
+    case TYPE_STRING: spn_json_put_text(w, key, field_string(s, e)); break;
+    case TYPE_CHOICE: spn_json_put_text(w, key, spn_settings_name(e->path, *field_int(s, e))); break;
+    case TYPE_NAMED: spn_json_put_text(w, key, *field_name(s, e)); break;
+    case TYPE_INT: spn_json_put_integer(w, key, *field_long(s, e)); break;
+    case TYPE_BOOL: spn_json_put_flag(w, key, *field_int(s, e)); break;
+    case TYPE_REAL: spn_json_put_number(w, key, *field_real(s, e)); break;
   }
 }
 
-char *spn_settings_to_json(const spn_settings *s) {
-  spn_settings copy = *s;
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
+void spn_settings_put(const spn_settings *s, spn_json_writer *w) {
+  spn_settings copy = *s; /* the accessors of fields also serve reading */
+  spn_json_object(w, NULL, SPN_JSON_LINES);
   for (int i = 0; i < COUNT; i++) {
-    int opens = !i || strcmp(settings[i].section, settings[i - 1].section) != 0;
-    if (opens) fprintf(out, "%s\n  \"%s\": {", i ? "\n  }," : "{", settings[i].section);
-    fprintf(out, "%s\n    \"%s\": ", opens ? "" : ",", settings[i].key);
-    write_value(out, &copy, &settings[i]);
+    if (!i || strcmp(settings[i].section, settings[i - 1].section)) {
+      if (i) spn_json_end(w);
+      spn_json_object(w, settings[i].section, SPN_JSON_LINES);
+    }
+    put_value(w, settings[i].key, &settings[i], &copy);
   }
-  fputs("\n  }\n}\n", out);
-  int bad = ferror(out);
-  if (fclose(out) || bad) {
-    free(text);
-    return NULL;
-  }
-  return text;
+  spn_json_end(w);
+  spn_json_end(w);
 }
 
 /* ---- Help ---- */
@@ -412,13 +358,17 @@ static void write_wrapped(FILE *out, const char *text, int at) {
 
 /* "[integer 1..65536, images]", "[0..1000, per 256 images]", "[rmsprop|sgd|adam]" */
 static void range_text(const setting *e, char *out, size_t size) {
-  char min[32], max[32];
-  real_text(e->min, min, sizeof min);
-  real_text(e->max, max, sizeof max);
+  char min[32], max[32], names[LIST];
+  spn_shortest(e->min, min);
+  spn_shortest(e->max, max);
   if (e->type == TYPE_INT) snprintf(max, sizeof max, "%lld", (long long)e->max);
   switch (e->type) {
     case TYPE_STRING: snprintf(out, size, "[text]"); break;
-    case TYPE_CHOICE: snprintf(out, size, "[%s]", e->text); break;
+    case TYPE_CHOICE:
+    case TYPE_NAMED:
+      join_names(e, names, sizeof names);
+      snprintf(out, size, "[%s]", names);
+      break;
     case TYPE_BOOL: snprintf(out, size, "[true|false]"); break;
     case TYPE_INT:
     case TYPE_REAL:
@@ -428,27 +378,27 @@ static void range_text(const setting *e, char *out, size_t size) {
   }
 }
 
-/* The default as it would be written after --set path= ; "" for an empty text. */
-static char *default_text(const setting *e, spn_settings *defaults) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
-  if (e->type == TYPE_CHOICE) fputs(spn_settings_name(e->path, *field_int(defaults, e)), out);
-  else if (e->type == TYPE_STRING && *field_string(defaults, e)) fputs(field_string(defaults, e), out);
-  else write_value(out, defaults, e);
-  fclose(out);
-  return text;
+/* The default as it would be written after --set path= . */
+static void default_text(const setting *e, spn_settings *defaults, char *out, size_t size) {
+  char number[32];
+  switch (e->type) {
+    case TYPE_STRING: snprintf(out, size, "%s", *field_string(defaults, e) ? field_string(defaults, e) : "\"\""); break;
+    case TYPE_CHOICE: snprintf(out, size, "%s", spn_settings_name(e->path, *field_int(defaults, e))); break;
+    case TYPE_NAMED: snprintf(out, size, "%s", *field_name(defaults, e)); break;
+    case TYPE_INT: snprintf(out, size, "%lld", *field_long(defaults, e)); break;
+    case TYPE_BOOL: snprintf(out, size, "%s", *field_int(defaults, e) ? "true" : "false"); break;
+    case TYPE_REAL: snprintf(out, size, "%s", spn_shortest(*field_real(defaults, e), number)); break;
+  }
 }
 
 static void write_help(FILE *out, const setting *e, spn_settings *defaults) {
-  char line[1024], range[256], *value = default_text(e, defaults);
-  int width = COLUMN_HELP - COLUMN_DEFAULT - 1, used = value ? (int)strlen(value) : 0;
+  char line[1536], range[LIST + 2], value[STRING_SIZE];
+  default_text(e, defaults, value, sizeof value);
+  int width = COLUMN_HELP - COLUMN_DEFAULT - 1, used = (int)strlen(value);
   range_text(e, range, sizeof range);
   snprintf(line, sizeof line, "%s %s", e->help, range);
-  fprintf(out, "  %-*s %-*s ", COLUMN_DEFAULT - 3, e->path, width, value ? value : "");
+  fprintf(out, "  %-*s %-*s ", COLUMN_DEFAULT - 3, e->path, width, value);
   write_wrapped(out, line, COLUMN_HELP + (used > width ? used - width : 0));
-  free(value);
 }
 
 void spn_settings_help(FILE *out, const char *sections) {

@@ -5,16 +5,21 @@
 #include <stdio.h>
 
 #include "core/status.h"
+#include "io/json_write.h"
+#include "input/input.h"
+#include "train/choices.h"
 
 typedef struct {
 #define STRING(section, key, value, help) char section##_##key[1024];
-#define CHOICE(section, key, value, names, help) int section##_##key;
+#define CHOICE(section, key, type, list, help) type section##_##key;
+#define NAMED(section, key, value, names, help) const char *section##_##key; /* one of names */
 #define INT(section, key, value, min, max, unit, help) long long section##_##key;
 #define REAL(section, key, value, min, max, unit, help) double section##_##key;
 #define BOOL(section, key, value, help) int section##_##key;
 #include "train/settings.def"
 #undef STRING
 #undef CHOICE
+#undef NAMED
 #undef INT
 #undef REAL
 #undef BOOL
@@ -25,8 +30,8 @@ void spn_settings_default(spn_settings *s);
  * got". */
 spn_status spn_settings_load(spn_settings *s, const char *file, spn_err *err);
 spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *err);
-/* The resolved config as JSON text (malloc'd), and the list for --help (sections: comma-separated or NULL = all). */
-char *spn_settings_to_json(const spn_settings *s);
+/* The resolved config as a JSON document, and the list for --help (sections: comma-separated or NULL = all). */
+void spn_settings_put(const spn_settings *s, spn_json_writer *w);
 void spn_settings_help(FILE *out, const char *sections);
 /* Name of a CHOICE's value: spn_settings_name("optim.optimizer", s->optim_optimizer) = "rmsprop". */
 const char *spn_settings_name(const char *path, int value);

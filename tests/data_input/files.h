@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "input/dataset.h"
+#include "input/pack.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
