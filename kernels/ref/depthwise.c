@@ -1,6 +1,6 @@
 #include "ref/ref.h"
 
-size_t ref_dw_scratch(const spn_dw_shape *shape) { return 0; }
+size_t spn_ref_dw_scratch(const spn_dw_shape *shape) { return 0; }
 
 /* Offset of pixel (row, col) of an image plane, or -1 when it lies in the padding. */
 static ptrdiff_t pixel_at(int row, int col, int h, int w, int c) {
@@ -19,8 +19,8 @@ static real output_at(const spn_dw_shape *s, size_t image, int channel, int oh, 
   return acc;
 }
 
-void ref_dw_forward(const spn_dw_shape *s, int images, int c_used, const spn_view *view, const real *x, const real *w,
-                    real *y, double *sum, double *sq, void *scratch) {
+void spn_ref_dw_forward(const spn_dw_shape *s, int images, int c_used, const spn_view *view, const real *x,
+                        const real *w, real *y, double *sum, double *sq, void *scratch) {
   for (int image = 0; image < images; image++, x += (size_t)s->h * s->w * s->ld)
     for (int oh = 0; oh < s->ho; oh++)
       for (int ow = 0; ow < s->wo; ow++, y += s->ld)
@@ -78,9 +78,9 @@ static void weight_grad(const spn_dw_shape *s, size_t image, int c_used, const s
       dw[(size_t)tap * s->c + c] += (real)weight_grad_at(s, tap, c, view, image, x, grad, dz_out, y);
 }
 
-void ref_dw_backward(const spn_dw_shape *s, int images, int c_used, const spn_view *view, const real *x, const real *w,
-                     const spn_norm_grad *grad, const real *dz_out, const real *y, int accumulate, real *dz_in,
-                     const spn_view_sums *sums, real *dw, void *scratch) {
+void spn_ref_dw_backward(const spn_dw_shape *s, int images, int c_used, const spn_view *view, const real *x,
+                         const real *w, const spn_norm_grad *grad, const real *dz_out, const real *y, int accumulate,
+                         real *dz_in, const spn_view_sums *sums, real *dw, void *scratch) {
   const spn_view_sums none = {0};
   if (!sums) sums = &none;
   size_t in = (size_t)s->h * s->w * s->ld, out = (size_t)s->ho * s->wo * s->ld;

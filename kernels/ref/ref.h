@@ -49,12 +49,12 @@ static inline void ref_view_grad(const spn_view *view, size_t image, int c, real
   if (sums->dgate) sums->dgate[image * view->gate_ld + c] += da * ref_act(view->act, z);
 }
 
-void ref_dw_forward(const spn_dw_shape *shape, int images, int c_used, const spn_view *view, const real *x,
-                    const real *w, real *y, double *sum, double *sq, void *scratch);
-void ref_dw_backward(const spn_dw_shape *shape, int images, int c_used, const spn_view *view, const real *x,
-                     const real *w, const spn_norm_grad *grad, const real *dz_out, const real *y, int accumulate,
-                     real *dz_in, const spn_view_sums *sums, real *dw, void *scratch);
-size_t ref_dw_scratch(const spn_dw_shape *shape);
+void spn_ref_dw_forward(const spn_dw_shape *shape, int images, int c_used, const spn_view *view, const real *x,
+                        const real *w, real *y, double *sum, double *sq, void *scratch);
+void spn_ref_dw_backward(const spn_dw_shape *shape, int images, int c_used, const spn_view *view, const real *x,
+                         const real *w, const spn_norm_grad *grad, const real *dz_out, const real *y, int accumulate,
+                         real *dz_in, const spn_view_sums *sums, real *dw, void *scratch);
+size_t spn_ref_dw_scratch(const spn_dw_shape *shape);
 
 /* Output height and width of a dense convolution. */
 void spn_ref_conv_out(const spn_conv_shape *shape, int *ho, int *wo);
