@@ -12,7 +12,8 @@ typedef struct {
   int32_t *labels;
 } grad_case;
 
-/* Loss with a fixed step, so dropout draws the same mask; running statistics are put back. */
+/* Loss of a training pass with a fixed step, so that dropout draws the same mask. Running statistics move with every
+ * call; a training pass does not read them. */
 static double grad_loss(const grad_case *t) {
   spn_graph_forward(t->g, t->images, t->labels, t->g->batch, 1);
   return t->g->loss;

@@ -1,5 +1,5 @@
 /* What a network costs: milliseconds from tables measured on a phone, or FLOPs, or MACs. Additive over layers:
- * R = rest + sum of R_l (spec section 4). */
+ * R = rest + sum of R_l, the runtime model of Single-Path NAS (arXiv 1904.02877, "differentiable runtime loss"). */
 #ifndef SPN_LATENCY_LATENCY_H
 #define SPN_LATENCY_LATENCY_H
 

@@ -50,9 +50,9 @@ spn_status spn_space_load(const char *path_or_name, spn_space *out, spn_err *err
 /* From a text; name stands for the file in messages. */
 spn_status spn_space_parse(const char *name, const char *text, size_t size, spn_space *out, spn_err *err);
 
-/* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels scaled as spec
- * section 8: nearest multiple of 8, at least 8, never below 90 % — `spn_scale_channels`). classes and input channels
- * are base's. */
+/* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels scaled by
+ * spn_scale_channels). classes and input channels are the
+ * space's. */
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out);
 
 void spn_choice_max(const spn_space *space, spn_choice *out); /* every maximal option, nothing skipped */
