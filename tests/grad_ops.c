@@ -207,9 +207,22 @@ static void join(double keep) {
   check_dot(g, y, &spn_op_join, "join");
 }
 
+/* Both inputs have a reader before the join and one after it: gradients add up whoever comes first. */
+static void join_shared(void) {
+  spn_graph *g = start();
+  spn_value *image = spn_add_input(g, 3, 4, 2), *in[2], *before[2];
+  in[0] = source(g, "a", image, 5, SPN_ACT_RELU6);
+  in[1] = source(g, "b", image, 5, SPN_ACT_HSWISH);
+  for (int i = 0; i < 2; i++) before[i] = source(g, i ? "d" : "c", in[i], 5, SPN_ACT_NONE);
+  spn_value *y = spn_add_join(g, "join", in[0], in[1], NULL);
+  for (int i = 0; i < 2; i++) y = spn_add_join(g, "more", y, spn_add_join(g, "after", before[i], in[i], NULL), NULL);
+  check_dot(g, y, &spn_op_join, "join of shared values");
+}
+
 static void case_join(void) {
   static const double keep[] = {-1, 0, 0.4, 1};
   for (int i = 0; i < 4; i++) join(keep[i]);
+  join_shared();
 }
 
 /* Of a view with batch norm, of one gated by SE, of a stored value; the last with a second reader. */
