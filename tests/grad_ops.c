@@ -119,6 +119,17 @@ static void case_input(void) {
   grad_free(&t);
 }
 
+/* A value with two readers, of which the later one writes its gradient and the earlier one adds to it. */
+static void two_readers(int conv_last) {
+  spn_graph *g = start();
+  spn_value *x = source(g, "a", spn_add_input(g, 3, 4, 2), 5, SPN_ACT_HSWISH), *y[2];
+  spn_dw_spec dw = {.k = 3, .stride = 1, .pad_before = 1, .pad_after = 1, .inner_k = 3, .init_std = 0.3};
+  for (int i = 0; i < 2; i++)
+    y[i] = i == conv_last ? conv1x1(g, "conv", x, 5, NULL, NULL, NULL) : spn_add_depthwise(g, "dw", x, &dw);
+  const spn_op *op = conv_last ? &spn_op_conv : &spn_op_depthwise;
+  check_dot(g, spn_add_join(g, "join", y[0], y[1], NULL), op, "two readers");
+}
+
 static void case_conv(void) {
   for (int stride = 1; stride <= 2; stride++)
     for (spn_act act = SPN_ACT_NONE; act <= SPN_ACT_HSWISH; act++) {
@@ -133,6 +144,7 @@ static void case_conv(void) {
       spec.bias = 1; /* a third one, without batch norm, which would hide the bias */
       check_dot(g, spn_add_conv(g, "c", x, &spec), &spn_op_conv, "conv");
     }
+  two_readers(1);
 }
 
 static void case_norm(void) {
@@ -165,6 +177,7 @@ static void case_depthwise(void) {
         if (open) x = norm(g, "dw.bn", x, SPN_ACT_HSWISH, NULL);
         check_dot(g, x, &spn_op_depthwise, "depthwise");
       }
+  two_readers(0);
 }
 
 /* on, squeeze: gates, or -1 for none. wide: behind an expansion with masked channels, and read by the projection. */
