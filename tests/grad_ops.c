@@ -252,13 +252,19 @@ static void case_pool(void) {
   }
 }
 
+/* With and without dropping; by itself, and of a value with a reader before it, or one after it. */
+static void dropout(double rate, int reader_before, int reader_after) {
+  spn_graph *g = start();
+  spn_value *x = source(g, "a", spn_add_input(g, 2, 2, 3), 8, SPN_ACT_RELU), *pooled = spn_add_pool(g, "pool", x);
+  spn_value *before = reader_before ? spn_add_join(g, "before", pooled, pooled, NULL) : NULL;
+  x = spn_add_dropout(g, "dropout", pooled, rate);
+  if (reader_after) x = spn_add_join(g, "after", x, pooled, NULL);
+  if (before) x = spn_add_join(g, "sum", x, before, NULL);
+  check_dot(g, x, &spn_op_dropout, "dropout");
+}
+
 static void case_dropout(void) {
-  for (int dropped = 0; dropped < 2; dropped++) {
-    spn_graph *g = start();
-    spn_value *x = source(g, "a", spn_add_input(g, 2, 2, 3), 8, SPN_ACT_RELU);
-    x = spn_add_dropout(g, "dropout", spn_add_pool(g, "pool", x), dropped ? 0.4 : 0);
-    check_dot(g, x, &spn_op_dropout, "dropout");
-  }
+  for (int i = 0; i < 8; i++) dropout(i & 1 ? 0.4 : 0, i & 2, i & 4);
 }
 
 /* Its own loss, on logits straight from a dense layer; also of a batch with fewer images than it has room for. */
