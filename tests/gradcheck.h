@@ -10,16 +10,19 @@ typedef struct {
   spn_graph *g;
   real *images;
   int32_t *labels;
+  int count; /* images that are valid */
 } grad_case;
 
-/* Loss with a fixed step, so dropout draws the same mask; running statistics are put back. */
+/* Loss of a training pass with a fixed step, so that dropout draws the same mask. Running statistics move with every
+ * call; a training pass does not read them. */
 static double grad_loss(const grad_case *t) {
-  spn_graph_forward(t->g, t->images, t->labels, t->g->batch, 1);
+  spn_graph_forward(t->g, t->images, t->labels, t->count, 1);
   return t->g->loss;
 }
 
 static void grad_data(grad_case *t, int h, int w, int c, int classes) {
   size_t n = (size_t)t->g->batch * h * w * c;
+  t->count = t->g->batch;
   t->images = malloc(n * sizeof *t->images);
   t->labels = malloc((size_t)t->g->batch * sizeof *t->labels);
   for (size_t i = 0; i < n; i++) t->images[i] = (real)spn_rng_normal(3, SPN_RNG_TEST, i);

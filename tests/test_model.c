@@ -16,7 +16,7 @@ static spn_arch network(const char *name) {
   return arch;
 }
 
-/* ---- Counts (spec section 8) --------------------------------------------------------------------------------------
+/* ---- Counts: MnasNet's (arXiv 1807.11626, table 1, and its code's README for widths), MobileNetV2's (1801.04381) --
  */
 
 static void check_counts(const spn_arch *arch, const char *params, const char *macs, const char *what) {

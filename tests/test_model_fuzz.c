@@ -73,8 +73,8 @@ int main(void) {
   static const char *const spaces[] = {"singlepath-se", "singlepath-k7", "nas-bench-macro", "demo"};
   static const char *const strings[] = {
       "r1_k3_s11_e1_i32_o16_noskip r2_k3_s22_e6_i16_o24 r3_k5_s22_e3_i24_o40_se0.25 r4_k3_s22_e6_i40_o80",
-      "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40_se0.5 | "
-      "ir_r1_k3_s1_e6_c320_noskip",
+      ("ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40_se0.5 | "
+       "ir_r1_k3_s1_e6_c320_noskip"),
       "r1_k3_s11_e1_i16_o8 r1_k3_s22_e3_i8_o16 r2_k3_s22_e6_i16_o16"};
   for (int i = 0; i < 4; i++) {
     char path[256];

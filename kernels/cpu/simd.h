@@ -16,7 +16,7 @@
 
 #define SPN_PASTE2(a, b) a##_##b
 #define SPN_PASTE(a, b) SPN_PASTE2(a, b)
-#define SPN_SYM(name) SPN_PASTE(name, SPN_ISA)
+#define SPN_SYM(name) SPN_PASTE(spn_##name, SPN_ISA)
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float vf __attribute__((vector_size(4 * SPN_VL)));

@@ -3,7 +3,7 @@
 #define NAME_OF(isa) #isa
 #define NAME(isa) NAME_OF(isa)
 
-const spn_kernels *SPN_SYM(spn_kernels)(void) {
+const spn_kernels *SPN_SYM(kernels)(void) {
   static const spn_kernels table = {
       .name = NAME(SPN_ISA),
 #define SPN_KERNEL(kernel) .kernel = SPN_SYM(kernel),

@@ -58,12 +58,12 @@ static void init(void) {
 
 void spn_backend_init(void) { pthread_once(&once, init); }
 
-dnnl_engine_t backend_engine(void) {
+dnnl_engine_t spn_dnnl_engine(void) {
   spn_backend_init();
   return engine;
 }
 
-int backend_is_openmp(void) {
+int spn_dnnl_is_openmp(void) {
   unsigned runtime = dnnl_version()->cpu_runtime;
   return runtime == DNNL_RUNTIME_OMP || runtime == DNNL_RUNTIME_SEQ;
 }

@@ -46,9 +46,9 @@ static void end_single(int saved) {
 }
 
 static void free_desc(conv_desc *desc) {
-  md_free(&desc->src);
-  md_free(&desc->weights);
-  md_free(&desc->dst);
+  spn_md_free(&desc->src);
+  spn_md_free(&desc->weights);
+  spn_md_free(&desc->dst);
 }
 
 /* Whether a kind reads an operand, and so takes it in bfloat16. */
@@ -75,9 +75,9 @@ static dnnl_status_t make_desc(const spn_conv_shape *s, int src_bf16, int weight
   };
   dnnl_dims_t src, weights = {s->co, s->ci, s->k, s->k}, dst;
   activation_dims(s, src, dst);
-  dnnl_status_t status = md_create(&desc->src, src, type_of(src_bf16), dnnl_nhwc);
-  if (!status) status = md_create(&desc->weights, weights, type_of(weights_bf16), dnnl_format_tag_any);
-  if (!status) status = md_create(&desc->dst, dst, type_of(dst_bf16), dnnl_nhwc);
+  dnnl_status_t status = spn_md_create(&desc->src, src, type_of(src_bf16), dnnl_nhwc);
+  if (!status) status = spn_md_create(&desc->weights, weights, type_of(weights_bf16), dnnl_format_tag_any);
+  if (!status) status = spn_md_create(&desc->dst, dst, type_of(dst_bf16), dnnl_nhwc);
   return status;
 }
 
@@ -87,27 +87,27 @@ static dnnl_status_t read_choice(spn_conv *conv, const_dnnl_primitive_desc_t pd)
   const char *impl = "";
   dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &impl);
   snprintf(conv->impl, sizeof conv->impl, "%s", impl);
-  dnnl_status_t status = md_copy(
+  dnnl_status_t status = spn_md_copy(
       &conv->src, dnnl_primitive_desc_query_md(pd, data ? dnnl_query_diff_src_md : dnnl_query_src_md, 0));
   if (!status)
-    status = md_copy(&conv->weights,
-                     dnnl_primitive_desc_query_md(pd, weights ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0));
+    status = spn_md_copy(&conv->weights, dnnl_primitive_desc_query_md(
+                                             pd, weights ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0));
   if (!status)
-    status = md_copy(&conv->dst,
-                     dnnl_primitive_desc_query_md(pd, data || weights ? dnnl_query_diff_dst_md : dnnl_query_dst_md, 0));
-  if (!status) status = md_copy(&conv->scratch, dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+    status = spn_md_copy(
+        &conv->dst, dnnl_primitive_desc_query_md(pd, data || weights ? dnnl_query_diff_dst_md : dnnl_query_dst_md, 0));
+  if (!status) status = spn_md_copy(&conv->scratch, dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
   return status;
 }
 
 static dnnl_status_t make_primitive(spn_conv *conv, const conv_desc *desc, const conv_desc *forward) {
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t hint = NULL, pd = NULL;
-  dnnl_engine_t engine = backend_engine();
+  dnnl_engine_t engine = spn_dnnl_engine();
   dnnl_status_t status = dnnl_primitive_attr_create(&attr);
   if (!status) status = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
   if (!status && conv->kind != SPN_CONV_FORWARD)
-    status = conv_primitive_desc(SPN_CONV_FORWARD, forward, engine, attr, NULL, &hint);
-  if (!status) status = conv_primitive_desc(conv->kind, desc, engine, attr, hint, &pd);
+    status = spn_conv_primitive_desc(SPN_CONV_FORWARD, forward, engine, attr, NULL, &hint);
+  if (!status) status = spn_conv_primitive_desc(conv->kind, desc, engine, attr, hint, &pd);
   if (!status) status = read_choice(conv, pd);
   if (!status) status = dnnl_primitive_create(&conv->primitive, pd);
   if (pd) dnnl_primitive_desc_destroy(pd);
@@ -118,10 +118,10 @@ static dnnl_status_t make_primitive(spn_conv *conv, const conv_desc *desc, const
 
 static dnnl_status_t make_reorder(spn_conv *conv, const spn_conv_shape *s) {
   dnnl_dims_t dims = {s->co, s->ci, s->k, s->k};
-  dnnl_engine_t engine = backend_engine();
+  dnnl_engine_t engine = spn_dnnl_engine();
   dnnl_primitive_desc_t pd = NULL;
   int unpack = conv->kind == SPN_CONV_BACKWARD_WEIGHTS;
-  dnnl_status_t status = md_create(&conv->oihw, dims, dnnl_f32, dnnl_oihw);
+  dnnl_status_t status = spn_md_create(&conv->oihw, dims, dnnl_f32, dnnl_oihw);
   if (!status)
     status = dnnl_reorder_primitive_desc_create(&pd, unpack ? MD(conv->weights) : MD(conv->oihw), engine,
                                                 unpack ? MD(conv->oihw) : MD(conv->weights), engine, NULL);
@@ -133,9 +133,9 @@ static dnnl_status_t make_reorder(spn_conv *conv, const spn_conv_shape *s) {
 
 /* The reorder that rounds src (which 0) or dst (1) to bfloat16. */
 static dnnl_status_t make_round(spn_conv *conv, const dnnl_dims_t dims, int which) {
-  dnnl_engine_t engine = backend_engine();
+  dnnl_engine_t engine = spn_dnnl_engine();
   dnnl_primitive_desc_t pd = NULL;
-  dnnl_status_t status = md_create(&conv->wide[which], dims, dnnl_f32, dnnl_nhwc);
+  dnnl_status_t status = spn_md_create(&conv->wide[which], dims, dnnl_f32, dnnl_nhwc);
   if (!status)
     status = dnnl_reorder_primitive_desc_create(&pd, MD(conv->wide[which]), engine,
                                                 which ? MD(conv->dst) : MD(conv->src), engine, NULL);
@@ -161,7 +161,7 @@ static dnnl_status_t make_rounding(spn_conv *conv, const spn_conv_shape *s) {
 }
 
 static dnnl_status_t make_slot(const spn_conv *conv, slot *s) {
-  dnnl_engine_t engine = backend_engine();
+  dnnl_engine_t engine = spn_dnnl_engine();
   dnnl_status_t status = dnnl_stream_create(&s->stream, engine, dnnl_stream_default_flags);
   if (!status) status = dnnl_memory_create(&s->src, MD(conv->src), engine, DNNL_MEMORY_NONE);
   if (!status) status = dnnl_memory_create(&s->weights, MD(conv->weights), engine, DNNL_MEMORY_NONE);
@@ -198,8 +198,8 @@ static spn_status refused(spn_conv_kind kind, const spn_conv_shape *s, dnnl_stat
 
 spn_status spn_conv_create(spn_conv_kind kind, const spn_conv_shape *shape, int threads, spn_conv **out, spn_err *err) {
   *out = NULL;
-  if (!backend_engine()) return spn_fail(err, SPN_EBACKEND, "%s: no CPU engine", spn_backend_version());
-  if (!backend_is_openmp())
+  if (!spn_dnnl_engine()) return spn_fail(err, SPN_EBACKEND, "%s: no CPU engine", spn_backend_version());
+  if (!spn_dnnl_is_openmp())
     return spn_fail(err, SPN_EBACKEND, "%s: expected oneDNN's OpenMP build", spn_backend_version());
   spn_conv *conv = calloc(1, sizeof *conv);
   slot *slots = calloc(threads, sizeof *slots);
@@ -241,14 +241,14 @@ void spn_conv_destroy(spn_conv *conv) {
   free_memory(conv->plain);
   if (conv->reorder) dnnl_primitive_destroy(conv->reorder);
   if (conv->primitive) dnnl_primitive_destroy(conv->primitive);
-  md_free(&conv->src);
-  md_free(&conv->weights);
-  md_free(&conv->dst);
-  md_free(&conv->scratch);
-  md_free(&conv->oihw);
+  spn_md_free(&conv->src);
+  spn_md_free(&conv->weights);
+  spn_md_free(&conv->dst);
+  spn_md_free(&conv->scratch);
+  spn_md_free(&conv->oihw);
   for (int i = 0; i < 2; i++) {
     if (conv->round[i]) dnnl_primitive_destroy(conv->round[i]);
-    md_free(&conv->wide[i]);
+    spn_md_free(&conv->wide[i]);
   }
   free(conv->slots);
   free(conv);

@@ -2,20 +2,20 @@
 
 #if DNNL_VERSION_MAJOR >= 3
 
-dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
+dnnl_status_t spn_md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
   return dnnl_memory_desc_create_with_tag(md, 4, dims, type, tag);
 }
 
-dnnl_status_t md_copy(md_own *md, md_ref from) { return dnnl_memory_desc_clone(md, from); }
+dnnl_status_t spn_md_copy(md_own *md, md_ref from) { return dnnl_memory_desc_clone(md, from); }
 
-void md_free(md_own *md) {
+void spn_md_free(md_own *md) {
   if (*md) dnnl_memory_desc_destroy(*md);
   *md = NULL;
 }
 
-dnnl_status_t conv_primitive_desc(spn_conv_kind kind, const conv_desc *d, dnnl_engine_t engine,
-                                  const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
-                                  dnnl_primitive_desc_t *out) {
+dnnl_status_t spn_conv_primitive_desc(spn_conv_kind kind, const conv_desc *d, dnnl_engine_t engine,
+                                      const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
+                                      dnnl_primitive_desc_t *out) {
   const dnnl_dims_t dilates = {0, 0};
   if (kind == SPN_CONV_FORWARD)
     return dnnl_convolution_forward_primitive_desc_create(out, engine, dnnl_forward_training, dnnl_convolution_direct,
@@ -32,21 +32,21 @@ dnnl_status_t conv_primitive_desc(spn_conv_kind kind, const conv_desc *d, dnnl_e
 
 #else
 
-dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
+dnnl_status_t spn_md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag) {
   return dnnl_memory_desc_init_by_tag(md, 4, dims, type, tag);
 }
 
-dnnl_status_t md_copy(md_own *md, md_ref from) {
+dnnl_status_t spn_md_copy(md_own *md, md_ref from) {
   if (!from) return dnnl_invalid_arguments;
   *md = *from;
   return dnnl_success;
 }
 
-void md_free(md_own *md) {}
+void spn_md_free(md_own *md) {}
 
-dnnl_status_t conv_primitive_desc(spn_conv_kind kind, const conv_desc *d, dnnl_engine_t engine,
-                                  const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
-                                  dnnl_primitive_desc_t *out) {
+dnnl_status_t spn_conv_primitive_desc(spn_conv_kind kind, const conv_desc *d, dnnl_engine_t engine,
+                                      const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
+                                      dnnl_primitive_desc_t *out) {
   dnnl_convolution_desc_t op;
   dnnl_status_t status;
   if (kind == SPN_CONV_FORWARD)

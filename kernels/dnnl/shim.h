@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-/* A memory descriptor: a struct by value up to 2.x, an owned pointer since 3.0. Zeroed, md_free is a no-op. */
+/* A memory descriptor: a struct by value up to 2.x, an owned pointer since 3.0. Zeroed, spn_md_free is a no-op. */
 typedef dnnl_memory_desc_t md_own;
 
 #if DNNL_VERSION_MAJOR >= 3
@@ -18,10 +18,10 @@ typedef const dnnl_memory_desc_t *md_ref;
 #define MD(md) (&(md))
 #endif
 
-dnnl_status_t md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type,
-                        dnnl_format_tag_t tag); /* 4 dimensions */
-dnnl_status_t md_copy(md_own *md, md_ref from);
-void md_free(md_own *md);
+dnnl_status_t spn_md_create(md_own *md, const dnnl_dims_t dims, dnnl_data_type_t type,
+                            dnnl_format_tag_t tag); /* 4 dimensions */
+dnnl_status_t spn_md_copy(md_own *md, md_ref from);
+void spn_md_free(md_own *md);
 
 /* Geometry in oneDNN's terms; src and dst are fixed, weights' format is left open. */
 typedef struct {
@@ -30,16 +30,16 @@ typedef struct {
 } conv_desc;
 
 /* The primitive descriptor of one direction. hint: a forward descriptor for the backward kinds, otherwise NULL. */
-dnnl_status_t conv_primitive_desc(spn_conv_kind kind, const conv_desc *desc, dnnl_engine_t engine,
-                                  const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
-                                  dnnl_primitive_desc_t *out);
+dnnl_status_t spn_conv_primitive_desc(spn_conv_kind kind, const conv_desc *desc, dnnl_engine_t engine,
+                                      const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
+                                      dnnl_primitive_desc_t *out);
 
 /* Bytes rounded up to whole cache lines. */
 static inline size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /* The process's one CPU engine; NULL when oneDNN refuses. */
-dnnl_engine_t backend_engine(void);
+dnnl_engine_t spn_dnnl_engine(void);
 /* Whether oneDNN runs on OpenMP (or nothing), so that one OpenMP thread means one thread. */
-int backend_is_openmp(void);
+int spn_dnnl_is_openmp(void);
 
 #endif

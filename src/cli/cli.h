@@ -15,9 +15,9 @@ typedef struct {
   spn_settings settings;
 } spn_arguments;
 
-/* Options every command understands; a command lists what it takes by letters: p positional, o --out, r --resume,
- * f --format, D --dump, j --json, d --data, t --target, a --arch, i --init, q --quiet, R --reproducible. --config and
- * --set are always taken. Returns SPN_OK, or SPN_EINPUT; *help is set by --help. */
+/* takes: the letters of the options the command has besides --config, --set, --seed, --threads and --help, which all
+ * have; the letters stand in the tables of arguments.c, and p is the positional argument. Returns SPN_OK, or SPN_EINPUT
+ * with the argument named; *help is set by --help. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err);
 
 /* The network behind --arch, at train.width and train.size. note (256 chars): a remark on an accepted oddity, or "". */

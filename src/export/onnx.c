@@ -34,15 +34,15 @@ typedef struct {
 /* Continues x with the value `prefix``suffix`, of the same size. */
 static onnx_value follow(const onnx_value *x, const char *prefix, const char *suffix) {
   onnx_value y = *x;
-  onnx_name(y.name, prefix, suffix);
+  spn_onnx_name(y.name, prefix, suffix);
   return y;
 }
 
 static void vector_constant(exporter *e, const char *prefix, const char *suffix, int n, const float *data,
                             char name[ONNX_NAME]) {
   const int64_t shape[] = {n};
-  onnx_name(name, prefix, suffix);
-  onnx_constant(&e->graph, name, 1, shape, data);
+  spn_onnx_name(name, prefix, suffix);
+  spn_onnx_constant(&e->graph, name, 1, shape, data);
 }
 
 /* ---- Convolutions ---- */
@@ -67,8 +67,8 @@ static spn_status weight_constant(exporter *e, const layer *l, int in, const dou
       folded[o * row + i] = (float)(scale ? value * scale[o] : value);
       finite &= isfinite(folded[o * row + i]) != 0;
     }
-  onnx_name(name, l->weights, "_weight");
-  onnx_constant(&e->graph, name, 4, shape, folded);
+  spn_onnx_name(name, l->weights, "_weight");
+  spn_onnx_constant(&e->graph, name, 4, shape, folded);
   free(folded);
   return finite ? SPN_OK : spn_fail(e->err, SPN_ENUMERIC, "export: %s overflows with its batch norm folded in", source);
 }
@@ -85,13 +85,13 @@ static onnx_value conv_node(exporter *e, const layer *l, const onnx_value *x, co
   y.c = l->out;
   y.h = v.out;
   y.w = h.out;
-  size_t mark = onnx_begin(&e->graph, "Conv", inputs, y.name);
-  onnx_ints(&e->graph, "kernel_shape", 2, kernel);
-  onnx_ints(&e->graph, "strides", 2, strides);
-  onnx_ints(&e->graph, "pads", 4, pads);
-  onnx_int(&e->graph, "group", l->depthwise ? l->out : 1);
-  onnx_end(&e->graph, mark);
-  onnx_declare(&e->graph, ONNX_EDGE, &y);
+  size_t mark = spn_onnx_begin(&e->graph, "Conv", inputs, y.name);
+  spn_onnx_ints(&e->graph, "kernel_shape", 2, kernel);
+  spn_onnx_ints(&e->graph, "strides", 2, strides);
+  spn_onnx_ints(&e->graph, "pads", 4, pads);
+  spn_onnx_int(&e->graph, "group", l->depthwise ? l->out : 1);
+  spn_onnx_end(&e->graph, mark);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &y);
   return y;
 }
 
@@ -117,11 +117,11 @@ static spn_status conv_with_norm(exporter *e, const layer *l, const spn_weight_b
   vector_constant(e, l->bn, "_var", l->out, bn->var, part[3]);
   const char *const inputs[] = {x->name, part[0], part[1], part[2], part[3], NULL};
   onnx_value y = follow(x, l->bn, "_out");
-  size_t mark = onnx_begin(&e->graph, "BatchNormalization", inputs, y.name);
-  onnx_float(&e->graph, "epsilon", (float)e->arch->bn_eps);
-  onnx_float(&e->graph, "momentum", (float)e->arch->bn_momentum);
-  onnx_end(&e->graph, mark);
-  onnx_declare(&e->graph, ONNX_EDGE, &y);
+  size_t mark = spn_onnx_begin(&e->graph, "BatchNormalization", inputs, y.name);
+  spn_onnx_float(&e->graph, "epsilon", (float)e->arch->bn_eps);
+  spn_onnx_float(&e->graph, "momentum", (float)e->arch->bn_momentum);
+  spn_onnx_end(&e->graph, mark);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &y);
   *x = y;
   return SPN_OK;
 }
@@ -158,8 +158,8 @@ static spn_status emit_conv(exporter *e, const layer *l, onnx_value *x) {
 static void unary(exporter *e, const char *op, const char *prefix, const char *suffix, onnx_value *x) {
   const char *const inputs[] = {x->name, NULL};
   onnx_value y = follow(x, prefix, suffix);
-  onnx_node(&e->graph, op, inputs, y.name);
-  onnx_declare(&e->graph, ONNX_EDGE, &y);
+  spn_onnx_node(&e->graph, op, inputs, y.name);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &y);
   *x = y;
 }
 
@@ -167,22 +167,22 @@ static void binary(exporter *e, const char *op, const char *prefix, const char *
                    const char *other) {
   const char *const inputs[] = {x->name, other, NULL};
   onnx_value y = follow(x, prefix, suffix);
-  onnx_node(&e->graph, op, inputs, y.name);
-  onnx_declare(&e->graph, ONNX_EDGE, &y);
+  spn_onnx_node(&e->graph, op, inputs, y.name);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &y);
   *x = y;
 }
 
 static void relu6(exporter *e, const char *prefix, onnx_value *x) {
   static const float bounds[] = {0, 6};
   if (!e->clip) {
-    onnx_constant(&e->graph, "relu6_min", 0, NULL, &bounds[0]);
-    onnx_constant(&e->graph, "relu6_max", 0, NULL, &bounds[1]);
+    spn_onnx_constant(&e->graph, "relu6_min", 0, NULL, &bounds[0]);
+    spn_onnx_constant(&e->graph, "relu6_max", 0, NULL, &bounds[1]);
     e->clip = 1;
   }
   const char *const inputs[] = {x->name, "relu6_min", "relu6_max", NULL};
   onnx_value y = follow(x, prefix, "_act");
-  onnx_node(&e->graph, "Clip", inputs, y.name);
-  onnx_declare(&e->graph, ONNX_EDGE, &y);
+  spn_onnx_node(&e->graph, "Clip", inputs, y.name);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &y);
   *x = y;
 }
 
@@ -194,11 +194,11 @@ static void hswish(exporter *e, const char *prefix, onnx_value *x) {
   }
   const char *const inputs[] = {x->name, NULL};
   onnx_value gate = follow(x, prefix, "_gate");
-  size_t mark = onnx_begin(&e->graph, "HardSigmoid", inputs, gate.name);
-  onnx_float(&e->graph, "alpha", 1.0f / 6);
-  onnx_float(&e->graph, "beta", 0.5f);
-  onnx_end(&e->graph, mark);
-  onnx_declare(&e->graph, ONNX_EDGE, &gate);
+  size_t mark = spn_onnx_begin(&e->graph, "HardSigmoid", inputs, gate.name);
+  spn_onnx_float(&e->graph, "alpha", 1.0f / 6);
+  spn_onnx_float(&e->graph, "beta", 0.5f);
+  spn_onnx_end(&e->graph, mark);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &gate);
   binary(e, "Mul", prefix, "_act", x, gate.name);
 }
 
@@ -215,8 +215,8 @@ static void global_pool(exporter *e, const char *prefix, onnx_value *x) {
   const char *const inputs[] = {x->name, NULL};
   onnx_value y = follow(x, prefix, "_pool");
   y.h = y.w = 1;
-  onnx_node(&e->graph, "GlobalAveragePool", inputs, y.name);
-  onnx_declare(&e->graph, ONNX_EDGE, &y);
+  spn_onnx_node(&e->graph, "GlobalAveragePool", inputs, y.name);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &y);
   *x = y;
 }
 
@@ -273,8 +273,8 @@ static void normalise(exporter *e, onnx_value *x) {
     mean[c] = (float)(e->options->mean[c] * 255);
     std[c] = (float)(e->options->std[c] * 255);
   }
-  onnx_constant(&e->graph, "pixel_mean", 4, shape, mean);
-  onnx_constant(&e->graph, "pixel_std", 4, shape, std);
+  spn_onnx_constant(&e->graph, "pixel_mean", 4, shape, mean);
+  spn_onnx_constant(&e->graph, "pixel_std", 4, shape, std);
   binary(e, "Sub", "image", "_centred", x, "pixel_mean");
   binary(e, "Div", "image", "_normalised", x, "pixel_std");
 }
@@ -288,17 +288,17 @@ static spn_status classifier(exporter *e, onnx_value *x) {
   SPN_TRY(spn_weight_find(e->weights, "classifier.bias", 1, shape, &b, e->err));
   const char *const pooled[] = {x->name, NULL};
   onnx_value flat = {.name = "features", .c = x->c}, logits = {.name = "logits", .c = e->arch->classes};
-  size_t mark = onnx_begin(&e->graph, "Flatten", pooled, flat.name);
-  onnx_int(&e->graph, "axis", 1);
-  onnx_end(&e->graph, mark);
-  onnx_declare(&e->graph, ONNX_EDGE, &flat);
-  onnx_constant(&e->graph, "classifier_weight", 2, sides, w);
+  size_t mark = spn_onnx_begin(&e->graph, "Flatten", pooled, flat.name);
+  spn_onnx_int(&e->graph, "axis", 1);
+  spn_onnx_end(&e->graph, mark);
+  spn_onnx_declare(&e->graph, ONNX_EDGE, &flat);
+  spn_onnx_constant(&e->graph, "classifier_weight", 2, sides, w);
   vector_constant(e, "classifier", "_bias", e->arch->classes, b, bias);
   const char *const inputs[] = {flat.name, "classifier_weight", bias, NULL};
-  mark = onnx_begin(&e->graph, "Gemm", inputs, logits.name);
-  onnx_int(&e->graph, "transB", 1);
-  onnx_end(&e->graph, mark);
-  onnx_declare(&e->graph, ONNX_OUTPUT, &logits);
+  mark = spn_onnx_begin(&e->graph, "Gemm", inputs, logits.name);
+  spn_onnx_int(&e->graph, "transB", 1);
+  spn_onnx_end(&e->graph, mark);
+  spn_onnx_declare(&e->graph, ONNX_OUTPUT, &logits);
   return SPN_OK;
 }
 
@@ -307,7 +307,7 @@ static spn_status network(exporter *e) {
   const layer stem = {"stem.conv", "stem.bn", a->stem_channels, a->stem_kernel, a->stem_stride, 0};
   const layer head = {"head.conv", "head.bn", a->head_channels, 1, 1, 0};
   onnx_value x = {.name = "image", .c = a->input_channels, .h = a->input_size, .w = a->input_size};
-  onnx_declare(&e->graph, ONNX_INPUT, &x);
+  spn_onnx_declare(&e->graph, ONNX_INPUT, &x);
   if (e->options->input == SPN_INPUT_PIXELS) normalise(e, &x);
   SPN_TRY(emit_conv(e, &stem, &x));
   activation(e, "stem", &x);
@@ -343,7 +343,7 @@ static void model(const exporter *e, spn_pb *pb) {
   spn_pb_string(pb, OPSET_DOMAIN, "");
   spn_pb_int(pb, OPSET_VERSION, e->options->opset);
   spn_pb_close(pb, opset);
-  onnx_metadata(pb, e->arch, e->options);
+  spn_onnx_metadata(pb, e->arch, e->options);
 }
 
 /* The graph's size is known, so it need not be copied into the model: head and graph are written one after the other.

@@ -11,7 +11,7 @@ enum { TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9, ELEMEN
 enum { VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, TENSOR_ELEMENT = 1, TENSOR_SHAPE = 2, SHAPE_DIM = 1 };
 enum { DIM_VALUE = 1, DIM_PARAM = 2 };
 
-void onnx_name(char name[ONNX_NAME], const char *prefix, const char *suffix) {
+void spn_onnx_name(char name[ONNX_NAME], const char *prefix, const char *suffix) {
   snprintf(name, ONNX_NAME, "%s%s", prefix, suffix);
   for (char *p = name; *p; p++)
     if (*p == '.') *p = '_';
@@ -24,7 +24,7 @@ static void put_dim(onnx_graph *g, int value) { /* 0: the batch */
   spn_pb_close(&g->pb, dim);
 }
 
-void onnx_declare(onnx_graph *g, onnx_role role, const onnx_value *value) {
+void spn_onnx_declare(onnx_graph *g, onnx_role role, const onnx_value *value) {
   size_t info = spn_pb_open(&g->pb, role);
   spn_pb_string(&g->pb, VALUE_NAME, value->name);
   size_t type = spn_pb_open(&g->pb, VALUE_TYPE);
@@ -43,7 +43,7 @@ void onnx_declare(onnx_graph *g, onnx_role role, const onnx_value *value) {
   spn_pb_close(&g->pb, info);
 }
 
-void onnx_constant(onnx_graph *g, const char *name, int dims, const int64_t *shape, const float *data) {
+void spn_onnx_constant(onnx_graph *g, const char *name, int dims, const int64_t *shape, const float *data) {
   size_t n = 1, tensor = spn_pb_open(&g->pb, GRAPH_INITIALIZER);
   for (int d = 0; d < dims; d++) {
     spn_pb_int(&g->pb, TENSOR_DIMS, shape[d]);
@@ -55,7 +55,7 @@ void onnx_constant(onnx_graph *g, const char *name, int dims, const int64_t *sha
   spn_pb_close(&g->pb, tensor);
 }
 
-size_t onnx_begin(onnx_graph *g, const char *op, const char *const *inputs, const char *output) {
+size_t spn_onnx_begin(onnx_graph *g, const char *op, const char *const *inputs, const char *output) {
   size_t node = spn_pb_open(&g->pb, GRAPH_NODE);
   for (; *inputs; inputs++) spn_pb_string(&g->pb, NODE_INPUT, *inputs);
   spn_pb_string(&g->pb, NODE_OUTPUT, output);
@@ -64,10 +64,10 @@ size_t onnx_begin(onnx_graph *g, const char *op, const char *const *inputs, cons
   return node;
 }
 
-void onnx_end(onnx_graph *g, size_t mark) { spn_pb_close(&g->pb, mark); }
+void spn_onnx_end(onnx_graph *g, size_t mark) { spn_pb_close(&g->pb, mark); }
 
-void onnx_node(onnx_graph *g, const char *op, const char *const *inputs, const char *output) {
-  onnx_end(g, onnx_begin(g, op, inputs, output));
+void spn_onnx_node(onnx_graph *g, const char *op, const char *const *inputs, const char *output) {
+  spn_onnx_end(g, spn_onnx_begin(g, op, inputs, output));
 }
 
 static size_t begin_attribute(onnx_graph *g, const char *name, int type) {
@@ -77,19 +77,19 @@ static size_t begin_attribute(onnx_graph *g, const char *name, int type) {
   return attribute;
 }
 
-void onnx_float(onnx_graph *g, const char *name, float value) {
+void spn_onnx_float(onnx_graph *g, const char *name, float value) {
   size_t attribute = begin_attribute(g, name, TYPE_FLOAT);
   spn_pb_float(&g->pb, ATTRIBUTE_F, value);
   spn_pb_close(&g->pb, attribute);
 }
 
-void onnx_int(onnx_graph *g, const char *name, int64_t value) {
+void spn_onnx_int(onnx_graph *g, const char *name, int64_t value) {
   size_t attribute = begin_attribute(g, name, TYPE_INT);
   spn_pb_int(&g->pb, ATTRIBUTE_I, value);
   spn_pb_close(&g->pb, attribute);
 }
 
-void onnx_ints(onnx_graph *g, const char *name, int n, const int64_t *values) {
+void spn_onnx_ints(onnx_graph *g, const char *name, int n, const int64_t *values) {
   size_t attribute = begin_attribute(g, name, TYPE_INTS);
   for (int i = 0; i < n; i++) spn_pb_int(&g->pb, ATTRIBUTE_INTS, values[i]); /* proto2: not packed */
   spn_pb_close(&g->pb, attribute);

@@ -18,22 +18,22 @@ typedef struct {
 } onnx_value;
 
 /* "stem.conv" + "_weight" -> "stem_conv_weight". */
-void onnx_name(char name[ONNX_NAME], const char *prefix, const char *suffix);
+void spn_onnx_name(char name[ONNX_NAME], const char *prefix, const char *suffix);
 
 typedef enum { ONNX_INPUT = 11, ONNX_OUTPUT = 12, ONNX_EDGE = 13 } onnx_role; /* GraphProto's field numbers */
-void onnx_declare(onnx_graph *g, onnx_role role, const onnx_value *value);
+void spn_onnx_declare(onnx_graph *g, onnx_role role, const onnx_value *value);
 
 /* A float constant of the given shape (dims 0: a scalar). */
-void onnx_constant(onnx_graph *g, const char *name, int dims, const int64_t *shape, const float *data);
+void spn_onnx_constant(onnx_graph *g, const char *name, int dims, const int64_t *shape, const float *data);
 
 /* One node, named after its output: begin, attributes, end. inputs ends with NULL. */
-size_t onnx_begin(onnx_graph *g, const char *op, const char *const *inputs, const char *output);
-void onnx_float(onnx_graph *g, const char *name, float value);
-void onnx_int(onnx_graph *g, const char *name, int64_t value);
-void onnx_ints(onnx_graph *g, const char *name, int n, const int64_t *values);
-void onnx_end(onnx_graph *g, size_t mark);
+size_t spn_onnx_begin(onnx_graph *g, const char *op, const char *const *inputs, const char *output);
+void spn_onnx_float(onnx_graph *g, const char *name, float value);
+void spn_onnx_int(onnx_graph *g, const char *name, int64_t value);
+void spn_onnx_ints(onnx_graph *g, const char *name, int n, const int64_t *values);
+void spn_onnx_end(onnx_graph *g, size_t mark);
 
 /* A node without attributes. */
-void onnx_node(onnx_graph *g, const char *op, const char *const *inputs, const char *output);
+void spn_onnx_node(onnx_graph *g, const char *op, const char *const *inputs, const char *output);
 
 #endif

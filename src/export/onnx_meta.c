@@ -49,7 +49,7 @@ static void class_names(spn_pb *pb, const spn_arch *arch, const spn_export_optio
   free(text);
 }
 
-void onnx_metadata(spn_pb *pb, const spn_arch *arch, const spn_export_options *options) {
+void spn_onnx_metadata(spn_pb *pb, const spn_arch *arch, const spn_export_options *options) {
   const int graph = options->input == SPN_INPUT_PIXELS;
   number(pb, options, "input.size", arch->input_size);
   ours(pb, options, "input.channel_order", arch->input_channels == 3 ? "RGB" : "gray");

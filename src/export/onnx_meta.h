@@ -9,6 +9,6 @@
  *   input.size, input.channel_order (RGB or gray), input.layout, input.normalisation (caller or graph), input.range,
  *   input.mean, input.std, input.resize, input.resize_filter, input.crop_fraction (as far as known), input.formula;
  *   output; classes; class_names (a JSON array); batch_norm (folded or kept). */
-void onnx_metadata(spn_pb *pb, const spn_arch *arch, const spn_export_options *options);
+void spn_onnx_metadata(spn_pb *pb, const spn_arch *arch, const spn_export_options *options);
 
 #endif

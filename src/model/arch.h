@@ -56,7 +56,7 @@ int spn_block_expanded(const spn_block *b); /* in * expand */
 int spn_block_squeeze(const spn_block *b);  /* SE squeeze channels, 0 without SE */
 
 /* Parameters (BN gamma and beta counted, running statistics not) and multiply-accumulates of one image (convolutions,
- * SE layers and the classifier; spec section 8). Skipped blocks count nothing. */
+ * SE layers and the classifier), as MnasNet's table 1 counts them (arXiv 1807.11626). Skipped blocks count nothing. */
 typedef struct {
   long long params, macs;
 } spn_counts;
@@ -66,10 +66,12 @@ spn_counts spn_block_counts(const spn_arch *arch, const spn_block *b, int in_siz
 /* Stem, head and classifier alone; last_channels and last_size are what the last block gives. */
 spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int last_size);
 
-/* channels * width to the nearest multiple of 8, at least 8, never below 90 % of the exact value (spec section 8). */
+/* channels * width to the nearest multiple of 8, at least 8, never below 90 % of the exact value: the rounding of
+ * MnasNet's published code. */
 int spn_scale_channels(int channels, double width);
 /* Multiplies the channels of stem and blocks. The head keeps its channels at every width: that is what reproduces the
- * counts of MnasNet-A1 at x1.4 to x0.35 (spec section 8). A residual stays a residual: equal channels scale equally. */
+ * parameters published with MnasNet-A1's code for x1.4 to x0.35. A residual stays a residual: equal channels scale
+ * equally. */
 void spn_arch_scale(spn_arch *arch, double width);
 
 /* Equal as computed networks: skipped blocks and names are ignored. */

@@ -66,8 +66,8 @@ spn_status spn_space_load(const char *path_or_name, spn_space *out, spn_err *err
 spn_status spn_space_parse(const char *name, const char *text, size_t size, spn_space *out, spn_err *err);
 
 /* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels by
- * spn_scale_channels). classes and input channels
- * are base's. */
+ * spn_scale_channels). classes and input channels are the
+ * space's. */
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out);
 
 int spn_choice_equal(const spn_choice *a, const spn_choice *b);
