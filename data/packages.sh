@@ -4,6 +4,7 @@
 
 BUILD_PACKAGES="gcc libc6-dev make cmake libdnnl-dev libcjson-dev libstb-dev zlib1g-dev"
 DATA_PACKAGES="dataset-fashion-mnist"
+TEST_PACKAGES="g++ clang libomp-dev python3-venv"
 FASHION_MNIST=/usr/share/datasets/fashion-mnist
 
 say() { printf '%s\n' "== $*"; }
@@ -17,7 +18,8 @@ die() {
 has_package() {
   case $1 in
     gcc) command -v cc >/dev/null ;;
-    make | cmake) command -v "$1" >/dev/null ;;
+    g++) command -v c++ >/dev/null ;;
+    make | cmake | clang) command -v "$1" >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed ;;
   esac
@@ -50,10 +52,11 @@ install_packages() {
     die "apt-get could not install: $missing (on Ubuntu they are in 'universe': add-apt-repository universe)"
 }
 
-# build FOLDER TARGET CMAKE-OPTION...: configures the repository into FOLDER and builds the target.
+# build FOLDER TARGETS CMAKE-OPTION...: configures the repository into FOLDER and builds the targets, a list of names.
 build() {
   folder=$1
-  target=$2
+  targets=$2
   shift 2
-  cmake -S "$ROOT" -B "$folder" "$@" && cmake --build "$folder" -j "$(nproc)" --target "$target"
+  # shellcheck disable=SC2086 # a list of names
+  cmake -S "$ROOT" -B "$folder" "$@" && cmake --build "$folder" -j "$(nproc)" --target $targets
 }
