@@ -163,8 +163,8 @@ static double one_step(spn_indicators *in, spn_optimizer *optimizer, const optio
   double start = omp_get_wtime();
   spn_graph *g = in->net->graph;
   decide(in, o, half, step);
-  spn_graph_forward(g, images, labels, o->batch, 1);
-  spn_graph_backward(g);
+  spn_graph_forward(g, images, labels, o->batch, 1, NULL);
+  spn_graph_backward(g, NULL);
   if (o->work != HALF) {
     spn_indicators_observe(in);
     spn_indicators_pull(in, 0.1 / in->expected_cost); /* of ln R */

@@ -145,13 +145,16 @@ spn_status spn_conv_create(spn_conv_kind kind, const spn_conv_shape *shape, int 
 void spn_conv_destroy(spn_conv *conv);         /* NULL is allowed */
 size_t spn_conv_scratch(const spn_conv *conv); /* bytes a run needs, 64-byte aligned; may be 0 */
 size_t spn_conv_packed(const spn_conv *conv);  /* elements of the weights in the primitive's own format */
-/* oihw (co,ci,k,k) -> packed (forward and backward data). Not thread-safe; uses thread slot 0. */
-void spn_conv_pack(spn_conv *conv, const real *oihw, real *packed);
+/* oihw (co,ci,k,k) -> packed (forward and backward data). Not thread-safe; uses thread slot 0. Like unpack and run it
+ * returns 0, or the backend's status, for which spn_conv_failed has words; then nothing that it writes has meaning. */
+int spn_conv_pack(spn_conv *conv, const real *oihw, real *packed);
 /* packed gradient -> oihw (backward weights); overwrites. Not thread-safe; uses thread slot 0. */
-void spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw);
+int spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw);
 /* FORWARD: dst = conv(src, w). BACKWARD_DATA: src (written) = gradient from dst. BACKWARD_WEIGHTS: w (written,
  * overwritten) = gradient from src and dst. w is in packed format. */
-void spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch);
+int spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch);
+/* Which convolution a status other than 0 belongs to, and the status in words: SPN_EBACKEND or SPN_ENOMEM. */
+spn_status spn_conv_failed(const spn_conv *conv, int status, spn_err *err);
 const char *spn_conv_impl(const spn_conv *conv); /* oneDNN's implementation name, for example jit_1x1:avx512_core */
 
 /* Whether oneDNN multiplies in bfloat16 on this CPU at all. */

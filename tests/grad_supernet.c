@@ -98,7 +98,7 @@ static real *take_gradients(tiny *t, double *thresholds) {
   spn_graph *g = t->net->graph;
   real *grads = malloc(g->param_elements * sizeof *grads);
   whole_loss(t);
-  spn_graph_backward(g);
+  spn_graph_backward(g, NULL);
   double slope;
   spn_cost_term(t->form, t->s->expected_cost, t->target, &slope);
   spn_indicators_observe(t->s);
@@ -199,8 +199,8 @@ static void compare_cut(tiny *t, const spn_choice *c, const char *what) {
   must(spn_network_cut(t->net->graph, net, &err), &err);
   net->step = t->data.g->step;
   for (int training = 0; training <= 1; training++) {
-    spn_graph_forward(t->net->graph, t->data.images, t->data.labels, BATCH, training);
-    spn_graph_forward(net, t->data.images, t->data.labels, BATCH, training);
+    spn_graph_forward(t->net->graph, t->data.images, t->data.labels, BATCH, training, NULL);
+    spn_graph_forward(net, t->data.images, t->data.labels, BATCH, training, NULL);
     for (int i = 0; i < BATCH * CLASSES; i++)
       CHECK_NEAR((double)t->net->graph->logits[i], (double)net->logits[i], 1e-9, "%s, %s: logit %d", what,
                  training ? "training" : "evaluation", i);

@@ -16,7 +16,7 @@ typedef struct {
 /* Loss of a training pass with a fixed step, so that dropout draws the same mask. Running statistics move with every
  * call; a training pass does not read them. */
 static double grad_loss(const grad_case *t) {
-  spn_graph_forward(t->g, t->images, t->labels, t->count, 1);
+  spn_graph_forward(t->g, t->images, t->labels, t->count, 1, NULL);
   return t->g->loss;
 }
 
@@ -69,7 +69,7 @@ __attribute__((unused)) static int grad_check(const grad_case *t, const char *wh
   spn_graph *g = t->g;
   int compared = 0, skipped = 0;
   grad_loss(t);
-  spn_graph_backward(g);
+  spn_graph_backward(g, NULL);
   real *grads = malloc(g->param_elements * sizeof *grads);
   memcpy(grads, g->grads, g->param_elements * sizeof *grads);
   for (int i = 0; i < g->param_count; i++) {

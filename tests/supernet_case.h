@@ -69,7 +69,8 @@ static void supernet_free(searched *s) {
   free(s);
 }
 
-__attribute__((unused)) static void decide(searched *s, int step, double keep_probability, double explore, double average_decay) {
+__attribute__((unused)) static void decide(searched *s, int step, double keep_probability, double explore,
+                                           double average_decay) {
   spn_draw draw = {keep_probability, explore, average_decay};
   spn_indicators_decide(s->in, 1, (uint64_t)step, &draw);
 }

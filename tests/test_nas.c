@@ -114,15 +114,15 @@ static void check_running(const searched *s, const spn_graph *net, double limit,
 }
 
 static double pass(searched *s, spn_graph *net, double limit, int row, int index) {
-  spn_graph_forward(s->net->graph, images, labels, BATCH, 0);
-  spn_graph_forward(net, images, labels, BATCH, 0);
+  spn_graph_forward(s->net->graph, images, labels, BATCH, 0, NULL);
+  spn_graph_forward(net, images, labels, BATCH, 0, NULL);
   check_logits(s, net, "evaluation", 1e-5, row, index);
-  spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
-  spn_graph_forward(net, images, labels, BATCH, 1);
+  spn_graph_forward(s->net->graph, images, labels, BATCH, 1, NULL);
+  spn_graph_forward(net, images, labels, BATCH, 1, NULL);
   check_logits(s, net, "training", limit, row, index);
   CHECK_NEAR(s->net->graph->loss, net->loss, limit, "%s network %d: loss", rows[row].space, index);
-  spn_graph_backward(s->net->graph);
-  spn_graph_backward(net);
+  spn_graph_backward(s->net->graph, NULL);
+  spn_graph_backward(net, NULL);
   check_running(s, net, limit, row, index);
   return gradient_distance(s, net, row, index);
 }
@@ -173,8 +173,8 @@ static void gradients(searched *s, const spn_choice *c, double closed, real *out
   spn_supernet_set(s->net, c);
   for (int i = 0; i < g->gate_count; i++)
     if (g->gates[i].value == 0) g->gates[i].value = closed;
-  spn_graph_forward(g, images, labels, BATCH, 1);
-  spn_graph_backward(g);
+  spn_graph_forward(g, images, labels, BATCH, 1, NULL);
+  spn_graph_backward(g, NULL);
   memcpy(out, g->grads, g->param_elements * sizeof *out);
 }
 
@@ -262,11 +262,11 @@ static void test_far_thresholds(void) {
       spn_graph *net = cut(s, &want);
       make_images(3);
       for (int training = 0; training <= 1; training++) {
-        spn_graph_forward(s->net->graph, images, labels, BATCH, training);
-        spn_graph_forward(net, images, labels, BATCH, training);
+        spn_graph_forward(s->net->graph, images, labels, BATCH, training, NULL);
+        spn_graph_forward(net, images, labels, BATCH, training, NULL);
         check_logits(s, net, up ? "largest" : "smallest", training ? 1e-4 : 1e-5, row, training);
       }
-      spn_graph_backward(s->net->graph);
+      spn_graph_backward(s->net->graph, NULL);
       pull(s, 1);
       CHECK(isfinite(largest(s->net->graph->grads, s->net->graph->param_elements)), "%s: gradients", rows[row].space);
       CHECK(s->in->expected_cost == spn_cost_of(&s->cost, &want), "%s: cost", rows[row].space);
@@ -296,7 +296,7 @@ static void explore_layer(searched *s, int step) {
 
 static double loss_at(searched *s, int i, double value) {
   spn_mask_open(s->net, i, value, 0);
-  spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
+  spn_graph_forward(s->net->graph, images, labels, BATCH, 1, NULL);
   return s->net->graph->loss;
 }
 
@@ -325,8 +325,8 @@ static void test_gains(void) {
   make_images(4);
   for (int step = 0; step < DRAWS; step++) {
     explore_layer(s, step);
-    spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
-    spn_graph_backward(s->net->graph);
+    spn_graph_forward(s->net->graph, images, labels, BATCH, 1, NULL);
+    spn_graph_backward(s->net->graph, NULL);
     pull(s, 0);
   }
   true_gains(s, want);
@@ -389,8 +389,8 @@ static trace run_steps(int row, int threads, int reproducible) {
     make_images((uint64_t)i);
     s->net->graph->step = (uint64_t)i;
     decide(s, i, i < 3 ? 0.6 : 1, i == 4 ? 0.5 : 0, 0.9);
-    spn_graph_forward(s->net->graph, images, labels, BATCH, 1);
-    spn_graph_backward(s->net->graph);
+    spn_graph_forward(s->net->graph, images, labels, BATCH, 1, NULL);
+    spn_graph_backward(s->net->graph, NULL);
     pull(s, 0.1);
     spn_optimizer_step(o, s->net->graph, 0.05);
     for (int k = 0; k < s->in->count; k++) s->in->list[k].threshold -= s->in->list[k].dthreshold;

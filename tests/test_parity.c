@@ -120,14 +120,14 @@ static void check_op(const spn_tensors *set, const char *name, const spn_kernels
   load_weights(&v, g);
   int32_t *labels = load_labels(&v, (size_t)s[N]);
   const real *images = need(&v, "x", (size_t)(s[N] * s[H] * s[H] * s[C]))->data;
-  spn_graph_forward(g, images, labels, (int)s[N], 1);
+  spn_graph_forward(g, images, labels, (int)s[N], 1, NULL);
   compare(&v, "logits", g->logits, (size_t)s[N] * CLASSES);
   if (raw) compare(&v, "raw", raw->x, (size_t)s[N] * (size_t)raw->h * (size_t)raw->w * (size_t)raw->c);
   CHECK_NEAR(g->loss, *(const double *)need(&v, "loss", 1)->data, 1e-5, "%s: loss", name);
-  spn_graph_backward(g);
+  spn_graph_backward(g, NULL);
   compare_params(&v, "g", g, g->grads, 0, 1);
   compare_params(&v, "run", g, g->weights, 1, 0);
-  spn_graph_forward(g, images, labels, (int)s[N], 0);
+  spn_graph_forward(g, images, labels, (int)s[N], 0, NULL);
   compare(&v, "eval", g->logits, (size_t)s[N] * CLASSES);
   spn_graph_free(g);
   free(labels);
@@ -193,10 +193,10 @@ static void check_training(const spn_tensors *set, const char *optimizer, double
   const double *losses = need(&v, losses_name, STEPS)->data;
   for (int i = 0; i < STEPS; i++) {
     int b = i % BATCHES;
-    spn_graph_forward(g, images + (size_t)b * BATCH * SIZE * SIZE * 3, labels + b * BATCH, BATCH, 1);
+    spn_graph_forward(g, images + (size_t)b * BATCH * SIZE * SIZE * 3, labels + b * BATCH, BATCH, 1, NULL);
     CHECK(fabs(g->loss - losses[i]) <= LIMIT * losses[i], "%s step %d: loss %.9g, PyTorch's %.9g", optimizer, i,
           g->loss, losses[i]);
-    spn_graph_backward(g);
+    spn_graph_backward(g, NULL);
     spn_optimizer_step(o, g, lr);
   }
   compare_params(&v, optimizer, g, g->weights, 1, 1);

@@ -21,6 +21,7 @@ typedef struct {
 
 struct spn_conv {
   spn_conv_kind kind;
+  spn_conv_shape shape;
   dnnl_primitive_t primitive, reorder; /* reorder: oihw -> packed, or packed -> oihw for the weight gradient */
   md_own src, weights, dst, scratch, oihw;
   dnnl_primitive_t round[2]; /* bf16: src, dst from float; NULL where they are written */
@@ -85,10 +86,11 @@ static dnnl_status_t make_desc(const spn_conv_shape *s, int src_bf16, int weight
 static dnnl_status_t read_choice(spn_conv *conv, const_dnnl_primitive_desc_t pd) {
   int data = conv->kind == SPN_CONV_BACKWARD_DATA, weights = conv->kind == SPN_CONV_BACKWARD_WEIGHTS;
   const char *impl = "";
-  dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &impl);
+  dnnl_status_t status = dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &impl);
   snprintf(conv->impl, sizeof conv->impl, "%s", impl);
-  dnnl_status_t status = spn_md_copy(
-      &conv->src, dnnl_primitive_desc_query_md(pd, data ? dnnl_query_diff_src_md : dnnl_query_src_md, 0));
+  if (!status)
+    status = spn_md_copy(&conv->src,
+                         dnnl_primitive_desc_query_md(pd, data ? dnnl_query_diff_src_md : dnnl_query_src_md, 0));
   if (!status)
     status = spn_md_copy(&conv->weights, dnnl_primitive_desc_query_md(
                                              pd, weights ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0));
@@ -188,12 +190,27 @@ static dnnl_status_t make_all(spn_conv *conv, const spn_conv_shape *shape) {
   return status;
 }
 
+static const char *status_text(dnnl_status_t status) {
+  switch (status) {
+    case dnnl_out_of_memory: return "out of memory";
+    case dnnl_invalid_arguments: return "invalid arguments";
+    case dnnl_unimplemented: return "not implemented on this CPU";
+    case dnnl_runtime_error: return "failed while running";
+    case dnnl_not_required: return "not required";
+    default: return "unknown status";
+  }
+}
+
 static spn_status refused(spn_conv_kind kind, const spn_conv_shape *s, dnnl_status_t status, spn_err *err) {
   static const char *kinds[] = {"forward", "backward data", "backward weights"};
   return spn_fail(err, status == dnnl_out_of_memory ? SPN_ENOMEM : SPN_EBACKEND,
-                  "%s: convolution %s, %dx%dx%dx%d to %d channels, kernel %d, stride %d: %s (status %d)",
-                  spn_backend_version(), kinds[kind], s->n, s->h, s->w, s->ci, s->co, s->k, s->stride,
-                  status == dnnl_out_of_memory ? "out of memory" : "refused", (int)status);
+                  "%s: convolution %s%s, %dx%dx%dx%d to %d channels, kernel %d, stride %d: %s (status %d)",
+                  spn_backend_version(), kinds[kind], s->bf16 ? " in bf16" : "", s->n, s->h, s->w, s->ci, s->co, s->k,
+                  s->stride, status_text(status), (int)status);
+}
+
+spn_status spn_conv_failed(const spn_conv *conv, int status, spn_err *err) {
+  return refused(conv->kind, &conv->shape, (dnnl_status_t)status, err);
 }
 
 spn_status spn_conv_create(spn_conv_kind kind, const spn_conv_shape *shape, int threads, spn_conv **out, spn_err *err) {
@@ -209,6 +226,7 @@ spn_status spn_conv_create(spn_conv_kind kind, const spn_conv_shape *shape, int 
     return refused(kind, shape, dnnl_out_of_memory, err);
   }
   conv->kind = kind;
+  conv->shape = *shape;
   conv->threads = threads;
   conv->slots = slots;
   int saved = begin_single();
@@ -264,52 +282,53 @@ size_t spn_conv_packed(const spn_conv *conv) {
 
 const char *spn_conv_impl(const spn_conv *conv) { return conv->impl; }
 
-static void set_handle(dnnl_memory_t memory, void **known, void *at) {
-  if (*known == at) return;
-  dnnl_memory_set_data_handle(memory, at);
-  *known = at;
+static dnnl_status_t set_handle(dnnl_memory_t memory, void **known, void *at) {
+  if (*known == at) return dnnl_success;
+  dnnl_status_t status = dnnl_memory_set_data_handle(memory, at);
+  *known = status ? NULL : at;
+  return status;
 }
 
-static void run_reorder(spn_conv *conv, real *oihw, real *packed) {
+static int run_reorder(spn_conv *conv, real *oihw, real *packed) {
   slot *s = &conv->slots[0];
   int saved = begin_single();
   int unpack = conv->kind == SPN_CONV_BACKWARD_WEIGHTS;
-  dnnl_memory_set_data_handle(conv->plain, oihw);
-  set_handle(s->weights, &s->weights_at, packed);
+  dnnl_status_t status = dnnl_memory_set_data_handle(conv->plain, oihw);
+  if (!status) status = set_handle(s->weights, &s->weights_at, packed);
   dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, unpack ? s->weights : conv->plain},
                             {DNNL_ARG_TO, unpack ? conv->plain : s->weights}};
-  dnnl_primitive_execute(conv->reorder, s->stream, 2, args);
+  if (!status) status = dnnl_primitive_execute(conv->reorder, s->stream, 2, args);
   end_single(saved);
+  return (int)status;
 }
 
-void spn_conv_pack(spn_conv *conv, const real *oihw, real *packed) { run_reorder(conv, (real *)oihw, packed); }
-void spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw) { run_reorder(conv, oihw, (real *)packed); }
+int spn_conv_pack(spn_conv *conv, const real *oihw, real *packed) { return run_reorder(conv, (real *)oihw, packed); }
+int spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw) { return run_reorder(conv, oihw, (real *)packed); }
 
-/* Where the primitive finds src (which 0) or dst (1): as it is, or rounded into scratch. */
-static void *round_operand(spn_conv *conv, slot *s, int which, real *from, void *scratch) {
-  if (!conv->round[which]) return from;
-  void *to = (char *)scratch + conv->round_at[which];
+/* Gives the primitive its src (which 0) or dst (1): as it is, or rounded into scratch. */
+static dnnl_status_t give_operand(spn_conv *conv, slot *s, int which, real *from, void *scratch) {
   dnnl_memory_t memory = which ? s->dst : s->src;
-  set_handle(s->wide[which], &s->wide_at[which], from);
-  set_handle(memory, which ? &s->dst_at : &s->src_at, to);
+  void **known = which ? &s->dst_at : &s->src_at;
+  if (!conv->round[which]) return set_handle(memory, known, from);
+  dnnl_status_t status = set_handle(s->wide[which], &s->wide_at[which], from);
+  if (!status) status = set_handle(memory, known, (char *)scratch + conv->round_at[which]);
   dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, s->wide[which]}, {DNNL_ARG_TO, memory}};
-  dnnl_primitive_execute(conv->round[which], s->stream, 2, args);
-  return to;
+  return status ? status : dnnl_primitive_execute(conv->round[which], s->stream, 2, args);
 }
 
-void spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch) {
+int spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch) {
   slot *s = &conv->slots[thread];
   int data = conv->kind == SPN_CONV_BACKWARD_DATA, weights = conv->kind == SPN_CONV_BACKWARD_WEIGHTS;
   int saved = begin_single();
-  void *src_at = round_operand(conv, s, 0, src, scratch), *dst_at = round_operand(conv, s, 1, dst, scratch);
-  set_handle(s->src, &s->src_at, src_at);
-  set_handle(s->weights, &s->weights_at, w);
-  set_handle(s->dst, &s->dst_at, dst_at);
-  set_handle(s->scratch, &s->scratch_at, (char *)scratch + conv->scratch_at);
+  dnnl_status_t status = give_operand(conv, s, 0, src, scratch);
+  if (!status) status = give_operand(conv, s, 1, dst, scratch);
+  if (!status) status = set_handle(s->weights, &s->weights_at, w);
+  if (!status) status = set_handle(s->scratch, &s->scratch_at, (char *)scratch + conv->scratch_at);
   dnnl_exec_arg_t args[] = {{data ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, s->src},
                             {weights ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, s->weights},
                             {data || weights ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, s->dst},
                             {DNNL_ARG_SCRATCHPAD, s->scratch}};
-  dnnl_primitive_execute(conv->primitive, s->stream, 4, args);
+  if (!status) status = dnnl_primitive_execute(conv->primitive, s->stream, 4, args);
   end_single(saved);
+  return (int)status;
 }

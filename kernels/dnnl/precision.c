@@ -20,8 +20,11 @@ static double kind_seconds(spn_conv_kind kind, int bf16) {
   for (int run = 0; memory && run < RUNS; run++) {
     if (!run) memset(memory, 0, src + dst + weights + scratch);
     double start = omp_get_wtime();
-    spn_conv_run(conv, 0, (real *)memory, (real *)(memory + src + dst), (real *)(memory + src),
-                 memory + src + dst + weights);
+    if (spn_conv_run(conv, 0, (real *)memory, (real *)(memory + src + dst), (real *)(memory + src),
+                     memory + src + dst + weights)) {
+      best = 1e9;
+      break;
+    }
     double seconds = omp_get_wtime() - start;
     if (seconds < best) best = seconds;
   }

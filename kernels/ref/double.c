@@ -25,16 +25,23 @@ size_t spn_conv_packed(const spn_conv *conv) {
   return (size_t)conv->shape.co * conv->shape.ci * conv->shape.k * conv->shape.k;
 }
 
-void spn_conv_pack(spn_conv *conv, const real *oihw, real *packed) {
+int spn_conv_pack(spn_conv *conv, const real *oihw, real *packed) {
   memcpy(packed, oihw, spn_conv_packed(conv) * sizeof *packed);
+  return 0;
 }
 
-void spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw) {
+int spn_conv_unpack(spn_conv *conv, const real *packed, real *oihw) {
   memcpy(oihw, packed, spn_conv_packed(conv) * sizeof *oihw);
+  return 0;
 }
 
-void spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch) {
+int spn_conv_run(spn_conv *conv, int thread, real *src, real *w, real *dst, void *scratch) {
   spn_ref_conv(conv->kind, &conv->shape, src, w, dst);
+  return 0;
+}
+
+spn_status spn_conv_failed(const spn_conv *conv, int status, spn_err *err) {
+  return spn_fail(err, SPN_EBACKEND, "plain loops cannot fail, status %d", status);
 }
 
 const char *spn_conv_impl(const spn_conv *conv) { return "ref"; }

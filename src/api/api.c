@@ -93,10 +93,8 @@ int spnas_network_classify(spnas_network *net, const unsigned char *rgb, int hei
                                      height, width);
   if (!status && spn_transform_apply(&net->model.eval, rgb, height, width, 0, 0, net->image))
     status = spn_fail(&err, SPN_ENOMEM, "image: out of memory to resize %d x %d", height, width);
-  if (!status) {
-    spn_graph_forward(net->graph, net->image, NULL, 1, 0);
-    softmax(net->graph->logits, net->model.arch.classes, probability);
-  }
+  if (!status) status = spn_graph_forward(net->graph, net->image, NULL, 1, 0, &err);
+  if (!status) softmax(net->graph->logits, net->model.arch.classes, probability);
   return tell(error, status, &err);
 }
 

@@ -25,7 +25,7 @@ static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s
   for (int end = 0; !status;) {
     spn_batch batch;
     if ((status = spn_loader_next(loader, &batch, &end, err)) || end) break;
-    spn_graph_forward(g, batch.images, NULL, batch.count, 0);
+    if ((status = spn_graph_forward(g, batch.images, NULL, batch.count, 0, err))) break;
     memcpy((float *)spn_tensors_find(set, "images")->data + at * pixels, batch.images,
            (size_t)batch.count * pixels * sizeof(float));
     memcpy((float *)spn_tensors_find(set, "logits")->data + at * classes, g->logits,

@@ -1,6 +1,7 @@
 /* Running a graph, and what ops share while they run. */
 #include <math.h>
 #include <omp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -142,16 +143,27 @@ static void run(spn_graph *g, spn_node *node, int backward) {
   if (g->profile) node->seconds[backward] += seconds() - start;
 }
 
-void spn_graph_forward(spn_graph *g, const real *images, const int32_t *labels, int count, int training) {
+void spn_graph_fail(spn_graph *g, const spn_node *node, const spn_err *why) {
+  if (!atomic_exchange(&g->failed, 1)) spn_fail(&g->failure, why->code, "%s: %s", node->name, why->text);
+}
+
+static spn_status failure_of(const spn_graph *g, spn_err *err) {
+  return g->failed ? spn_fail(err, g->failure.code, "%s", g->failure.text) : SPN_OK;
+}
+
+spn_status spn_graph_forward(spn_graph *g, const real *images, const int32_t *labels, int count, int training,
+                             spn_err *err) {
   g->training = training;
   g->images = images;
   g->labels = labels;
   g->count = count;
+  g->failed = 0;
   refresh_switches(g);
-  for (int i = 0; i < g->node_count; i++) run(g, g->nodes[i], 0);
+  for (int i = 0; i < g->node_count && !g->failed; i++) run(g, g->nodes[i], 0);
+  return failure_of(g, err);
 }
 
-void spn_graph_backward(spn_graph *g) {
+spn_status spn_graph_backward(spn_graph *g, spn_err *err) {
   memset(g->grads, 0, g->param_elements * sizeof(real)); /* parameters of skipped branches get no gradient */
   for (int i = 0; i < g->gate_count; i++) g->gates[i].grad = 0;
   for (int i = 0; i < g->value_count; i++) {
@@ -161,7 +173,9 @@ void spn_graph_backward(spn_graph *g) {
     if (v->sums) memset(v->sums, 0, (size_t)g->parts * 2 * v->c * sizeof *v->sums);
     if (v->dgate) memset(v->dgate, 0, (size_t)g->batch * v->c * sizeof *v->dgate);
   }
-  for (int i = g->node_count - 1; i >= 0; i--) run(g, g->nodes[i], 1);
+  g->failed = 0;
+  for (int i = g->node_count - 1; i >= 0 && !g->failed; i--) run(g, g->nodes[i], 1);
+  return failure_of(g, err);
 }
 
 static int all_finite(const real *x, size_t n) {

@@ -7,24 +7,44 @@
 
 #include "core/rng.h"
 
-/* Room for one more element. The lists of a graph are a few hundred small records; when even those cannot be had there
- * is nothing to save yet, and the program ends. Tensors and everything large are taken by spn_graph_compile, which
- * reports. */
-static void *grow(void *array, int count, size_t size) {
-  if (count & (count - 1)) return array; /* capacity is the next power of two */
-  void *larger = realloc(array, (size_t)(count ? 2 * count : 1) * size);
-  if (!larger) abort();
-  return larger;
+enum { SPARE_STATE = 4096 };
+
+/* What builders return when memory has run out. */
+struct spn_graph_spare {
+  int used;
+  spn_node node;
+  spn_value value;
+  spn_width width;
+  spn_branch branch;
+  _Alignas(16) char state[SPARE_STATE];
+};
+
+/* Room for one more element in a list of `count`; 0 when there is none. */
+static int grow(spn_graph *g, void *list, int count, size_t size) {
+  void **at = list;
+  if (count & (count - 1)) return 1; /* capacity is the next power of two */
+  void *larger = realloc(*at, (size_t)(count ? 2 * count : 1) * size);
+  if (larger) *at = larger;
+  else g->spare->used = 1;
+  return larger != NULL;
 }
 
-static void *zalloc(size_t bytes) {
-  void *p = calloc(1, bytes);
-  if (!p) abort();
-  return p;
+/* A zeroed record at the end of a list of pointers; NULL when there is no room. */
+static void *add(spn_graph *g, void *list, int *count, size_t size) {
+  if (!grow(g, list, *count, sizeof(void *))) return NULL;
+  void *record = calloc(1, size);
+  if (record) (*(void ***)list)[(*count)++] = record;
+  else g->spare->used = 1;
+  return record;
 }
 
 spn_graph *spn_graph_new(int batch, int threads, int reproducible, const spn_kernels *kernels, uint64_t seed) {
-  spn_graph *g = zalloc(sizeof *g);
+  spn_graph *g = calloc(1, sizeof *g);
+  if (g) g->spare = calloc(1, sizeof *g->spare);
+  if (!g || !g->spare) {
+    free(g);
+    return NULL;
+  }
   g->batch = batch;
   g->threads = threads;
   g->parts = reproducible ? SPN_REPRODUCIBLE_PARTS : threads;
@@ -35,15 +55,19 @@ spn_graph *spn_graph_new(int batch, int threads, int reproducible, const spn_ker
   return g;
 }
 
+spn_status spn_graph_status(const spn_graph *g, spn_err *err) {
+  return g && !g->spare->used ? SPN_OK : spn_fail(err, SPN_ENOMEM, "graph: out of memory while it was built");
+}
+
 int spn_graph_gate(spn_graph *g, double value) {
-  g->gates = grow(g->gates, g->gate_count, sizeof *g->gates);
+  if (!grow(g, &g->gates, g->gate_count, sizeof *g->gates)) return 0;
   g->gates[g->gate_count] = (spn_gate){.value = value};
   return g->gate_count++;
 }
 
 spn_width *spn_graph_width(spn_graph *g, int levels, const int *channels, const int *gates) {
-  g->widths = grow(g->widths, g->width_count, sizeof *g->widths);
-  spn_width *w = g->widths[g->width_count++] = zalloc(sizeof *w);
+  spn_width *w = add(g, &g->widths, &g->width_count, sizeof *w);
+  if (!w) w = &g->spare->width;
   w->levels = levels;
   for (int l = 0; l < levels; l++) {
     w->channels[l] = channels[l];
@@ -54,15 +78,15 @@ spn_width *spn_graph_width(spn_graph *g, int levels, const int *channels, const 
 }
 
 spn_branch *spn_graph_branch(spn_graph *g, int gate) {
-  g->branches = grow(g->branches, g->branch_count, sizeof *g->branches);
-  spn_branch *b = g->branches[g->branch_count++] = zalloc(sizeof *b);
+  spn_branch *b = add(g, &g->branches, &g->branch_count, sizeof *b);
+  if (!b) b = &g->spare->branch;
   *b = (spn_branch){.gate = gate, .forward = 1, .backward = 1};
   return b;
 }
 
 int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape, double init_std,
                     double init_value) {
-  g->params = grow(g->params, g->param_count, sizeof *g->params);
+  if (!grow(g, &g->params, g->param_count, sizeof *g->params)) return 0;
   spn_param *p = &g->params[g->param_count];
   memset(p, 0, sizeof *p);
   snprintf(p->name, sizeof p->name, "%s", name);
@@ -94,23 +118,25 @@ static void use(spn_value *v, int node) {
 
 spn_node *spn_graph_node(spn_graph *g, const spn_op *op, const char *name, spn_value *a, spn_value *b,
                          const spn_branch *branch, size_t state_bytes) {
-  g->nodes = grow(g->nodes, g->node_count, sizeof *g->nodes);
-  spn_node *node = g->nodes[g->node_count] = zalloc(sizeof *node);
-  node->op = op;
+  void *state = state_bytes ? calloc(1, state_bytes) : NULL;
+  spn_node *node = state || !state_bytes ? add(g, &g->nodes, &g->node_count, sizeof *node) : NULL;
+  if (!node || state_bytes > SPARE_STATE) { /* no op's state is so large */
+    free(state);
+    g->spare->used = 1;
+    node = &g->spare->node;
+    state = g->spare->state;
+  }
+  *node = (spn_node){.op = op, .index = g->node_count - 1, .in = {a, b}, .branch = branch, .state = state};
   snprintf(node->name, sizeof node->name, "%s", name);
-  node->index = g->node_count++;
-  node->in[0] = a;
-  node->in[1] = b;
-  node->branch = branch;
-  node->state = state_bytes ? zalloc(state_bytes) : NULL;
   if (a) use(a, node->index);
   if (b) use(b, node->index);
   return node;
 }
 
 static spn_value *new_value(spn_graph *g) {
-  g->values = grow(g->values, g->value_count, sizeof *g->values);
-  spn_value *v = g->values[g->value_count++] = zalloc(sizeof *v);
+  spn_value *v = add(g, &g->values, &g->value_count, sizeof *v);
+  if (!v) v = &g->spare->value;
+  v->base = v;
   v->first_use = v->last_use = -1;
   return v;
 }
@@ -137,6 +163,8 @@ spn_value *spn_graph_view(spn_graph *g, spn_node *producer, spn_value *x) {
   return v;
 }
 
+void spn_graph_out_of_memory(spn_graph *g) { g->spare->used = 1; }
+
 static void free_nodes(spn_graph *g) {
   for (int i = 0; i < g->node_count; i++) {
     spn_node *node = g->nodes[i];
@@ -161,6 +189,7 @@ void spn_graph_free(spn_graph *g) {
   free(g->params);
   free(g->gates);
   free(g->buffers);
+  free(g->spare);
   spn_graph_release_memory(g);
   free(g);
 }

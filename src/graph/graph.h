@@ -152,11 +152,19 @@ struct spn_graph {
   const int32_t *labels; /* (N) or NULL: no loss */
   const real *logits;    /* (N,classes) after forward */
   int profile;
+
+  struct spn_graph_spare *spare; /* graph.c */
+  _Atomic int failed;            /* 1: a node failed in this pass, and `failure` says how */
+  spn_err failure;
 };
 
-/* ---- Building ---- */
+/* ---- Building ----
+ * Where memory runs out while a graph is built, builders go on with stand-ins that lead nowhere; spn_graph_status and
+ * spn_graph_compile report it. Only spn_graph_new returns NULL. */
 spn_graph *spn_graph_new(int batch, int threads, int reproducible, const spn_kernels *kernels, uint64_t seed);
-void spn_graph_free(spn_graph *g);
+void spn_graph_free(spn_graph *g); /* NULL is allowed */
+/* SPN_ENOMEM when something could not be built (also when g is NULL): what builders returned has then no meaning. */
+spn_status spn_graph_status(const spn_graph *g, spn_err *err);
 int spn_graph_gate(spn_graph *g, double value);
 /* levels channels ascending; gates: levels-1 gate numbers. */
 spn_width *spn_graph_width(spn_graph *g, int levels, const int *channels, const int *gates);
@@ -221,10 +229,13 @@ spn_value *spn_add_loss(spn_graph *g, const char *name, spn_value *logits, doubl
 spn_status spn_graph_compile(spn_graph *g, int inference_only, spn_err *err);
 
 /* ---- Running ---- */
-/* images (N,H,W,C); labels may be NULL (logits only); count <= N images are valid. */
-void spn_graph_forward(spn_graph *g, const real *images, const int32_t *labels, int count, int training);
-/* Gradients of the mean loss of the last training forward pass, into grads (overwritten) and the gates' grads. */
-void spn_graph_backward(spn_graph *g);
+/* images (N,H,W,C); labels may be NULL (logits only); count <= N images are valid. SPN_EBACKEND or SPN_ENOMEM, with the
+ * node's name, when a kernel refused: the pass then ended there and its results have no meaning. */
+spn_status spn_graph_forward(spn_graph *g, const real *images, const int32_t *labels, int count, int training,
+                             spn_err *err);
+/* Gradients of the mean loss of the last training forward pass, into grads (overwritten) and the gates' grads. Fails as
+ * forward does. */
+spn_status spn_graph_backward(spn_graph *g, spn_err *err);
 /* Name of the first op whose output (or, then, gradient) holds NaN or infinity, or NULL. Slow: for reports. */
 const char *spn_graph_find_bad(spn_graph *g);
 /* Initial weights of every parameter from (seed, parameter number, element). */
@@ -241,6 +252,8 @@ void spn_graph_keep(spn_graph *g, void *slot, size_t bytes);
 void spn_graph_need_scratch(spn_graph *g, size_t bytes); /* a thread */
 void spn_graph_need_part(spn_graph *g, size_t bytes);    /* a part */
 void *spn_graph_part(const spn_graph *g, int part);
+/* A node's part failed (from any thread): the pass ends after this node, and returns the first such failure. */
+void spn_graph_fail(spn_graph *g, const spn_node *node, const spn_err *why);
 typedef void (*spn_part_fn)(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1);
 /* Calls fn for every part in parallel: images n0..n1-1. */
 void spn_graph_parts(spn_graph *g, spn_node *node, spn_part_fn fn);

@@ -9,6 +9,8 @@
 
 #include "graph/graph.h"
 
+void spn_graph_out_of_memory(spn_graph *g); /* graph.c */
+
 enum { ALIGN = 4096 + 64 }; /* not a power of two: equal rows of different tensors fall into different cache sets */
 
 static size_t round_up(size_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
@@ -17,7 +19,10 @@ static void add_buffer(spn_graph *g, void **slot, size_t bytes, int from, int to
   if (!(g->buffer_count & (g->buffer_count - 1))) {
     size_t capacity = g->buffer_count ? 2 * (size_t)g->buffer_count : 1;
     spn_buffer *larger = realloc(g->buffers, capacity * sizeof *larger);
-    if (!larger) abort();
+    if (!larger) {
+      spn_graph_out_of_memory(g);
+      return;
+    }
     g->buffers = larger;
   }
   g->buffers[g->buffer_count++] = (spn_buffer){.slot = slot, .bytes = round_up(bytes), .from = from, .to = to};
@@ -138,10 +143,12 @@ size_t spn_graph_memory(const spn_graph *g) {
 }
 
 spn_status spn_graph_compile(spn_graph *g, int inference_only, spn_err *err) {
+  SPN_TRY(spn_graph_status(g, err));
   g->inference_only = inference_only;
   for (int i = 0; i < g->node_count; i++)
     if (g->nodes[i]->op->prepare) SPN_TRY(g->nodes[i]->op->prepare(g, g->nodes[i], err));
   plan_values(g);
+  SPN_TRY(spn_graph_status(g, err));
   SPN_TRY(place_buffers(g, err));
   SPN_TRY(take_memory(g, err));
   for (int i = 0; i < g->buffer_count; i++) *g->buffers[i].slot = (char *)g->arena + g->buffers[i].offset;

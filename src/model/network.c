@@ -80,6 +80,7 @@ static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x,
 spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o, const spn_block_masks *masks,
                              spn_graph *into) {
   spn_graph *g = into ? into : spn_graph_new(o->batch, o->threads, o->reproducible, o->kernels, o->seed);
+  if (!g) return NULL;
   g->bf16 = o->bf16;
   spn_value *x = spn_add_input(g, arch->input_size, arch->input_size, arch->input_channels);
   spn_pad pad = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride);
@@ -107,7 +108,8 @@ spn_status spn_network_create(const spn_arch *arch, const spn_network_options *o
                               spn_err *err) {
   SPN_TRY(spn_arch_check(arch, err));
   spn_graph *g = spn_network_build(arch, o, NULL, NULL);
-  spn_status status = spn_graph_compile(g, inference_only, err);
+  spn_status status = spn_graph_status(g, err);
+  if (!status) status = spn_graph_compile(g, inference_only, err);
   if (status) {
     spn_graph_free(g);
     return status;

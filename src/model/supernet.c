@@ -123,11 +123,12 @@ spn_status spn_supernet_create(const spn_space *space, int classes, int channels
   net->arch.classes = classes;
   net->arch.input_channels = channels;
   net->graph = spn_graph_new(o->batch, o->threads, o->reproducible, o->kernels, o->seed);
-  for (int i = 0; i < space->layers; i++) layer_masks(net, i, &masks[i]);
-  spn_network_build(&net->arch, o, masks, net->graph);
+  for (int i = 0; net->graph && i < space->layers; i++) layer_masks(net, i, &masks[i]);
+  if (net->graph) spn_network_build(&net->arch, o, masks, net->graph);
   free(masks);
-  for (int i = 0; i < net->masks; i++) set_regions(net, &net->mask[i]);
-  spn_status status = spn_graph_compile(net->graph, 0, err);
+  spn_status status = spn_graph_status(net->graph, err);
+  for (int i = 0; !status && i < net->masks; i++) set_regions(net, &net->mask[i]);
+  if (!status) status = spn_graph_compile(net->graph, 0, err);
   if (status) {
     spn_supernet_free(net);
     return status;

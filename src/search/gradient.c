@@ -54,9 +54,9 @@ static spn_status search_step(void *owner, const spn_batch *batch, spn_err *err)
   spn_graph *g = t->net->graph;
   double epoch = t->walk.epoch;
   spn_learner_decide(t->learner, t->walk.step, epoch);
-  spn_graph_forward(g, batch->images, batch->labels, batch->count, 1);
+  SPN_TRY(spn_graph_forward(g, batch->images, batch->labels, batch->count, 1, err));
   SPN_TRY(spn_steps_check_finite(&t->walk, err));
-  spn_graph_backward(g);
+  SPN_TRY(spn_graph_backward(g, err));
   spn_learner_pull(t->learner, epoch);
   double lr = spn_learning_rate(t->problem->settings, epoch, t->walk.epochs);
   double decay = spn_optimizer_step(t->walk.optimizer, g, lr);
@@ -161,9 +161,8 @@ static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
   int end = 0;
   SPN_TRY(spn_loader_next(j->loader, &batch, &end, err));
   g->step = j->search->walk.steps + i; /* of dropout */
-  spn_graph_forward(g, batch.images, batch.labels, batch.count, 1);
-  spn_graph_backward(g);
-  return SPN_OK;
+  SPN_TRY(spn_graph_forward(g, batch.images, batch.labels, batch.count, 1, err));
+  return spn_graph_backward(g, err);
 }
 
 /* Gains on images that the weights have not seen: what a mask does to the loss of the images it is trained on says more

@@ -9,7 +9,7 @@ static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_score *out, s
     SPN_TRY(spn_loader_next(loader, &batch, &end, err));
     if (end) break;
     if (!batch.count) continue;
-    spn_graph_forward(g, batch.images, batch.labels, batch.count, 0);
+    SPN_TRY(spn_graph_forward(g, batch.images, batch.labels, batch.count, 0, err));
     loss += g->loss_plain * batch.count;
     hits += g->correct;
     hits5 += g->correct5;
@@ -44,7 +44,7 @@ spn_status spn_recalibrate(spn_graph *g, const spn_data *d, const spn_settings *
     int end = 0;
     if ((status = spn_loader_next(loader, &batch, &end, err))) break;
     g->norm_momentum = (double)i / (i + 1);
-    spn_graph_forward(g, batch.images, NULL, batch.count, 1);
+    status = spn_graph_forward(g, batch.images, NULL, batch.count, 1, err);
   }
   g->norm_momentum = -1;
   spn_loader_close(loader);

@@ -50,9 +50,9 @@ static spn_status log_step(trainer *t, const spn_batch *batch, double decay, dou
 static spn_status train_step(void *owner, const spn_batch *batch, spn_err *err) {
   trainer *t = owner;
   double lr = spn_learning_rate(t->walk.s, t->walk.epoch, (double)t->walk.s->train_epochs);
-  spn_graph_forward(t->walk.graph, batch->images, batch->labels, batch->count, 1);
+  SPN_TRY(spn_graph_forward(t->walk.graph, batch->images, batch->labels, batch->count, 1, err));
   SPN_TRY(spn_steps_check_finite(&t->walk, err));
-  spn_graph_backward(t->walk.graph);
+  SPN_TRY(spn_graph_backward(t->walk.graph, err));
   double decay = spn_optimizer_step(t->walk.optimizer, t->walk.graph, lr);
   t->n.epoch_loss += t->walk.graph->loss * batch->count;
   t->n.epoch_hits += t->walk.graph->correct;

@@ -110,6 +110,14 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
   return SPN_OK;
 }
 
+/* Tells the graph what the backend would not do. */
+static void check(spn_graph *g, const spn_node *node, const spn_conv *conv, int status) {
+  spn_err why;
+  if (!status) return;
+  spn_conv_failed(conv, status, &why);
+  spn_graph_fail(g, node, &why);
+}
+
 /* Packs the weights of a level into kind's format; a prefix of the input channels is gathered first. */
 static void pack(spn_graph *g, spn_node *node, conv_state *s, int kind) {
   int level = level_of(s, kind), all = node->in[0]->c, ci = in_channels(node, s, level);
@@ -120,7 +128,7 @@ static void pack(spn_graph *g, spn_node *node, conv_state *s, int kind) {
     for (int o = 0; o < co; o++) memcpy(gathered + (size_t)o * ci, w + (size_t)o * all, (size_t)ci * sizeof(real));
     w = gathered;
   }
-  spn_conv_pack(s->conv[kind][level], w, s->packed[kind]);
+  check(g, node, s->conv[kind][level], spn_conv_pack(s->conv[kind][level], w, s->packed[kind]));
 }
 
 /* The input tile through its view: in place where the view is the identity, otherwise in scratch, zeros at the end. */
@@ -156,7 +164,8 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
     real *home = y->x + (size_t)unit * s->out_area * y->ld;
     int streams = spn_value_streams(g, y, co), direct = !streams && units == s->tile && co == y->ld;
     real *out = direct ? home : dst;
-    spn_conv_run(s->conv[FORWARD][level], thread, in, s->packed[FORWARD], out, rest);
+    check(g, node, s->conv[FORWARD][level],
+          spn_conv_run(s->conv[FORWARD][level], thread, in, s->packed[FORWARD], out, rest));
     if (s->bias >= 0) add_bias(spn_param_weights(g, s->bias), pixels, co, out);
     if (stats) g->kernels->stats(pixels, co, out, (size_t)co, stats, stats + y->c);
     if (streams) g->kernels->stream(pixels, co, out, (size_t)co, home, (size_t)y->ld);
@@ -195,11 +204,12 @@ static void backward_part(spn_graph *g, spn_node *node, int part, int thread, ch
       dy = dst;
     }
     real *in = load_source(g, node, s, unit, units, ci, 0, src);
-    spn_conv_run(s->conv[BACK_WEIGHTS][wl], thread, in, dw, dy, rest);
+    check(g, node, s->conv[BACK_WEIGHTS][wl], spn_conv_run(s->conv[BACK_WEIGHTS][wl], thread, in, dw, dy, rest));
     g->kernels->add(packed, dw, sum);
     for (size_t p = 0; s->bias >= 0 && p < pixels; p++) g->kernels->add((size_t)co, dy + p * (size_t)co, dbias);
     if (!x->needs_grad) continue;
-    spn_conv_run(s->conv[BACK_DATA][dl], thread, dsrc, s->packed[BACK_DATA], dy, rest);
+    check(g, node, s->conv[BACK_DATA][dl],
+          spn_conv_run(s->conv[BACK_DATA][dl], thread, dsrc, s->packed[BACK_DATA], dy, rest));
     spn_width_scale(g, s->spec.in_width, (size_t)units * s->in_area, ci_data, dsrc, (size_t)ci_data);
     spn_value_grad_tile(g, x, part, (size_t)unit * s->in_area, (size_t)units * s->in_area, ci_data, dsrc,
                         x->base->grad_written);
@@ -229,11 +239,11 @@ static void unpack(spn_graph *g, const spn_node *node, conv_state *s, int level,
   int all = node->in[0]->c, ci = in_channels(node, s, level), co = out_channels(node, s, level);
   real *grad = spn_param_grads(g, s->weight);
   if (ci == all) {
-    spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, grad);
+    check(g, node, s->conv[BACK_WEIGHTS][level], spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, grad));
     return;
   }
   real *dense = (real *)g->scratch;
-  spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, dense);
+  check(g, node, s->conv[BACK_WEIGHTS][level], spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, dense));
   for (int o = 0; o < co; o++) memcpy(grad + (size_t)o * all, dense + (size_t)o * ci, (size_t)ci * sizeof(real));
 }
 
