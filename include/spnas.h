@@ -16,7 +16,8 @@ extern "C" {
 #endif
 
 typedef struct {
-  int code;        /* 0: no error; 2: wrong input; 3: the system refused; 4: out of memory; 6: oneDNN refused */
+  int code;        /* 0: no error; 2: wrong input; 3: the system refused; 4: out of memory; 5: a number is NaN or
+                      infinite (a weight to export); 6: oneDNN refused */
   char text[1024]; /* place, expected and got */
 } spnas_error;
 

@@ -1,10 +1,13 @@
+#define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "kernels.h"
 #include "train/environment.h"
-#include "train/run.h"
+#include "train/signals.h"
 
 static const struct {
   const char *name;
@@ -37,6 +40,24 @@ static void help_for(const spn_command *c) {
   }
 }
 
+/* The first SIGINT or SIGTERM asks for a stop after the step, the second leaves at once. */
+static void on_stop(int number) {
+  if (spn_stop_request(number)) _exit(128 + number);
+}
+
+static void on_checkpoint(int number) { spn_checkpoint_request(); }
+
+static void install_signals(void) {
+  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  action.sa_handler = on_checkpoint;
+  sigaction(SIGUSR1, &action, NULL);
+  action.sa_handler = SIG_IGN; /* a full disk quota answers with an error, not with a dead process */
+  sigaction(SIGXFSZ, &action, NULL);
+  sigaction(SIGPIPE, &action, NULL);
+}
+
 /* 0; 2 wrong input; 130 or 143 stopped by a signal; 3 stopped by run.max_steps; 1 everything else. */
 static int exit_code(spn_status status) {
   if (status == SPN_ESTOPPED) return spn_stop_requested() ? 128 + spn_stop_requested() : 3;
@@ -55,7 +76,7 @@ int main(int argc, char **argv) {
     static spn_arguments args;
     spn_err err = {0};
     int help;
-    spn_signals_install();
+    install_signals();
     spn_backend_init();
     spn_status status = spn_arguments_parse(argc - 2, argv + 2, command->takes, &args, &help, &err);
     if (!status && help) return help_for(command), 0;

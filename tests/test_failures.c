@@ -1,0 +1,368 @@
+/* Nothing fails in silence: oneDNN's primitives and the allocations of a search, a training, an evaluation and an
+ * export are made to fail one by one. Each time there is an error, nothing crashes or leaks (the sanitizers look), and
+ * every file that is there is whole. The linker puts the functions below in front of the real ones (--wrap). */
+#define _GNU_SOURCE
+#include <cjson/cJSON.h>
+#include <dirent.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/model_export.h"
+#include "check.h"
+#include "dnnl/shim.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "model/network.h"
+#include "search/method.h"
+#include "train/environment.h"
+#include "train/trainer.h"
+
+/* ---- What fails ---- */
+
+static atomic_long allocations, executions;
+static atomic_long fail_allocation, fail_execution; /* number of the first that fails; 0: none */
+static atomic_int fail_all;                         /* and all after it */
+
+static int fails(atomic_long *count, atomic_long *first) {
+  long number = atomic_fetch_add(count, 1) + 1, at = atomic_load(first);
+  return at && (number == at || (atomic_load(&fail_all) && number > at));
+}
+
+static int memory_fails(void) { return fails(&allocations, &fail_allocation); }
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t align, size_t size);
+char *__real_strdup(const char *text);
+void *__real_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+FILE *__real_open_memstream(char **text, size_t *size);
+dnnl_status_t __real_dnnl_primitive_execute(const_dnnl_primitive_t p, dnnl_stream_t s, int n,
+                                            const dnnl_exec_arg_t *args);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
+char *__wrap_strdup(const char *text);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+FILE *__wrap_open_memstream(char **text, size_t *size);
+dnnl_status_t __wrap_dnnl_primitive_execute(const_dnnl_primitive_t p, dnnl_stream_t s, int n,
+                                            const dnnl_exec_arg_t *args);
+
+void *__wrap_malloc(size_t size) { return memory_fails() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t n, size_t size) { return memory_fails() ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *p, size_t size) { return memory_fails() ? NULL : __real_realloc(p, size); }
+void *__wrap_aligned_alloc(size_t align, size_t size) {
+  return memory_fails() ? NULL : __real_aligned_alloc(align, size);
+}
+char *__wrap_strdup(const char *text) { return memory_fails() ? NULL : __real_strdup(text); }
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset) {
+  return memory_fails() ? MAP_FAILED : __real_mmap(at, size, prot, flags, fd, offset);
+}
+FILE *__wrap_open_memstream(char **text, size_t *size) {
+  return memory_fails() ? NULL : __real_open_memstream(text, size);
+}
+dnnl_status_t __wrap_dnnl_primitive_execute(const_dnnl_primitive_t p, dnnl_stream_t s, int n,
+                                            const dnnl_exec_arg_t *args) {
+  return fails(&executions, &fail_execution) ? dnnl_runtime_error : __real_dnnl_primitive_execute(p, s, n, args);
+}
+
+static void arm(long allocation, int all) {
+  atomic_store(&allocations, 0);
+  atomic_store(&fail_all, all);
+  atomic_store(&fail_allocation, allocation);
+}
+
+/* ---- A small world ---- */
+
+static const char space_text[] =
+    "{\"name\": \"tiny\", \"input\": {\"size\": 8, \"channels\": 1}, \"classes\": 2, \"activation\": \"relu\","
+    " \"padding\": \"same\", \"bn\": {\"momentum\": 0.9, \"eps\": 0.001}, \"dropout\": 0.2,"
+    " \"stem\": {\"channels\": 8, \"kernel\": 3, \"stride\": 2},"
+    " \"stages\": [{\"layers\": 2, \"channels\": 8, \"stride\": 1, \"kernel\": [3, 5], \"expand\": [2, 3],"
+    "               \"se\": [0, 0.25], \"skip\": true}],"
+    " \"head\": {\"channels\": 16}}";
+
+static char folder[64], run_folder[128], trained[128], exported[128];
+
+static void put32(FILE *f, unsigned v) {
+  for (int shift = 24; shift >= 0; shift -= 8) fputc((int)(v >> shift & 255), f);
+}
+
+static void write_idx(const char *name, unsigned magic, int count, int labels) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/data/%s", folder, name);
+  FILE *f = fopen(path, "wb");
+  put32(f, magic);
+  put32(f, (unsigned)count);
+  if (!labels) put32(f, 8), put32(f, 8);
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < (labels ? 1 : 64); k++) fputc(labels ? i % 2 : (i % 2 * 120 + 7 * k + 3 * i) % 256, f);
+  fclose(f);
+}
+
+static void make_world(void) {
+  char path[256];
+  strcpy(folder, "/tmp/spn-failures-XXXXXX");
+  CHECK(mkdtemp(folder) != NULL, "a folder");
+  snprintf(path, sizeof path, "%s/data", folder);
+  mkdir(path, 0777);
+  write_idx("train-images-idx3-ubyte", 0x803, 12, 0);
+  write_idx("train-labels-idx1-ubyte", 0x801, 12, 1);
+  write_idx("t10k-images-idx3-ubyte", 0x803, 4, 0);
+  write_idx("t10k-labels-idx1-ubyte", 0x801, 4, 1);
+  snprintf(run_folder, sizeof run_folder, "%s/run", folder);
+  snprintf(trained, sizeof trained, "%s/run/best.safetensors", folder);
+  snprintf(exported, sizeof exported, "%s/net.onnx", folder);
+}
+
+static void remove_all(const char *path) {
+  char command[256];
+  snprintf(command, sizeof command, "rm -rf '%s'", path);
+  CHECK(system(command) == 0, "%s", command);
+}
+
+static void make_settings(spn_settings *s) {
+  spn_settings_default(s);
+  snprintf(s->data_path, sizeof s->data_path, "%s/data", folder);
+  s->optim_batch = 4;
+  s->run_threads = 1;
+  s->data_prefetch = 1;
+  s->data_holdout = 0.34;
+  s->optim_lr = 0.001;
+  s->search_epochs = 2;
+  s->search_warmup_epochs = 1;
+  s->search_recalibrate = 1;
+  s->search_target_share = 0.8;
+  s->search_tolerance = 0.3;
+  s->search_judge = 1;
+  s->run_log_steps = 1;
+  s->train_epochs = 1;
+  strcpy(s->run_isa, "auto");
+}
+
+/* ---- What is done ---- */
+
+static spn_status search_once(spn_err *err) {
+  static spn_settings s;
+  static spn_space space;
+  static spn_cost cost;
+  spn_data data;
+  spn_search_result result = {.images = 0};
+  spn_problem p = {.settings = &s, .space = &space, .cost = &cost, .data = &data};
+  make_settings(&s);
+  SPN_TRY(spn_space_parse("tiny", space_text, strlen(space_text), &space, err));
+  SPN_TRY(spn_cost_load("macs", &space, &cost, err));
+  SPN_TRY(spn_problem_budget(&p, err));
+  SPN_TRY(spn_data_open(&s, 8, 1, &data, err));
+  spn_status status = spn_run_open(run_folder, &s, "search", 0, 1, &p.run, err);
+  if (!status) {
+    status = spn_methods[spn_name_index(spn_method_names, s.search_method)]->run(&p, &result, err);
+    spn_run_close(p.run);
+  }
+  spn_data_close(&data);
+  return status;
+}
+
+static spn_status train_once(spn_err *err) {
+  static spn_settings s;
+  static spn_space space;
+  spn_choice choice;
+  spn_arch arch;
+  spn_data data;
+  spn_run *run;
+  spn_train_result result;
+  make_settings(&s);
+  SPN_TRY(spn_space_parse("tiny", space_text, strlen(space_text), &space, err));
+  spn_choice_max(&space, &choice);
+  spn_space_arch(&space, &choice, 0, &arch);
+  SPN_TRY(spn_data_open(&s, 8, 1, &data, err));
+  spn_status status = spn_run_open(run_folder, &s, "train", 0, 1, &run, err);
+  if (!status) {
+    status = spn_train(run, &s, &arch, &data, NULL, &result, err);
+    spn_run_close(run);
+  }
+  spn_data_close(&data);
+  return status;
+}
+
+static spn_status evaluate_once(spn_err *err) {
+  static spn_settings s;
+  spn_model m;
+  spn_data data;
+  spn_graph *g = NULL;
+  spn_network_options o;
+  spn_score score;
+  make_settings(&s);
+  SPN_TRY(spn_model_load(trained, &m, err));
+  const char **names = spn_model_classes(&m);
+  spn_status status = spn_data_open(&s, 8, 1, &data, err);
+  if (!status) {
+    status = spn_options_choose(&s, &o, err);
+    if (!status) status = spn_network_create(&m.arch, &o, 1, &g, err);
+    if (!status) status = spn_network_from_tensors(g, m.tensors, 0, err);
+    if (!status) status = spn_evaluate(g, NULL, &data, &s, SPN_SPLIT_TEST, &score, err);
+    spn_graph_free(g);
+    spn_data_close(&data);
+  }
+  if (!status && !names) status = spn_fail(err, SPN_ENOMEM, "class names: out of memory");
+  free(names);
+  spn_model_free(&m);
+  return status;
+}
+
+static spn_status export_once(spn_err *err) {
+  static spn_settings s;
+  spn_model m;
+  make_settings(&s);
+  SPN_TRY(spn_model_load(trained, &m, err));
+  spn_status status = spn_model_export(&m, &s, "onnx", exported, err);
+  spn_model_free(&m);
+  return status;
+}
+
+/* ---- What is left ---- */
+
+static int ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && !strcmp(text + n - m, end);
+}
+
+static void check_json_lines(const char *path, char *text) {
+  for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    spn_json_doc *doc = NULL;
+    spn_err err;
+    CHECK(!spn_json_parse(path, line, strlen(line), &doc, &err), "%s: %s", path, err.text);
+    spn_json_free(doc);
+  }
+}
+
+static void check_file(const char *path, long k) {
+  spn_err err;
+  CHECK(!strstr(path, ".tmp"), "allocation %ld leaves %s", k, path);
+  if (ends_with(path, ".safetensors")) {
+    spn_tensors *set;
+    spn_status status = spn_tensors_load(path, &set, &err);
+    CHECK(!status, "allocation %ld: %s", k, err.text);
+    if (!status) spn_tensors_free(set);
+    return;
+  }
+  char *text;
+  size_t size;
+  CHECK_OK(spn_file_read(path, 1 << 20, &text, &size, &err), err);
+  spn_json_doc *doc = NULL;
+  if (ends_with(path, ".jsonl")) check_json_lines(path, text);
+  else if (ends_with(path, ".json"))
+    CHECK(!spn_json_parse(path, text, size, &doc, &err), "allocation %ld: %s", k, err.text);
+  else CHECK(size > 0, "allocation %ld: %s is empty", k, path);
+  spn_json_free(doc);
+  free(text);
+}
+
+static void check_folder(const char *path, long k) {
+  DIR *dir = opendir(path);
+  for (struct dirent *e; dir && (e = readdir(dir));) {
+    char inner[512];
+    struct stat st;
+    if (e->d_name[0] == '.') continue;
+    snprintf(inner, sizeof inner, "%s/%s", path, e->d_name);
+    if (stat(inner, &st)) continue;
+    if (S_ISDIR(st.st_mode)) check_folder(inner, k);
+    else check_file(inner, k);
+  }
+  if (dir) closedir(dir);
+}
+
+/* ---- Allocations one by one ---- */
+
+enum { PERSISTENT = 60 }; /* places from which on every allocation fails */
+
+typedef spn_status (*work)(spn_err *err);
+
+/* Every allocation alone; then, from places spread evenly, all from there on. */
+static void fail_each(const char *name, work function, const char *output) {
+  spn_err err;
+  remove_all(output);
+  arm(0, 0);
+  spn_status status = function(&err);
+  long all = atomic_load(&allocations);
+  CHECK(!status && all > 20, "%s: %s, %ld allocations", name, status ? err.text : "done", all);
+  long silent = 0;
+  for (int persistent = 0; persistent <= 1; persistent++)
+    for (long k = 1; k <= all; k += persistent ? all / PERSISTENT + 1 : 1) {
+      if (strcmp(output, trained)) remove_all(output);
+      err = (spn_err){.code = SPN_OK};
+      arm(k, persistent);
+      status = function(&err);
+      arm(0, 0);
+      silent += !status; /* what can do without: a cache, a hint in an error text */
+      CHECK(!status || (err.text[0] && err.code == status), "%s, allocation %ld: no word", name, k);
+      CHECK(!status || status == SPN_ENOMEM || strstr(err.text, "memory"), "%s, allocation %ld%s: status %d, %s", name,
+            k, persistent ? " and all after it" : "", (int)status, err.text);
+      check_folder(folder, k);
+    }
+  CHECK(silent * 50 <= all, "%s: %ld failures had no effect", name, silent);
+  printf("%s: %ld allocations\n", name, all);
+}
+
+/* ---- oneDNN ---- */
+
+static void test_executions(void) {
+  static spn_space space;
+  spn_choice choice;
+  spn_arch arch;
+  spn_err err;
+  spn_graph *g;
+  static real images[4 * 64];
+  int32_t labels[4] = {0, 1, 0, 1};
+  spn_network_options o = {.batch = 4, .threads = 2, .kernels = spn_kernels_get(NULL), .seed = 3};
+  for (int i = 0; i < 4 * 64; i++) images[i] = (real)(i % 7) - 3;
+  CHECK_OK(spn_space_parse("tiny", space_text, strlen(space_text), &space, &err), err);
+  spn_choice_max(&space, &choice);
+  spn_space_arch(&space, &choice, 0, &arch);
+  CHECK_OK(spn_network_create(&arch, &o, 0, &g, &err), err);
+  atomic_store(&executions, 0);
+  CHECK_OK(spn_graph_forward(g, images, labels, 4, 1, &err), err);
+  long forward = atomic_load(&executions);
+  CHECK_OK(spn_graph_backward(g, &err), err);
+  double loss = g->loss;
+  long all = atomic_load(&executions);
+  CHECK(forward > 10 && all > 2 * forward, "%ld and %ld executions", forward, all);
+  for (long k = 1; k <= all; k++) {
+    atomic_store(&executions, 0);
+    atomic_store(&fail_execution, k);
+    spn_status status = spn_graph_forward(g, images, labels, 4, 1, &err);
+    CHECK((status != SPN_OK) == (k <= forward), "execution %ld of %ld: status %d", k, forward, (int)status);
+    if (!status) status = spn_graph_backward(g, &err);
+    CHECK(status == SPN_EBACKEND, "execution %ld fails in silence", k);
+    CHECK(strstr(err.text, "conv") || strstr(err.text, "expand") || strstr(err.text, "project") ||
+              strstr(err.text, "classifier"),
+          "no node's name in: %s", err.text);
+    CHECK(strstr(err.text, "channels, kernel") && strstr(err.text, "failed while running"), "no shapes or words in: %s",
+          err.text);
+  }
+  atomic_store(&fail_execution, 0);
+  CHECK_OK(spn_graph_forward(g, images, labels, 4, 1, &err), err);
+  CHECK(g->loss == loss, "the next pass is whole: %.9g, %.9g", g->loss, loss);
+  spn_graph_free(g);
+}
+
+int main(void) {
+  cJSON_Hooks hooks = {.malloc_fn = __wrap_malloc, .free_fn = free};
+  cJSON_InitHooks(&hooks);
+  spn_backend_init();
+  make_world();
+  test_executions();
+  fail_each("search", search_once, run_folder);
+  fail_each("training", train_once, run_folder);
+  remove_all(run_folder);
+  spn_err err;
+  CHECK_OK(train_once(&err), err);
+  fail_each("evaluation", evaluate_once, exported);
+  fail_each("export", export_once, exported);
+  remove_all(folder);
+  return check_report("test_failures");
+}
