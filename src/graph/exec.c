@@ -1,6 +1,5 @@
 /* Running a graph, and what ops share while they run. */
 #include <math.h>
-#include <omp.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -88,25 +87,44 @@ void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_
 
 void *spn_graph_part(const spn_graph *g, int part) { return g->part_scratch + g->need_part * (size_t)part; }
 
+typedef struct {
+  spn_graph *g;
+  spn_node *node;
+  spn_part_fn fn;
+} part_job;
+
+static void run_part(void *context, int part, int thread) {
+  const part_job *j = context;
+  spn_graph *g = j->g;
+  int n0 = (int)((long)g->batch * part / g->parts), n1 = (int)((long)g->batch * (part + 1) / g->parts);
+  j->fn(g, j->node, part, thread, g->scratch + g->need_scratch * (size_t)thread, n0, n1);
+}
+
 void spn_graph_parts(spn_graph *g, spn_node *node, spn_part_fn fn) {
-#pragma omp parallel for num_threads(g->threads) schedule(static, 1)
-  for (int part = 0; part < g->parts; part++) {
-    int thread = omp_get_thread_num();
-    int n0 = (int)((long)g->batch * part / g->parts), n1 = (int)((long)g->batch * (part + 1) / g->parts);
-    fn(g, node, part, thread, g->scratch + g->need_scratch * (size_t)thread, n0, n1);
-  }
+  part_job job = {g, node, fn};
+  spn_team_run(g->team, g->parts, run_part, &job);
+}
+
+typedef struct {
+  const spn_graph *g;
+  size_t n, chunk, stride_bytes;
+  const char *parts;
+  real *out;
+} reduce_job;
+
+static void reduce_chunk(void *context, int i, int thread) {
+  const reduce_job *j = context;
+  size_t from = (size_t)i * j->chunk, count = j->n - from < j->chunk ? j->n - from : j->chunk;
+  if (j->out != (const real *)j->parts) memcpy(j->out + from, (const real *)j->parts + from, count * sizeof(real));
+  for (int p = 1; p < j->g->parts; p++)
+    j->g->kernels->add(count, (const real *)(j->parts + j->stride_bytes * (size_t)p) + from, j->out + from);
 }
 
 void spn_graph_reduce(const spn_graph *g, size_t n, const char *parts, size_t stride_bytes, real *out) {
-  enum { CHUNK = 4096 };
-  long chunks = (long)((n + CHUNK - 1) / CHUNK);
-#pragma omp parallel for num_threads(g->threads) schedule(static) if (chunks > 8)
-  for (long i = 0; i < chunks; i++) {
-    size_t from = (size_t)i * CHUNK, count = n - from < CHUNK ? n - from : CHUNK;
-    if (out != (const real *)parts) memcpy(out + from, (const real *)parts + from, count * sizeof(real));
-    for (int p = 1; p < g->parts; p++)
-      g->kernels->add(count, (const real *)(parts + stride_bytes * (size_t)p) + from, out + from);
-  }
+  enum { FEW = 32768 }; /* elements that one thread adds sooner than others are told */
+  reduce_job job = {.g = g, .n = n, .chunk = n, .stride_bytes = stride_bytes, .parts = parts, .out = out};
+  if (n > FEW) job.chunk = (n / (size_t)g->threads + 1023) / 1024 * 1024 / 2;
+  spn_team_run(g->team, (int)((n + job.chunk - 1) / job.chunk), reduce_chunk, &job);
 }
 
 /* ---- A step ---- */

@@ -190,6 +190,7 @@ void spn_graph_free(spn_graph *g) {
   free(g->gates);
   free(g->buffers);
   free(g->spare);
+  spn_team_free(g->team);
   spn_graph_release_memory(g);
   free(g);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "core/team.h"
 #include "kernels.h"
 
 enum { SPN_MAX_LEVELS = 8, SPN_REPRODUCIBLE_PARTS = 8 };
@@ -153,6 +154,7 @@ struct spn_graph {
   const real *logits;    /* (N,classes) after forward */
   int profile;
 
+  spn_team *team;                /* (threads), from compile on */
   struct spn_graph_spare *spare; /* graph.c */
   _Atomic int failed;            /* 1: a node failed in this pass, and `failure` says how */
   spn_err failure;

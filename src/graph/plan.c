@@ -144,6 +144,7 @@ size_t spn_graph_memory(const spn_graph *g) {
 
 spn_status spn_graph_compile(spn_graph *g, int inference_only, spn_err *err) {
   SPN_TRY(spn_graph_status(g, err));
+  SPN_TRY(spn_team_create(g->threads, &g->team, err));
   g->inference_only = inference_only;
   for (int i = 0; i < g->node_count; i++)
     if (g->nodes[i]->op->prepare) SPN_TRY(g->nodes[i]->op->prepare(g, g->nodes[i], err));

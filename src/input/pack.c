@@ -1,3 +1,4 @@
+#include "core/team.h"
 #include "input/pack.h"
 
 #include <stdlib.h>
@@ -108,21 +109,36 @@ static spn_status add_chunk(writer *w, uint32_t first, const packed *chunk, int 
   return spn_dataset_check_bad(w->set, err);
 }
 
+typedef struct {
+  const writer *writer;
+  uint32_t first;
+  int side;
+  spn_resize filter;
+  packed *chunk;
+} pack_job;
+
+static void pack_piece(void *context, int i, int thread) {
+  const pack_job *j = context;
+  pack_image(j->writer->set, j->first + (uint32_t)i, j->side, j->filter, &j->chunk[i]);
+}
+
 static spn_status add_images(writer *w, int side, spn_resize filter, int threads, void (*progress)(size_t, size_t),
                              spn_err *err) {
   static const char start[] = SPN_PACK_MAGIC;
   uint64_t at = sizeof start - 1;
   packed *chunk = calloc(CHUNK, sizeof *chunk);
-  spn_status status = chunk ? spn_file_append(w->file, start, sizeof start - 1, err)
-                            : spn_fail(err, SPN_ENOMEM, "out of memory");
+  spn_team *team = NULL;
+  spn_status status = chunk ? spn_team_create(threads, &team, err) : spn_fail(err, SPN_ENOMEM, "out of memory");
+  if (!status) status = spn_file_append(w->file, start, sizeof start - 1, err);
   for (size_t first = 0; !status && first < w->set->count; first += CHUNK) {
     int n = (int)(w->set->count - first < CHUNK ? w->set->count - first : CHUNK);
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (int i = 0; i < n; i++) pack_image(w->set, (uint32_t)first + (uint32_t)i, side, filter, &chunk[i]);
+    pack_job job = {.writer = w, .first = (uint32_t)first, .side = side, .filter = filter, .chunk = chunk};
+    spn_team_run(team, n, pack_piece, &job);
     status = add_chunk(w, (uint32_t)first, chunk, n, &at, err);
     for (int i = 0; i < n; i++) free(chunk[i].pixels);
     if (progress) progress(first + (size_t)n, w->set->count);
   }
+  spn_team_free(team);
   free(chunk);
   w->end.index_at = at;
   return status;

@@ -88,24 +88,34 @@ static coefficients coefficients_of(const spn_optimizer *o, double lr) {
                         .ema_keep = (real)fmin(o->ema_decay, (1 + t) / (10 + t))};
 }
 
+typedef struct {
+  spn_optimizer *o;
+  spn_graph *g;
+  coefficients c;
+} update_job;
+
+static void update_param(void *context, int i, int thread) {
+  const update_job *j = context;
+  spn_optimizer *o = j->o;
+  spn_graph *g = j->g;
+  const spn_param *p = &g->params[i];
+  size_t at = p->offset;
+  if (p->kind != SPN_PARAM_STATE) {
+    coefficients own = j->c;
+    own.decay = p->kind == SPN_PARAM_WEIGHT ? (real)o->weight_decay : 0;
+    if (p->kind == SPN_PARAM_WEIGHT && o->weight_decay > 0)
+      o->penalty[i] = 0.5 * o->weight_decay * g->kernels->dot(p->size, g->weights + at, g->weights + at);
+    update_run(o, own, g->grads + at, g->weights + at, o->slot[0] + at, o->slot[1] ? o->slot[1] + at : NULL, p->size);
+  }
+  for (size_t k = 0; o->ema && k < p->size; k++)
+    o->ema[at + k] = j->c.ema_keep * o->ema[at + k] + (1 - j->c.ema_keep) * g->weights[at + k];
+}
+
 double spn_optimizer_step(spn_optimizer *o, spn_graph *g, double lr) {
   o->steps++;
-  coefficients c = coefficients_of(o, lr);
+  update_job job = {.o = o, .g = g, .c = coefficients_of(o, lr)};
   double sum = 0;
-#pragma omp parallel for num_threads(g->threads) schedule(dynamic, 4)
-  for (int i = 0; i < g->param_count; i++) {
-    const spn_param *p = &g->params[i];
-    size_t at = p->offset;
-    if (p->kind != SPN_PARAM_STATE) {
-      coefficients own = c;
-      own.decay = p->kind == SPN_PARAM_WEIGHT ? (real)o->weight_decay : 0;
-      if (p->kind == SPN_PARAM_WEIGHT && o->weight_decay > 0)
-        o->penalty[i] = 0.5 * o->weight_decay * g->kernels->dot(p->size, g->weights + at, g->weights + at);
-      update_run(o, own, g->grads + at, g->weights + at, o->slot[0] + at, o->slot[1] ? o->slot[1] + at : NULL, p->size);
-    }
-    for (size_t k = 0; o->ema && k < p->size; k++)
-      o->ema[at + k] = c.ema_keep * o->ema[at + k] + (1 - c.ema_keep) * g->weights[at + k];
-  }
+  spn_team_run(g->team, g->param_count, update_param, &job);
   for (int i = 0; i < g->param_count; i++) sum += o->penalty[i]; /* in order, whatever thread took which */
   return sum;
 }
