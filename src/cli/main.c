@@ -45,7 +45,6 @@ int main(int argc, char **argv) {
     spn_err err = {0};
     int help;
     spn_signals_install();
-    spn_backend_init();
     spn_status status = spn_arguments_parse(argc - 2, argv + 2, commands[i]->takes, &args, &help, &err);
     if (!status && help) return help_for(commands[i]), 0;
     if (!status) status = commands[i]->run(&args, &err);
