@@ -3,6 +3,8 @@
  *
  *   bench_kernels [--json] [--isa NAME] [--hot]
  *
+ * --isa avx2 and --isa plain hold oneDNN to the same instructions.
+ *
  * One thread. Depthwise and elementwise kernels stream through half a batch (--hot: one image, which stays in cache);
  * dense convolutions run on one tile, as in a step. */
 #define _POSIX_C_SOURCE 200809L
@@ -355,6 +357,7 @@ int main(int argc, char **argv) {
       return 2;
     }
   }
+  if (isa) spn_backend_cap(isa);
   spn_backend_init();
   kernels = spn_kernels_get(isa);
   if (!kernels) {

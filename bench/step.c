@@ -2,11 +2,12 @@
  *
  *   bench_step [--work dense|schedule|half|pointwise] [--size 32|224] [--space NAME] [--width W] [--batch N] [--steps
  * K]
- *              [--threads T] [--profile] [--reproducible] [--bf16]
+ *              [--threads T] [--isa NAME] [--profile] [--reproducible] [--bf16]
  *
  * dense: every option on, the same work as bench/torch_supernet.py. schedule: steps as an 8-epoch search draws them,
  * five of the warm-up to three of the search. half: a random network of about half the operations, through the
- * supernet. pointwise: only the dense step's 1x1 convolutions, in oneDNN and nothing else. */
+ * supernet. pointwise: only the dense step's 1x1 convolutions, in oneDNN and nothing else. --isa avx2
+ * and --isa plain hold oneDNN to the same instructions as our kernels. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,12 +55,13 @@ typedef struct {
   work work;
   int size, batch, steps, threads, profile, reproducible, bf16;
   double width;
-  const char *space;
+  const char *space, *isa;
 } options;
 
 static int read_options(int argc, char **argv, options *o) {
   static const char *works[] = {"dense", "schedule", "half", "pointwise"};
-  *o = (options){.size = 32, .batch = 128, .steps = 8, .threads = omp_get_num_procs(), .space = "singlepath"};
+  *o = (options){
+      .size = 32, .batch = 128, .steps = 8, .threads = omp_get_num_procs(), .space = "singlepath", .isa = "auto"};
   for (int i = 1; i < argc; i++) {
     const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (!strcmp(name, "--profile")) o->profile = 1;
@@ -72,6 +74,7 @@ static int read_options(int argc, char **argv, options *o) {
     else if (!strcmp(name, "--steps")) o->steps = atoi(value), i++;
     else if (!strcmp(name, "--threads")) o->threads = atoi(value), i++;
     else if (!strcmp(name, "--space")) o->space = value, i++;
+    else if (!strcmp(name, "--isa")) o->isa = value, i++;
     else if (!strcmp(name, "--work")) {
       int w = 0;
       while (w < 4 && strcmp(value, works[w])) w++;
@@ -226,7 +229,9 @@ int main(int argc, char **argv) {
   spn_optimizer *optimizer;
   if (!read_options(argc, argv, &o))
     return fprintf(stderr, "bench_step: unknown or incomplete argument; see the top of bench/step.c\n"), 2;
-  spn_backend_init();
+  const spn_kernels *kernels = spn_kernels_get(o.isa);
+  if (!kernels) return fprintf(stderr, "bench_step: this CPU has no kernels called %s\n", o.isa), 2;
+  spn_backend_cap(o.isa);
   if (spn_space_load(o.space, &space, &err)) return fail(&err);
   if (o.width > 0) space.proxy_width = o.width;
   if (o.size == 224) { /* the deployment network itself */
@@ -242,7 +247,7 @@ int main(int argc, char **argv) {
   spn_network_options network = {.batch = o.batch,
                                  .threads = o.threads,
                                  .reproducible = o.reproducible,
-                                 .kernels = spn_kernels_get(NULL),
+                                 .kernels = kernels,
                                  .bf16 = o.bf16,
                                  .seed = 1};
   if (spn_supernet_create(&space, 10, 3, &network, &net, &err)) return fail(&err);

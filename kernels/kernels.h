@@ -163,7 +163,11 @@ int spn_conv_has_bf16(void);
  * included. The finding of the first call is kept. */
 int spn_conv_prefers_bf16(void);
 
-/* Guards and versions: call once before anything else. Works around AMX that CPUID advertises and the machine lacks. */
+/* oneDNN is to use no wider instructions than the kernels called isa ("plain": SSE4.1, "avx2"; any other name leaves it
+ * its choice), so that this machine runs everything as a lesser one would. Holds for the process; it must come before
+ * the first convolution or spn_backend_init, and has no effect later. */
+void spn_backend_cap(const char *isa);
+/* Prepares oneDNN; the first convolution does it too. Works around AMX that CPUID advertises and the machine lacks. */
 void spn_backend_init(void);
 const char *spn_backend_version(void); /* "oneDNN 2.6.3 (OpenMP, GNU)" */
 const char *spn_cpu_name(void);        /* for env.json */

@@ -30,13 +30,12 @@ typedef struct {
   int pixels;
 } running;
 
-/* view_grad of n pixels of one vector, of which `put` lanes are written; ld is the distance between pixels in x and dz.
- */
+/* view_grad of n pixels of one vector, of which `put` lanes are written. */
 INLINE void grad_row(act_form form, int stream, const view_lanes *view, const float *da, int n, const float *x,
-                     float *dz, size_t ld, int accumulate, int lanes, int put, running *run) {
+                     size_t ldx, float *dz, size_t lddz, int accumulate, int lanes, int put, running *run) {
   const view_lanes v = *view;
   vf dz_sum = run->dz, dzx_sum = run->dzx, gate_sum = run->gate;
-  for (int j = 0; j < n; j++, x += ld, dz += ld) {
+  for (int j = 0; j < n; j++, x += ldx, dz += lddz) {
     vf in = v_load(da + j * SPN_VL), value = v_get(x, lanes), z = view_z(&v, value);
     vf t = view_slope(form, &v, z, in * v.gate);
     gate_sum = v_fma(in, view_act(form, &v, z), gate_sum);
@@ -49,93 +48,121 @@ INLINE void grad_row(act_form form, int stream, const view_lanes *view, const fl
   *run = (running){dz_sum, dzx_sum, gate_sum, run->pixels + n};
 }
 
-static void flush(const band *b, int image, int channel, int lanes, running *run) {
+/* One vector of channels, and its weights: for every class, k*k together. */
+typedef struct {
+  int channel, lanes;
+  const float *planes; /* of g */
+  parity_class classes[2][2];
+  vf w[DW_MAX_TAPS];
+  view_lanes view; /* of the image */
+  running run;
+} column;
+
+static void flush(const band *b, int image, column *col) {
   const spn_view_sums *sums = b->sums;
-  v_flush(sums->sum_dz ? sums->sum_dz + channel : NULL, run->dz, lanes);
-  v_flush(sums->sum_dzx ? sums->sum_dzx + channel : NULL, run->dzx, lanes);
+  v_flush(sums->sum_dz ? sums->sum_dz + col->channel : NULL, col->run.dz, col->lanes);
+  v_flush(sums->sum_dzx ? sums->sum_dzx + col->channel : NULL, col->run.dzx, col->lanes);
   if (sums->dgate) {
-    float *dgate = sums->dgate + image * b->view->gate_ld + channel;
-    v_put(dgate, v_get(dgate, lanes) + run->gate, lanes);
+    float *dgate = sums->dgate + image * b->view->gate_ld + col->channel;
+    v_put(dgate, v_get(dgate, col->lanes) + col->run.gate, col->lanes);
   }
-  *run = (running){0};
+  col->run = (running){0};
 }
 
-/* Finishes up to DW_CHUNK pixels, `step` columns apart, of input row ih. */
-static void finish_row(const band *b, const view_lanes *lanes_view, const float *da, int n, int image, int ih, int iw,
-                       int channel, int lanes, running *run) {
-  const spn_dw_shape *s = b->s;
-  size_t at = (((size_t)image * s->h + ih) * s->w + iw) * s->ld + channel, ld = (size_t)s->stride * s->ld;
+/* A run of pixels of one input row, `stride` columns apart. */
+typedef struct {
+  int image, ih, iw, n;
+} pixels;
+
+INLINE size_t pixels_at(const spn_dw_shape *s, const pixels *p) {
+  return (((size_t)p->image * s->h + p->ih) * s->w + p->iw) * s->ld;
+}
+
+/* Finishes one vector of them. kept: the result stays in da, to be written with the rest of its line. */
+static void finish_row(const band *b, column *col, const pixels *p, int kept, float *da) {
+  size_t at = pixels_at(b->s, p) + col->channel, ld = (size_t)b->s->stride * b->s->ld, lddz = kept ? SPN_VL : ld;
   const float *x = b->x + at;
-  float *dz = b->dz_in + at;
-  int clamp = view_form(b->view) == ACT_CLAMP, put = dw_put_lanes(s, channel, lanes);
-  if (lanes < SPN_VL)
-    grad_row(view_form(b->view), b->stream && put == SPN_VL, lanes_view, da, n, x, dz, ld, b->accumulate, lanes, put,
-             run);
-  else if (clamp && b->stream) grad_row(ACT_CLAMP, 1, lanes_view, da, n, x, dz, ld, 0, SPN_VL, SPN_VL, run);
-  else if (clamp) grad_row(ACT_CLAMP, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, SPN_VL, run);
-  else grad_row(ACT_HSWISH, 0, lanes_view, da, n, x, dz, ld, b->accumulate, SPN_VL, SPN_VL, run);
-  if (run->pixels >= SPN_SHORT_RUN) flush(b, image, channel, lanes, run);
+  float *dz = kept ? da : b->dz_in + at;
+  int clamp = view_form(b->view) == ACT_CLAMP, n = p->n;
+  int put = kept ? SPN_VL : dw_put_lanes(b->s, col->channel, col->lanes);
+  int stream = DW_LINE == 1 && b->stream && put == SPN_VL;
+  running *run = &col->run;
+  if (col->lanes < SPN_VL)
+    grad_row(view_form(b->view), stream, &col->view, da, n, x, ld, dz, lddz, b->accumulate, col->lanes, put, run);
+  else if (clamp && stream) grad_row(ACT_CLAMP, 1, &col->view, da, n, x, ld, dz, ld, 0, SPN_VL, SPN_VL, run);
+  else if (clamp) grad_row(ACT_CLAMP, 0, &col->view, da, n, x, ld, dz, lddz, b->accumulate, SPN_VL, SPN_VL, run);
+  else grad_row(ACT_HSWISH, 0, &col->view, da, n, x, ld, dz, lddz, b->accumulate, SPN_VL, SPN_VL, run);
+  if (run->pixels >= SPN_SHORT_RUN) flush(b, p->image, col);
 }
 
-/* Input columns of parity pw in [chunk, chunk + DW_CHUNK*stride) of row ih. */
-static void input_row(const band *b, const parity_class *class, const float *plane, int pw, int ih, int chunk,
-                      const view_lanes *view, int image, int channel, int lanes, running *run) {
+/* Input columns of parity pw in [chunk, chunk + DW_CHUNK*stride) of row ih, of `count` neighbouring vectors. */
+static void input_row(const band *b, column *cols, int count, int pw, int image, int ih, int chunk) {
   const spn_dw_shape *s = b->s;
   int end = chunk + DW_CHUNK * s->stride;
   if (end > s->w) end = s->w;
   int iw = chunk;
   while ((iw + s->pad_left) % s->stride != pw) iw++;
   if (iw >= end) return;
-  int n = (end - iw + s->stride - 1) / s->stride;
-  int row = (ih + s->pad_top) / s->stride - (class->tap_rows - 1) - b->g_window.row0;
-  int col = (iw + s->pad_left) / s->stride - (class->taps - 1) - b->g_window.col0;
+  const pixels p = {image, ih, iw, (end - iw + s->stride - 1) / s->stride};
+  const parity_class *first = &cols->classes[(ih + s->pad_top) % s->stride][pw];
+  int row = (ih + s->pad_top) / s->stride - (first->tap_rows - 1) - b->g_window.row0;
+  int col = (iw + s->pad_left) / s->stride - (first->taps - 1) - b->g_window.col0;
   size_t pitch = (size_t)b->g_window.cols * SPN_VL;
-  float da[(DW_CHUNK + DW_STRIP) * SPN_VL] __attribute__((aligned(64)));
-  SPN_SYM(dw_conv_row)(class->taps, 1, class->tap_rows, plane + row * pitch + (size_t)col * SPN_VL, pitch, class->w, n,
-                       da);
-  finish_row(b, view, da, n, image, ih, iw, channel, lanes, run);
+  size_t plane = (image - b->in.image0) * window_floats(&b->g_window) + row * pitch + (size_t)col * SPN_VL;
+  float da[DW_LINE * DW_ROW] __attribute__((aligned(64)));
+  int kept = DW_LINE > 1 && b->stream && count == DW_LINE;
+  for (int u = 0; u < count; u++) {
+    const parity_class *class = &cols[u].classes[(ih + s->pad_top) % s->stride][pw];
+    SPN_SYM(dw_conv_row)(class->taps, 1, class->tap_rows, cols[u].planes + plane, pitch, class->w, p.n,
+                         da + u * DW_ROW);
+    finish_row(b, &cols[u], &p, kept, da + u * DW_ROW);
+  }
+  if (kept) dw_stream_line(da, p.n, b->dz_in + pixels_at(s, &p) + cols->channel, (size_t)s->stride * s->ld);
 }
 
-static void input_grad_plane(const band *b, const parity_class classes[2][2], const float *plane, int image,
-                             int channel, int lanes, running *run) {
+static void input_grad_image(const band *b, column *cols, int count, int image) {
   const spn_dw_shape *s = b->s;
   const float *gate = b->view->gate ? b->view->gate + image * b->view->gate_ld : NULL;
-  const view_lanes view = view_at(b->view, gate, channel, lanes);
+  for (int u = 0; u < count; u++) cols[u].view = view_at(b->view, gate, cols[u].channel, cols[u].lanes);
   for (int chunk = 0; chunk < s->w; chunk += DW_CHUNK * s->stride)
     for (int ih = b->i0; ih < b->i1; ih++) {
       ahead_step(b->ahead);
-      for (int pw = 0; pw < s->stride; pw++)
-        input_row(b, &classes[(ih + s->pad_top) % s->stride][pw], plane, pw, ih, chunk, &view, image, channel, lanes,
-                  run);
+      for (int pw = 0; pw < s->stride; pw++) input_row(b, cols, count, pw, image, ih, chunk);
     }
 }
 
-/* Fills classes and their weights w (k*k). */
-static void make_classes(const band *b, int channel, int lanes, parity_class classes[2][2], vf *w) {
+/* Fills a column's classes and their weights. */
+static void make_classes(const band *b, column *col) {
   const spn_dw_shape *s = b->s;
+  vf *w = col->w;
   for (int ph = 0; ph < s->stride; ph++)
     for (int pw = 0; pw < s->stride; pw++) {
-      parity_class *class = &classes[ph][pw];
+      parity_class *class = &col->classes[ph][pw];
       *class = (parity_class){(s->k - ph + s->stride - 1) / s->stride, (s->k - pw + s->stride - 1) / s->stride, w};
       for (int m = class->tap_rows - 1; m >= 0; m--)
         for (int t = class->taps - 1; t >= 0; t--) {
           size_t tap = (size_t)(ph + m * s->stride) * s->k + pw + t * s->stride;
-          *w++ = v_get(b->w + tap * s->c + channel, lanes);
+          *w++ = v_get(b->w + tap * s->c + col->channel, col->lanes);
         }
     }
 }
 
-static void input_grad(const band *b, int v) {
-  int channel = b->in.c0 + v * SPN_VL, lanes = part_lanes(&b->in, v);
-  vf w[DW_MAX_TAPS];
-  parity_class classes[2][2];
-  running run = {0};
-  make_classes(b, channel, lanes, classes, w);
+/* `count` neighbouring vectors, from the part's v-th on. */
+static void input_grad(const band *b, int v, int count) {
+  column cols[DW_LINE];
+  size_t planes = b->in.images * window_floats(&b->g_window);
+  for (int u = 0; u < count; u++) {
+    cols[u].channel = b->in.c0 + (v + u) * SPN_VL;
+    cols[u].lanes = part_lanes(&b->in, v + u);
+    cols[u].planes = b->g_planes + (v + u) * planes;
+    cols[u].run = (running){0};
+    make_classes(b, &cols[u]);
+  }
   for (int i = 0; i < b->in.images; i++) {
-    const float *plane = b->g_planes + ((size_t)v * b->in.images + i) * window_floats(&b->g_window);
     int image = b->in.image0 + i;
-    input_grad_plane(b, classes, plane, image, channel, lanes, &run);
-    if (b->sums->dgate || i + 1 == b->in.images) flush(b, image, channel, lanes, &run);
+    input_grad_image(b, cols, count, image);
+    for (int u = 0; u < count; u++)
+      if (b->sums->dgate || i + 1 == b->in.images) flush(b, image, &cols[u]);
   }
 }
 
@@ -168,6 +195,7 @@ static size_t steps_of(const band *b) {
   size_t planes = (size_t)b->in.vectors * b->in.images, steps = 1;
   if (b->dw) steps += planes * (b->r1 - b->r0) * dw_sum_passes(b->s->k);
   int chunk = DW_CHUNK * b->s->stride;
+  planes = (size_t)dw_steps(b->in.vectors) * b->in.images;
   if (b->dz_in) steps += planes * (b->i1 - b->i0) * ((b->s->w + chunk - 1) / chunk);
   return steps;
 }
@@ -200,9 +228,10 @@ static void backward_part(band *b, const dw_walk *walk, const spn_norm_grad *gra
   look_ahead(b, *walk, dz_out, grad->a ? y : NULL, b->ahead);
   if (b->dw) SPN_SYM(dw_load_view)(&b->in, &b->x_window, b->view, b->x, borders, scratch);
   SPN_SYM(dw_load_grad)(&b->out, &b->g_window, grad, dz_out, y, borders, g_planes);
-  for (int v = 0; v < b->in.vectors; v++) {
-    if (b->dw) weight_grad(b, v);
-    if (b->dz_in) input_grad(b, v);
+  for (int v = 0, count; v < b->in.vectors; v += count) {
+    count = dw_line_vectors(s, b->in.c0 + v * SPN_VL, b->in.vectors - v);
+    for (int u = 0; b->dw && u < count; u++) weight_grad(b, v + u);
+    if (b->dz_in) input_grad(b, v, count);
   }
 }
 

@@ -3,7 +3,7 @@
 enum {
   BUDGET = 384 * 1024, /* bytes of planes */
   GOOD_ROWS = 16,      /* a band this high makes its halo cheap; beyond it, wider groups are worth more */
-  GOOD_GROUP = 4       /* 256 bytes a pixel with the widest vectors: enough for the memory system */
+  GOOD_LINES = 4       /* 256 bytes a pixel: enough for the memory system */
 };
 
 static int least(int a, int b) { return a < b ? a : b; }
@@ -30,13 +30,13 @@ dw_window SPN_SYM(dw_g_window)(const spn_dw_shape *s, int r0, int r1) {
   return (dw_window){row0, row1 - row0, col0, col1 - col0};
 }
 
-/* Bytes of the planes of one vector of one image in the largest band of `rows` output rows. */
+/* Bytes of the planes of one line of vectors of one image in the largest band of `rows` output rows. */
 static size_t band_bytes(const spn_dw_shape *s, int backward, int rows) {
   size_t bytes = 0;
   for (int r0 = 0; r0 < s->ho; r0 += rows) {
     dw_window x = SPN_SYM(dw_x_window)(s, r0, least(r0 + rows, s->ho));
     dw_window g = SPN_SYM(dw_g_window)(s, r0, least(r0 + rows, s->ho));
-    size_t now = (window_floats(&x) + (backward ? window_floats(&g) : 0)) * sizeof(float);
+    size_t now = (window_floats(&x) + (backward ? window_floats(&g) : 0)) * DW_LINE * sizeof(float);
     if (now > bytes) bytes = now;
   }
   return bytes;
@@ -49,30 +49,30 @@ static int even_part(int count, int limit) {
 }
 
 dw_plan SPN_SYM(dw_make_plan)(const spn_dw_shape *s, int backward, int images, int c_used) {
-  int vectors = (c_used + SPN_VL - 1) / SPN_VL;
+  int lines = (c_used + DW_LINE * SPN_VL - 1) / (DW_LINE * SPN_VL), group;
   size_t whole = band_bytes(s, backward, s->ho);
-  dw_plan plan = {1, 1, s->ho};
   if (whole <= BUDGET) {
-    plan.group = even_part(vectors, least(DW_MAX_GROUP, (int)(BUDGET / whole)));
-    plan.images = even_part(images, most(1, least(images, (int)(BUDGET / (whole * plan.group)))));
-    return plan;
+    group = even_part(lines, least(DW_MAX_GROUP / DW_LINE, (int)(BUDGET / whole)));
+    int together = even_part(images, most(1, least(images, (int)(BUDGET / (whole * group)))));
+    return (dw_plan){group * DW_LINE, together, s->ho};
   }
+  int rows = s->ho;
   size_t good = band_bytes(s, backward, least(GOOD_ROWS, s->ho));
-  plan.group = even_part(vectors, most(1, least(GOOD_GROUP, (int)(BUDGET / good))));
-  while (plan.rows > 1 && plan.group * band_bytes(s, backward, plan.rows) > BUDGET)
-    plan.rows = plan.rows > 2 * GOOD_ROWS ? plan.rows * 3 / 4 : plan.rows - 1;
-  plan.rows = even_part(s->ho, plan.rows);
-  while (plan.rows > 1 && plan.group * band_bytes(s, backward, plan.rows) > BUDGET) plan.rows--;
-  return plan;
+  group = even_part(lines, most(1, least(GOOD_LINES, (int)(BUDGET / good))));
+  while (rows > 1 && group * band_bytes(s, backward, rows) > BUDGET)
+    rows = rows > 2 * GOOD_ROWS ? rows * 3 / 4 : rows - 1;
+  rows = even_part(s->ho, rows);
+  while (rows > 1 && group * band_bytes(s, backward, rows) > BUDGET) rows--;
+  return (dw_plan){group * DW_LINE, 1, rows};
 }
 
 size_t SPN_SYM(dw_scratch)(const spn_dw_shape *s) {
-  size_t one_row = band_bytes(s, 1, 1); /* what a plan falls back to, with one vector of one image */
+  size_t one_row = band_bytes(s, 1, 1); /* what a plan falls back to, with one line of one image */
   return (one_row > BUDGET ? one_row : BUDGET) + DW_SLACK * SPN_VL * sizeof(float);
 }
 
 int SPN_SYM(dw_streams)(const spn_dw_shape *s, const float *tensor) {
-  return s->streams && s->ld % SPN_VL == 0 && (size_t)tensor % sizeof(vf) == 0;
+  return s->streams && s->ld % (DW_LINE * SPN_VL) == 0 && (size_t)tensor % (DW_LINE * sizeof(vf)) == 0;
 }
 
 /* ---- Planes ---- */

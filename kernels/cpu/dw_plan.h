@@ -9,11 +9,13 @@
 #include "cpu/simd.h"
 
 enum {
-  DW_MAX_GROUP = 8, /* vectors of channels loaded together: 512 bytes a pixel with the widest vectors */
+  DW_LINE = 16 / SPN_VL,      /* vectors of a cache line: one written past the caches is written whole */
+  DW_MAX_GROUP = 8 * DW_LINE, /* vectors of channels loaded together: 512 bytes a pixel */
   DW_MAX_TAPS = 7 * 7,
   DW_CHUNK = 64, /* output columns between two epilogues; K rows of it stay in the first-level cache */
-  DW_STRIP = SPN_VL == 16 ? 16 : 8, /* most outputs one micro-kernel computes */
-  DW_SLACK = 2 * DW_STRIP + 8       /* vectors a strip may read (and ignore) beyond the last plane */
+  DW_STRIP = SPN_VL == 16 ? 16 : 8,       /* most outputs one micro-kernel computes */
+  DW_SLACK = 2 * DW_STRIP + 8,            /* vectors a strip may read (and ignore) beyond the last plane */
+  DW_ROW = (DW_CHUNK + DW_STRIP) * SPN_VL /* floats of one vector's results */
 };
 
 /* The rows and columns of an image that a plane holds; those outside the image are zero. */
@@ -22,18 +24,33 @@ typedef struct {
 } dw_window;
 
 typedef struct {
-  int group, images, rows; /* at most this many vectors of channels, images, output rows at a time */
+  int group, images, rows; /* at most this many vectors of channels (whole lines), images, output rows at a time */
 } dw_plan;
 
 /* backward: 0 forward, otherwise planes for x and for g. */
 dw_plan SPN_SYM(dw_make_plan)(const spn_dw_shape *shape, int backward, int images, int c_used);
 size_t SPN_SYM(dw_scratch)(const spn_dw_shape *shape);
-/* Whether a tensor is to be written past the caches and can be: its vectors are aligned. */
+/* Whether a tensor is to be written past the caches and can be: its pixels start at cache lines. */
 int SPN_SYM(dw_streams)(const spn_dw_shape *shape, const float *tensor);
 
 /* Lanes to write of a vector that has `lanes` channels from `channel` on: all where there is room. */
 INLINE int dw_put_lanes(const spn_dw_shape *s, int channel, int lanes) {
   return channel + SPN_VL <= s->ld ? SPN_VL : lanes;
+}
+
+/* Vectors, from the group's i-th on, whose rows are computed before the next ones': a whole line where there is room
+ * for one in the tensor, so that it can be written past the caches, otherwise one. */
+INLINE int dw_line_vectors(const spn_dw_shape *s, int channel, int left) {
+  return left >= DW_LINE && channel + DW_LINE * SPN_VL <= s->ld ? DW_LINE : 1;
+}
+
+/* At least how many times dw_line_vectors cuts `vectors`. */
+INLINE int dw_steps(int vectors) { return (vectors + DW_LINE - 1) / DW_LINE; }
+
+/* Writes n pixels of a line past the caches; its vectors' rows lie DW_ROW floats apart. */
+INLINE void dw_stream_line(const float *rows, int n, float *y, size_t ld) {
+  for (int j = 0; j < n; j++)
+    for (int u = 0; u < DW_LINE; u++) v_stream(y + j * ld + u * SPN_VL, v_load(rows + u * DW_ROW + j * SPN_VL));
 }
 
 /* The parts of a call, one after another: images, in them groups of channels, in them bands of output rows. */

@@ -66,13 +66,14 @@ void SPN_SYM(dw_conv_row)(int taps, int step, int tap_rows, const float *x, size
   }
 }
 
-/* ---- Weight gradient: as many whole kernel rows of sums as fit the registers, one pass over the planes each ---- */
+/* ---- Weight gradient: as many sums as fit the registers, one pass over the planes each ---- */
 
-INLINE void sum_body(int k, int tap_rows, int step, const dw_sum *s, const float *x_image, vf *acc) {
-  vf sum[28];
-  const float *g_image = s->g;
+/* The sums of taps [first, end). */
+INLINE void sum_body(int k, int first, int end, int step, const dw_sum *s, vf *acc) {
+  vf sum[DW_SUMS];
+  const float *x_image = s->x + first / k * s->x_pitch, *g_image = s->g;
 #pragma GCC unroll 28
-  for (int i = 0; i < tap_rows * k; i++) sum[i] = (vf){0};
+  for (int i = 0; i < end - first; i++) sum[i] = (vf){0};
   for (int image = 0; image < s->images; image++, x_image += s->x_plane, g_image += s->g_plane)
     for (int row = 0; row < s->rows; row++) {
       ahead_step(s->ahead);
@@ -80,51 +81,40 @@ INLINE void sum_body(int k, int tap_rows, int step, const dw_sum *s, const float
       for (int col = 0; col < s->cols; col++, x += step * SPN_VL, g += SPN_VL) {
         __asm__("" : "+r"(x)); /* the compiler would carry loads on to the next column, in registers sums need */
         vf grad = v_load(g);
-#pragma GCC unroll 7
-        for (int r = 0; r < tap_rows; r++)
-#pragma GCC unroll 7
-          for (int t = 0; t < k; t++)
-            sum[r * k + t] = v_fma(grad, v_load(x + r * s->x_pitch + t * SPN_VL), sum[r * k + t]);
+#pragma GCC unroll 28
+        for (int tap = first; tap < end; tap++)
+          sum[tap - first] = v_fma(grad, v_load(x + (tap / k - first / k) * s->x_pitch + tap % k * SPN_VL),
+                                   sum[tap - first]);
       }
     }
 #pragma GCC unroll 28
-  for (int i = 0; i < tap_rows * k; i++) acc[i] = sum[i];
+  for (int i = 0; i < end - first; i++) acc[first + i] = sum[i];
 }
 
-typedef void sum_fn(const dw_sum *s, const float *x, vf *acc);
+typedef void sum_fn(const dw_sum *s, vf *acc);
 
-#define SUM(K, ROWS, STEP)                                                          \
-  static void sum_##K##_##ROWS##_##STEP(const dw_sum *s, const float *x, vf *acc) { \
-    sum_body(K, ROWS, STEP, s, x, acc);                                             \
+#define PASS(K, P, STEP)                                                                          \
+  static void sum_##K##_##P##_##STEP(const dw_sum *s, vf *acc) {                                  \
+    sum_body(K, P *DW_SUMS, (P + 1) * DW_SUMS < K * K ? (P + 1) * DW_SUMS : K * K, STEP, s, acc); \
   }
-#define SUMS(K, ROWS) SUM(K, ROWS, 1) SUM(K, ROWS, 2)
-#define SUMS_OF(K, ROWS) {sum_##K##_##ROWS##_1, sum_##K##_##ROWS##_2}
+#define PASSES(K, P) PASS(K, P, 1) PASS(K, P, 2)
+#define PASSES_OF(K, P) {sum_##K##_##P##_1, sum_##K##_##P##_2}
 
-SUMS(3, 3)
+PASSES(3, 0)
+PASSES(5, 0)
+PASSES(7, 0)
+PASSES(7, 1)
 #if SPN_VL == 16
-SUMS(5, 5)
-SUMS(7, 3)
-SUMS(7, 4)
-static sum_fn *const sums[3][8][2] = {
-    {[3] = SUMS_OF(3, 3)}, {[5] = SUMS_OF(5, 5)}, {[3] = SUMS_OF(7, 3), SUMS_OF(7, 4)}};
+static sum_fn *const sums[3][4][2] = {{PASSES_OF(3, 0)}, {PASSES_OF(5, 0)}, {PASSES_OF(7, 0), PASSES_OF(7, 1)}};
 #else
-SUMS(5, 1)
-SUMS(5, 2)
-SUMS(7, 1)
-#if SPN_VL == 8
-SUMS(7, 2)
-static sum_fn *const sums[3][8][2] = {
-    {[3] = SUMS_OF(3, 3)}, {[1] = SUMS_OF(5, 1), SUMS_OF(5, 2)}, {[1] = SUMS_OF(7, 1), SUMS_OF(7, 2)}};
-#else
-static sum_fn *const sums[3][8][2] = {
-    {[3] = SUMS_OF(3, 3)}, {[1] = SUMS_OF(5, 1), SUMS_OF(5, 2)}, {[1] = SUMS_OF(7, 1)}};
-#endif
+PASSES(5, 1)
+PASSES(7, 2)
+PASSES(7, 3)
+static sum_fn *const sums[3][4][2] = {{PASSES_OF(3, 0)},
+                                      {PASSES_OF(5, 0), PASSES_OF(5, 1)},
+                                      {PASSES_OF(7, 0), PASSES_OF(7, 1), PASSES_OF(7, 2), PASSES_OF(7, 3)}};
 #endif
 
 void SPN_SYM(dw_weight_sum)(int k, const dw_sum *sum, vf *acc) {
-  int each = dw_sum_rows(k);
-  for (int r = 0; r < k; r += each) {
-    int rows = k - r < each ? k - r : each;
-    sums[(k - 3) / 2][rows][sum->step - 1](sum, sum->x + r * sum->x_pitch, acc + r * k);
-  }
+  for (int pass = 0; pass < dw_sum_passes(k); pass++) sums[(k - 3) / 2][pass][sum->step - 1](sum, acc);
 }

@@ -18,15 +18,10 @@ typedef struct {
   dw_ahead *ahead;                           /* one step a row */
 } dw_sum;
 
-/* Kernel rows of sums that fit the registers together (the last pass may have fewer); each is one pass over the
- * planes. */
-INLINE int dw_sum_rows(int k) {
-  if (SPN_VL == 16) return k == 3 ? 3 : k == 5 ? 5 : 4;
-  if (SPN_VL == 8) return k == 3 ? 3 : 2;
-  return k == 3 ? 3 : k == 5 ? 2 : 1;
-}
+/* Taps whose sums fit the registers together: each pass over the planes takes as many, the last what is left. */
+enum { DW_SUMS = SPN_VL == 16 ? 28 : 13 };
 
-INLINE int dw_sum_passes(int k) { return (k + dw_sum_rows(k) - 1) / dw_sum_rows(k); }
+INLINE int dw_sum_passes(int k) { return (k * k + DW_SUMS - 1) / DW_SUMS; }
 
 /* acc (k*k) = sum of g[row][col] * x[row*step + kh][col*step + kw]. */
 void SPN_SYM(dw_weight_sum)(int k, const dw_sum *sum, vf *acc);

@@ -5,7 +5,7 @@
 #include "cpu/simd.h"
 
 /* Vectors a body takes at once, and independent sums it keeps: enough to hide the latency of an addition. */
-enum { WIDE = SPN_VL == 16 ? 4 : 2 };
+enum { WIDE = 64 / SPN_VL };
 
 /* Calls BODY(first channel, vectors, lanes) over c channels. */
 #define FOR_LANES(c, BODY)                                                            \

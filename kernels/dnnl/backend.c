@@ -2,14 +2,16 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t engine_once = PTHREAD_ONCE_INIT, names_once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
+static dnnl_cpu_isa_t cap = dnnl_cpu_isa_all;
 static char version[64], cpu_name[80];
 
 #if defined(__x86_64__)
@@ -46,17 +48,28 @@ static const char *runtime_name(unsigned runtime) {
   }
 }
 
-static void init(void) {
-  if (amx_is_hollow()) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16);
+/* oneDNN takes a cap once and before its first use, and it overrides the one in the environment. */
+static void init_engine(void) {
+  int user_caps = getenv("ONEDNN_MAX_CPU_ISA") || getenv("DNNL_MAX_CPU_ISA");
+  if (cap == dnnl_cpu_isa_all && !user_caps && amx_is_hollow()) cap = dnnl_cpu_isa_avx512_core_bf16;
+  if (cap != dnnl_cpu_isa_all) dnnl_set_max_cpu_isa(cap);
+  if (dnnl_engine_create(&engine, dnnl_cpu, 0)) engine = NULL;
+}
+
+static void init_names(void) {
   const dnnl_version_t *v = dnnl_version();
   snprintf(version, sizeof version, "oneDNN %d.%d.%d (%s)", v->major, v->minor, v->patch, runtime_name(v->cpu_runtime));
   read_cpu_name();
   struct utsname system;
   if (!cpu_name[0] && !uname(&system)) snprintf(cpu_name, sizeof cpu_name, "%.64s", system.machine);
-  if (dnnl_engine_create(&engine, dnnl_cpu, 0)) engine = NULL;
 }
 
-void spn_backend_init(void) { pthread_once(&once, init); }
+void spn_backend_cap(const char *isa) {
+  if (!strcmp(isa, "plain")) cap = dnnl_cpu_isa_sse41;
+  if (!strcmp(isa, "avx2")) cap = dnnl_cpu_isa_avx2;
+}
+
+void spn_backend_init(void) { pthread_once(&engine_once, init_engine); }
 
 dnnl_engine_t spn_dnnl_engine(void) {
   spn_backend_init();
@@ -69,11 +82,11 @@ int spn_dnnl_is_openmp(void) {
 }
 
 const char *spn_backend_version(void) {
-  spn_backend_init();
+  pthread_once(&names_once, init_names);
   return version;
 }
 
 const char *spn_cpu_name(void) {
-  spn_backend_init();
+  pthread_once(&names_once, init_names);
   return cpu_name;
 }

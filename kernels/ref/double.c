@@ -46,6 +46,7 @@ spn_status spn_conv_failed(const spn_conv *conv, int status, spn_err *err) {
 
 const char *spn_conv_impl(const spn_conv *conv) { return "ref"; }
 
+void spn_backend_cap(const char *isa) {}
 void spn_backend_init(void) {}
 const char *spn_backend_version(void) { return "plain loops in double"; }
 int spn_conv_has_bf16(void) { return 0; }

@@ -30,7 +30,6 @@ static spn_status open_network(const char *path, int threads, spnas_network *net
   spn_settings s;
   spn_settings_default(&s);
   s.run_threads = threads;
-  spn_backend_init();
   SPN_TRY(spn_model_load(path, &net->model, err));
   net->model.eval.augment = SPN_AUGMENT_NONE;
   net->classes = spn_model_classes(&net->model);

@@ -77,7 +77,6 @@ int main(int argc, char **argv) {
     spn_err err = {0};
     int help;
     install_signals();
-    spn_backend_init();
     spn_status status = spn_arguments_parse(argc - 2, argv + 2, command->takes, &args, &help, &err);
     if (!status && help) return help_for(command), 0;
     if (!status) status = command->run(&args, &err);

@@ -31,6 +31,7 @@ static int bf16_chosen(const spn_settings *s) {
 }
 
 spn_status spn_options_choose(const spn_settings *s, spn_network_options *out, spn_err *err) {
+  spn_backend_cap(s->run_isa);
   *out = (spn_network_options){.batch = (int)s->optim_batch,
                                .threads = spn_thread_count(s),
                                .reproducible = s->run_reproducible,
