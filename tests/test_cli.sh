@@ -282,6 +282,9 @@ test_precision() {
   sed 's/"precision":[[:space:]]*"[a-z0-9]*"/"precision": "f32"/' chosen/config.resolved.json >settled/config.resolved.json
   run 0 'predicted' search --out settled --set run.precision=auto --resume
   check "a resumed run keeps the precision it was begun with" grep -q '"precision":[[:space:]]*"f32"' settled/env.json
+  run 0 'run.precision=auto: f32, because oneDNN' search --out lesser --set run.isa=plain --set run.precision=auto
+  check "said once" [ "$(grep -c 'run.precision=auto' log)" -eq 1 ]
+  run 2 'run.precision: expected f32 or auto' search --out refused --set run.isa=plain --set run.precision=bf16
   if ! search --out narrow --set run.precision=bf16 >log 2>&1; then
     check "bf16 is refused in words" grep -q 'run.precision: expected f32 or auto' log
     return

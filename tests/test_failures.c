@@ -17,7 +17,7 @@
 #include "io/json.h"
 #include "model/network.h"
 #include "search/method.h"
-#include "train/environment.h"
+#include "train/machine.h"
 #include "train/trainer.h"
 
 /* ---- What fails ---- */

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "train/environment.h"
+#include "train/machine.h"
 
 /* No convolution is multiplied with instructions whose names contain `wider`. */
 static int run(const char *isa, const char *wider) {

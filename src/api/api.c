@@ -7,7 +7,8 @@
 
 #include "api/model_export.h"
 #include "model/network.h"
-#include "train/environment.h"
+#include "core/version.h"
+#include "train/machine.h"
 
 struct spnas_network {
   spn_model model;

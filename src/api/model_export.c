@@ -6,7 +6,7 @@
 
 #include "export/export.h"
 #include "model/blockstring.h"
-#include "train/environment.h"
+#include "core/version.h"
 
 enum { MAX_FACTS = 24 };
 

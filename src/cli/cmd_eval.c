@@ -5,7 +5,7 @@
 #include "io/json_write.h"
 #include "io/tensors.h"
 #include "model/network.h"
-#include "train/environment.h"
+#include "train/machine.h"
 #include "train/evaluate.h"
 #include "train/model_file.h"
 
@@ -56,7 +56,9 @@ static spn_status print_json(const spn_score *score, spn_err *err) {
 }
 
 static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *err) {
-  const spn_settings *s = &a->settings;
+  spn_settings settled = a->settings;
+  const spn_settings *s = &settled;
+  char note[SPN_PRECISION_NOTE];
   spn_data data;
   spn_graph *g;
   spn_score score;
@@ -69,6 +71,8 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
                                      s->data_path, m->arch.classes, data.classes);
   spn_network_options o;
   if (!status) status = spn_options_choose(s, &o, err);
+  spn_precision_settle(&settled, NULL, note);
+  if (note[0]) fprintf(stderr, "spnas eval: %s\n", note);
   if (!status) status = spn_network_create(&m->arch, &o, 1, &g, err);
   if (!status) {
     status = spn_network_from_tensors(g, m->tensors, 0, err);

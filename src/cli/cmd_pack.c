@@ -3,7 +3,7 @@
 
 #include "cli/cli.h"
 #include "input/pack.h"
-#include "train/environment.h"
+#include "train/machine.h"
 
 static void progress(size_t done, size_t count) {
   if (isatty(2)) fprintf(stderr, "\r%zu of %zu images%s", done, count, done == count ? "\n" : "");

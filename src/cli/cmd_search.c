@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "search/method.h"
 #include "train/data.h"
-#include "train/environment.h"
+#include "train/machine.h"
 #include "train/run.h"
 
 static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {

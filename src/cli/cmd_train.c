@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "train/environment.h"
+#include "train/machine.h"
 #include "train/model_file.h"
 #include "train/trainer.h"
 

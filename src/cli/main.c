@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 #include "kernels.h"
-#include "train/environment.h"
+#include "core/version.h"
 #include "train/signals.h"
 
 static const struct {

@@ -5,7 +5,7 @@
 #include "search/inherit.h"
 #include "search/learner.h"
 #include "search/outcome.h"
-#include "train/environment.h"
+#include "train/machine.h"
 #include "train/steps.h"
 
 typedef struct {

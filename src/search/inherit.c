@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "train/environment.h"
+#include "train/machine.h"
 #include "train/model_file.h"
 
 static spn_status write_weights(const spn_problem *p, const spn_graph *g, const spn_arch *arch,

@@ -15,6 +15,7 @@
 
 #include "io/file.h"
 #include "train/environment.h"
+#include "train/machine.h"
 
 struct spn_run {
   char folder[768];
@@ -93,7 +94,9 @@ static spn_status lock_folder(spn_run *run, spn_err *err) {
   return SPN_OK;
 }
 
-static spn_status start_folder(spn_run *run, spn_settings *s, const char *command, int resume, spn_err *err) {
+/* note: of spn_precision_settle. */
+static spn_status start_folder(spn_run *run, spn_settings *s, const char *command, int resume, char *note,
+                               spn_err *err) {
   const char *config = spn_run_path(run, "config.resolved.json");
   SPN_TRY(spn_folder_create(run->folder, err));
   SPN_TRY(lock_folder(run, err));
@@ -105,10 +108,10 @@ static spn_status start_folder(spn_run *run, spn_settings *s, const char *comman
     spn_settings old;
     spn_settings_default(&old);
     SPN_TRY(spn_settings_load(&old, config, err));
-    spn_precision_settle(s, &old);
+    spn_precision_settle(s, &old, note);
     SPN_TRY(same_settings(&old, s, err));
   }
-  spn_precision_settle(s, NULL);
+  if (!note[0]) spn_precision_settle(s, NULL, note);
   spn_json_writer w = {0};
   spn_settings_put(s, &w);
   SPN_TRY(spn_json_save(&w, config, err));
@@ -126,13 +129,15 @@ spn_status spn_run_open(const char *folder, spn_settings *s, const char *command
   run->keep = s->run_keep;
   run->start = now();
   run->lock = -1;
-  spn_status status = start_folder(run, s, command, resume, err);
+  char note[SPN_PRECISION_NOTE] = "";
+  spn_status status = start_folder(run, s, command, resume, note, err);
   if (!status && !(run->recorder = spn_recorder_new())) status = spn_fail(err, SPN_ENOMEM, "run: out of memory");
   if (!status) status = spn_sink_jsonl(spn_run_path(run, "metrics.jsonl"), run->recorder, err);
   if (status) {
     spn_run_close(run);
     return status;
   }
+  if (note[0]) spn_run_say(run, "%s", note);
   *out = run;
   return SPN_OK;
 }

@@ -17,7 +17,7 @@ typedef struct spn_run spn_run;
 
 /* Opens (resume: continues) a run folder. A folder that holds a run is refused without resume; resuming with settings
  * changed that a result depends on is refused, naming the setting. run.precision=auto in `s` is settled
- * (train/environment.h). */
+ * (train/machine.h). */
 spn_status spn_run_open(const char *folder, spn_settings *s, const char *command, int resume, int quiet, spn_run **out,
                         spn_err *err);
 void spn_run_close(spn_run *run);

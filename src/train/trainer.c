@@ -6,7 +6,7 @@
 
 #include "io/json_write.h"
 #include "model/network.h"
-#include "train/environment.h"
+#include "train/machine.h"
 #include "train/model_file.h"
 #include "train/steps.h"
 
