@@ -7,7 +7,7 @@
 void SPN_SYM(ew_view_load)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, float *a,
                            size_t lda);
 void SPN_SYM(ew_view_grad)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, const float *da,
-                           size_t ldda, int accumulate, float *dz, size_t lddz, const spn_view_sums *sums);
+                           size_t ldda, spn_grad_put put, float *dz, size_t lddz, const spn_view_sums *sums);
 void SPN_SYM(ew_norm_grad_load)(size_t pixels, int c, const spn_norm_grad *grad, const float *dz, size_t lddz,
                                 const float *x, size_t ldx, float *g, size_t ldg);
 void SPN_SYM(ew_stats)(size_t pixels, int c, const float *x, size_t ldx, double *sum, double *sq);
