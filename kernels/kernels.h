@@ -69,7 +69,9 @@ typedef struct {
 } spn_dw_shape;
 
 typedef struct {
-  const char *name; /* "ref", "plain", "avx2", "avx512" */
+  const char *name;  /* "ref", "plain", "avx2", "avx512" */
+  size_t tile_bytes; /* for a tile's input and output: what leaves room for the rest in the second-level cache of CPUs
+                        that this is the fastest table for */
 
   /* a (P,C; lda) = view of x (P,C; ldx). All P pixels belong to one image when view->gate is set.
    * a == x is allowed when lda == ldx. */

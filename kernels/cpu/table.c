@@ -7,6 +7,7 @@
 const spn_kernels *SPN_SYM(spn_kernels)(void) {
   static const spn_kernels table = {
       .name = NAME(SPN_ISA),
+      .tile_bytes = (SPN_VL == 16 ? 512 : 128) << 10,
       .view_load = SPN_SYM(ew_view_load),
       .view_grad = SPN_SYM(ew_view_grad),
       .norm_grad_load = SPN_SYM(ew_norm_grad_load),

@@ -66,6 +66,7 @@ static double dot(size_t n, const real *a, const real *b) {
 const spn_kernels *spn_kernels_ref(void) {
   static const spn_kernels table = {
       .name = "ref",
+      .tile_bytes = 512 << 10,
       .view_load = view_load,
       .view_grad = view_grad,
       .norm_grad_load = norm_grad_load,
