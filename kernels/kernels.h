@@ -48,6 +48,13 @@ typedef struct {
   real *dgate;     /* (C), or (N,C) with view.gate_ld, += sum over pixels of da * act(z); NULL: not wanted */
 } spn_view_sums;
 
+/* How view_grad writes its contribution t. */
+typedef enum {
+  SPN_GRAD_SET,   /* dz = t */
+  SPN_GRAD_ADD,   /* dz += t */
+  SPN_GRAD_STREAM /* dz = t, past the caches (see stream); where pixels are not whole cache lines, as SPN_GRAD_SET */
+} spn_grad_put;
+
 /* A tensor of this size cannot be counted on to be in the last-level cache when it is next wanted: among 4, 8, 14
  * and 24 MB the best for a dense step at 32x32, beside 32 MB of cache. */
 enum { SPN_STREAM_BYTES = 8 << 20 };
@@ -62,17 +69,19 @@ typedef struct {
 } spn_dw_shape;
 
 typedef struct {
-  const char *name; /* "ref", "plain", "avx2", "avx512" */
+  const char *name;  /* "ref", "plain", "avx2", "avx512" */
+  size_t tile_bytes; /* for a tile's input and output: what leaves room for the rest in the second-level cache of CPUs
+                        that this is the fastest table for */
 
   /* a (P,C; lda) = view of x (P,C; ldx). All P pixels belong to one image when view->gate is set.
    * a == x is allowed when lda == ldx. */
   void (*view_load)(size_t pixels, int c, const spn_view *view, const real *x, size_t ldx, real *a, size_t lda);
 
   /* da (P,C; ldda) is the gradient of the view's output. Contribution t = da * gate * act'(z).
-   * accumulate 0: dz = t; 1: dz += t. Adds into sums. One image when gate or sums->dgate is set.
+   * Adds into sums. One image when gate or sums->dgate is set.
    * act' of ReLU and ReLU6 is 0 at the corners (z = 0, z = 6), as in PyTorch. */
   void (*view_grad)(size_t pixels, int c, const spn_view *view, const real *x, size_t ldx, const real *da, size_t ldda,
-                    int accumulate, real *dz, size_t lddz, const spn_view_sums *sums);
+                    spn_grad_put put, real *dz, size_t lddz, const spn_view_sums *sums);
 
   /* g (P,C; ldg) = norm gradient of dz (P,C; lddz) and raw output x (P,C; ldx; not read when grad->a is NULL). */
   void (*norm_grad_load)(size_t pixels, int c, const spn_norm_grad *grad, const real *dz, size_t lddz, const real *x,

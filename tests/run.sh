@@ -14,7 +14,7 @@ Installs what is missing and runs, counting every test program and script:
   release      build/          a Release build with warnings as errors; its tests
   clang        build-clang/    the same with clang
   sanitizers   build-asan/     the tests and the commands with the address and undefined-behaviour sanitizers
-  threads      build-tsan/     the loader's tests with the thread sanitizer
+  threads      build-tsan/     the tests of the threads and of the loader with the thread sanitizer
   onednn3      build-onednn3/  the tests against oneDNN $ONEDNN3, where the system's is 2.x
   python       build-venv/     the Python checks tests/check_*.py, on build/
   scripts      tests/*.sh      on build/
@@ -130,7 +130,7 @@ test_sanitizers() {
 # OpenMP keeps to one thread, for this sanitizer does not understand its others. gcc's dies before 14 where the kernel
 # spreads addresses widely (vm.mmap_rnd_bits above 28), so they are kept from being spread where that is allowed.
 test_threads() {
-  local name fixed=() names=(test_input test_input_loader test_input_pack)
+  local name fixed=() names=(test_team test_input test_input_loader test_input_pack)
   built "thread sanitizer" build-tsan "${names[*]}" -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS_DEBUG=-O1 -g" \
     -DSPN_SANITIZE=thread || return 0
   if setarch -R true 2>/dev/null; then fixed=(setarch -R); fi

@@ -68,11 +68,12 @@ static void same(const char *what, const char *table, const float *got, const fl
   CHECK(guards, "%s %s: written outside", table, what);
 }
 
+/* Kernels add up short runs in float: of terms about 10 in size that is off by some 1e-6, also where they cancel. */
 static void same_sums(const char *what, const char *table, const double *got, const double *want, int n) {
   double largest = 1;
   int bad = 0;
   for (int i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
-  for (int i = 0; i < n; i++) bad += !(fabs(got[i] - want[i]) <= 2e-6 * largest);
+  for (int i = 0; i < n; i++) bad += !(fabs(got[i] - want[i]) <= 5e-6 * largest);
   CHECK(!bad, "%s %s: %d of %d sums differ", table, what, bad, n);
 }
 
@@ -107,8 +108,8 @@ typedef struct {
   size_t ld;
 } run_shape;
 
-static const run_shape runs[] = {{1, 1, 1},     {3, 8, 8},   {300, 8, 11},   {5, 17, 17},   {129, 24, 24},
-                                 {128, 40, 48}, {7, 64, 64}, {33, 100, 101}, {9, 145, 145}, {0, 8, 8}};
+static const run_shape runs[] = {{1, 1, 1},   {3, 8, 8},      {300, 8, 11},  {5, 17, 17}, {129, 24, 24},  {128, 40, 48},
+                                 {7, 64, 64}, {33, 100, 101}, {9, 145, 145}, {0, 8, 8},   {130, 144, 144}};
 
 /* Calls check for every run and form of view. */
 static void for_views(const spn_kernels *k, void (*check)(const spn_kernels *, const run_shape *, const spn_view *)) {
@@ -136,19 +137,20 @@ static void check_view_load(const spn_kernels *k, const run_shape *r, const spn_
 
 static void test_view_load(const spn_kernels *k) { for_views(k, check_view_load); }
 
-static void check_view_grad(const spn_kernels *k, const run_shape *r, const spn_view *view, int accumulate, int sums) {
+static void check_view_grad(const spn_kernels *k, const run_shape *r, const spn_view *view, spn_grad_put put,
+                            int sums) {
   const spn_kernels *ref = spn_kernels_ref();
   size_t n = r->pixels * r->ld;
   float *x = random_rows(r->pixels, r->c, r->ld), *da = random_rows(r->pixels, r->c, r->ld + 1);
-  float *got = accumulate ? random_rows(r->pixels, r->c, r->ld) : guarded(n), *want = copy_of(got, n);
+  float *got = put == SPN_GRAD_ADD ? random_rows(r->pixels, r->c, r->ld) : guarded(n), *want = copy_of(got, n);
   float *gate_got = random_rows(1, r->c, r->c), *gate_want = copy_of(gate_got, r->c);
   double got_sums[2][160] = {{1}}, want_sums[2][160] = {{1}};
   spn_view_sums to_got = {0}, to_want = {0};
   if (sums > 0) to_got.sum_dz = got_sums[0], to_want.sum_dz = want_sums[0];
   if (sums > 1) to_got.sum_dzx = got_sums[1], to_want.sum_dzx = want_sums[1];
   if (sums > 2) to_got.dgate = gate_got, to_want.dgate = gate_want;
-  k->view_grad(r->pixels, r->c, view, x, r->ld, da, r->ld + 1, accumulate, got, r->ld, &to_got);
-  ref->view_grad(r->pixels, r->c, view, x, r->ld, da, r->ld + 1, accumulate, want, r->ld, &to_want);
+  k->view_grad(r->pixels, r->c, view, x, r->ld, da, r->ld + 1, put, got, r->ld, &to_got);
+  ref->view_grad(r->pixels, r->c, view, x, r->ld, da, r->ld + 1, put, want, r->ld, &to_want);
   same("view_grad", k->name, got, want, n, 1e-6);
   same("view_grad dgate", k->name, gate_got, gate_want, r->c, 1e-5);
   same_sums("view_grad sum_dz", k->name, got_sums[0], want_sums[0], r->c);
@@ -157,7 +159,7 @@ static void check_view_grad(const spn_kernels *k, const run_shape *r, const spn_
 }
 
 static void check_view_grads(const spn_kernels *k, const run_shape *r, const spn_view *view) {
-  for (int sums = 0; sums < 4; sums++) check_view_grad(k, r, view, pick(2), sums);
+  for (int sums = 0; sums < 4; sums++) check_view_grad(k, r, view, (spn_grad_put)pick(3), sums);
 }
 
 static void test_view_grad(const spn_kernels *k) { for_views(k, check_view_grads); }

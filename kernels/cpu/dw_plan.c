@@ -1,9 +1,10 @@
 #include "cpu/dw_plan.h"
 
 enum {
-  BUDGET = 384 * 1024, /* bytes of planes */
-  GOOD_ROWS = 16,      /* a band this high makes its halo cheap; beyond it, wider groups are worth more */
-  GOOD_LINES = 4       /* 256 bytes a pixel: enough for the memory system */
+  BUDGET = (SPN_VL == 16 ? 384 : 192) *
+           1024,  /* bytes of planes; CPUs without AVX-512 have second-level caches of 256 or 512 KB */
+  GOOD_ROWS = 16, /* a band this high makes its halo cheap; beyond it, wider groups are worth more */
+  GOOD_LINES = 4  /* 256 bytes a pixel: enough for the memory system */
 };
 
 static int least(int a, int b) { return a < b ? a : b; }

@@ -68,12 +68,12 @@ void SPN_SYM(dw_conv_row)(int taps, int step, int tap_rows, const float *x, size
 
 /* ---- Weight gradient: as many sums as fit the registers, one pass over the planes each ---- */
 
-/* The sums of taps [first, end). */
+/* Adds to the sums of taps [first, end). */
 INLINE void sum_body(int k, int first, int end, int step, const dw_sum *s, vf *acc) {
   vf sum[DW_SUMS];
   const float *x_image = s->x + first / k * s->x_pitch, *g_image = s->g;
 #pragma GCC unroll 28
-  for (int i = 0; i < end - first; i++) sum[i] = (vf){0};
+  for (int i = 0; i < end - first; i++) sum[i] = acc[first + i];
   for (int image = 0; image < s->images; image++, x_image += s->x_plane, g_image += s->g_plane)
     for (int row = 0; row < s->rows; row++) {
       ahead_step(s->ahead);
@@ -115,6 +115,20 @@ static sum_fn *const sums[3][4][2] = {{PASSES_OF(3, 0)},
                                       {PASSES_OF(7, 0), PASSES_OF(7, 1), PASSES_OF(7, 2), PASSES_OF(7, 3)}};
 #endif
 
+/* Where several passes are needed they go over a few rows at a time, which the second finds in the first-level cache.
+ */
 void SPN_SYM(dw_weight_sum)(int k, const dw_sum *sum, vf *acc) {
-  for (int pass = 0; pass < dw_sum_passes(k); pass++) sums[(k - 3) / 2][pass][sum->step - 1](sum, acc);
+  enum { FEW_ROWS = 8 };
+  for (int tap = 0; tap < k * k; tap++) acc[tap] = (vf){0};
+  int passes = dw_sum_passes(k);
+  if (passes == 1) return sums[(k - 3) / 2][0][sum->step - 1](sum, acc);
+  for (int image = 0; image < sum->images; image++)
+    for (int row = 0; row < sum->rows; row += FEW_ROWS) {
+      dw_sum few = *sum;
+      few.images = 1;
+      few.rows = walk_least(FEW_ROWS, sum->rows - row);
+      few.x += image * sum->x_plane + row * sum->step * sum->x_pitch;
+      few.g += image * sum->g_plane + row * sum->g_pitch;
+      for (int pass = 0; pass < passes; pass++) sums[(k - 3) / 2][pass][sum->step - 1](&few, acc);
+    }
 }

@@ -4,21 +4,27 @@
 
 #include "cpu/simd.h"
 
-/* Vectors a body takes at once, and independent sums it keeps: enough to hide the latency of an addition. */
-enum { WIDE = 64 / SPN_VL };
+enum {
+  LINE = 16, /* floats of a cache line */
+  WIDE = 4, /* vectors a body takes at once, and independent sums it keeps: enough to hide the latency of an addition */
+  PIECE = 16 /* pixels a kernel without sums takes at a time, so that memory is read nearly in order */
+};
 
 /* Calls BODY(first channel, vectors, lanes) over c channels. */
-#define FOR_LANES(c, BODY)                                                            \
-  do {                                                                                \
-    int at_ = 0;                                                                      \
-    for (; at_ + WIDE * SPN_VL <= (c); at_ += WIDE * SPN_VL) BODY(at_, WIDE, SPN_VL); \
-    for (; at_ + SPN_VL <= (c); at_ += SPN_VL) BODY(at_, 1, SPN_VL);                  \
-    if (at_ < (c)) BODY(at_, 1, (c) - at_);                                           \
+#define FOR_LANES(c, BODY)                                                                  \
+  do {                                                                                      \
+    int at_ = 0;                                                                            \
+    for (; at_ + WIDE * SPN_VL <= (c); at_ += WIDE * SPN_VL) BODY(at_, WIDE, SPN_VL);       \
+    for (; SPN_VL < 16 && at_ + 2 * SPN_VL <= (c); at_ += 2 * SPN_VL) BODY(at_, 2, SPN_VL); \
+    for (; at_ + SPN_VL <= (c); at_ += SPN_VL) BODY(at_, 1, SPN_VL);                        \
+    if (at_ < (c)) BODY(at_, 1, (c) - at_);                                                 \
   } while (0)
 
 INLINE size_t run_length(size_t pixels, size_t from) {
   return pixels - from < SPN_SHORT_RUN ? pixels - from : SPN_SHORT_RUN;
 }
+
+INLINE size_t piece_length(size_t pixels, size_t from) { return pixels - from < PIECE ? pixels - from : PIECE; }
 
 /* Adds the sums of the interleaved pixels into the first nv. */
 INLINE void fold(vf *sums, int nv) {
@@ -39,11 +45,11 @@ INLINE void view_load_lanes(act_form form, const spn_view *view, size_t pixels, 
 
 void SPN_SYM(view_load)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, float *a, size_t lda) {
 #define BODY(at, nv, n) view_load_lanes(form, view, count, at, nv, n, x + p * ldx, ldx, a + p * lda, lda)
-#define RUN(FORM)                                      \
-  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
-    const act_form form = FORM;                        \
-    size_t count = run_length(pixels, p);              \
-    FOR_LANES(c, BODY);                                \
+#define RUN(FORM)                              \
+  for (size_t p = 0; p < pixels; p += PIECE) { \
+    const act_form form = FORM;                \
+    size_t count = piece_length(pixels, p);    \
+    FOR_LANES(c, BODY);                        \
   }
   if (view_form(view) == ACT_CLAMP) RUN(ACT_CLAMP)
   else RUN(ACT_HSWISH)
@@ -57,7 +63,7 @@ typedef struct {
   const float *x, *da;
   float *dz;
   size_t ldx, ldda, lddz;
-  int accumulate;
+  spn_grad_put put;
   const spn_view *view;
   const spn_view_sums *sums;
 } grad_args;
@@ -76,8 +82,9 @@ INLINE void view_grad_lanes(act_form form, int want_gate, const grad_args *g, si
       dz_sum[i] += t;
       dzx_sum[i] = v_fma(t, value, dzx_sum[i]);
       if (want_gate) gate_sum[i] = v_fma(in, view_act(form, &v[i], z), gate_sum[i]);
-      if (g->accumulate) t += v_get(dz + i * SPN_VL, n);
-      v_put(dz + i * SPN_VL, t, n);
+      if (g->put == SPN_GRAD_ADD) t += v_get(dz + i * SPN_VL, n);
+      if (g->put == SPN_GRAD_STREAM) v_stream(dz + i * SPN_VL, t);
+      else v_put(dz + i * SPN_VL, t, n);
     }
   for (int i = 0; i < nv; i++) {
     int at = c + i * SPN_VL;
@@ -88,10 +95,12 @@ INLINE void view_grad_lanes(act_form form, int want_gate, const grad_args *g, si
 }
 
 void SPN_SYM(view_grad)(size_t pixels, int c, const spn_view *view, const float *x, size_t ldx, const float *da,
-                        size_t ldda, int accumulate, float *dz, size_t lddz, const spn_view_sums *sums) {
+                        size_t ldda, spn_grad_put put, float *dz, size_t lddz, const spn_view_sums *sums) {
   const spn_view_sums none = {0};
   if (!sums) sums = &none;
-  const grad_args args = {x, da, dz, ldx, ldda, lddz, accumulate, view, sums};
+  int whole_lines = c % LINE == 0 && lddz % LINE == 0 && (size_t)dz % (LINE * sizeof *dz) == 0;
+  if (put == SPN_GRAD_STREAM && !whole_lines) put = SPN_GRAD_SET;
+  const grad_args args = {x, da, dz, ldx, ldda, lddz, put, view, sums};
 #define BODY(at, nv, n) view_grad_lanes(form, want_gate, &args, p, count, at, nv, n)
 #define RUN(FORM, WANT_GATE)                           \
   for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
@@ -107,6 +116,7 @@ void SPN_SYM(view_grad)(size_t pixels, int c, const spn_view *view, const float 
   else RUN(ACT_HSWISH, 1)
 #undef RUN
 #undef BODY
+  if (put == SPN_GRAD_STREAM) v_stream_end();
 }
 
 /* ---- norm_grad_load ---- */
@@ -129,8 +139,8 @@ void SPN_SYM(norm_grad_load)(size_t pixels, int c, const spn_norm_grad *grad, co
     return;
   }
 #define BODY(at, nv, n) norm_lanes_load(grad, count, at, nv, n, dz + p * lddz, lddz, x + p * ldx, ldx, g + p * ldg, ldg)
-  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) {
-    size_t count = run_length(pixels, p);
+  for (size_t p = 0; p < pixels; p += PIECE) {
+    size_t count = piece_length(pixels, p);
     FOR_LANES(c, BODY);
   }
 #undef BODY
@@ -224,11 +234,11 @@ void SPN_SYM(join)(size_t pixels, int c, const spn_view *view_a, const float *a,
 #define BODY(at, nv, n)                                                                                         \
   join_lanes(form_a, form_b, view_a, view_b, count, c, at, nv, n, a + p * (size_t)c, b + p * (size_t)c, weight, \
              y + p * (size_t)c)
-#define RUN(FORM_A, FORM_B)                            \
-  for (size_t p = 0; p < pixels; p += SPN_SHORT_RUN) { \
-    const act_form form_a = FORM_A, form_b = FORM_B;   \
-    size_t count = run_length(pixels, p);              \
-    FOR_LANES(c, BODY);                                \
+#define RUN(FORM_A, FORM_B)                          \
+  for (size_t p = 0; p < pixels; p += PIECE) {       \
+    const act_form form_a = FORM_A, form_b = FORM_B; \
+    size_t count = piece_length(pixels, p);          \
+    FOR_LANES(c, BODY);                              \
   }
   act_form left = view_form(view_a), right = view_form(view_b);
   if (left == ACT_CLAMP && right == ACT_CLAMP) RUN(ACT_CLAMP, ACT_CLAMP)

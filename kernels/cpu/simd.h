@@ -49,7 +49,13 @@ INLINE vf v_pick_below(vf a, vf b, vf yes, vf no) {
 #else
 
 /* t where a > b or either is NaN, else zero. */
+#if SPN_VL == 8
+INLINE vf v_keep_above(vf t, vf a, vf b) { /* left to itself gcc makes slower blends of it */
+  return (vf)_mm256_and_ps((__m256)t, _mm256_cmp_ps((__m256)a, (__m256)b, _CMP_NLE_UQ));
+}
+#else
 INLINE vf v_keep_above(vf t, vf a, vf b) { return (vf)((vi)t & ~(a <= b)); }
+#endif
 /* yes where a < b, else no. */
 INLINE vf v_pick_below(vf a, vf b, vf yes, vf no) { return (vf)(((vi)yes & (a < b)) | ((vi)no & ~(a < b))); }
 

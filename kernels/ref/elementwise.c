@@ -8,12 +8,12 @@ void spn_ref_view_load(size_t pixels, int c, const spn_view *view, const real *x
 }
 
 void spn_ref_view_grad(size_t pixels, int c, const spn_view *view, const real *x, size_t ldx, const real *da,
-                       size_t ldda, int accumulate, real *dz, size_t lddz, const spn_view_sums *sums) {
+                       size_t ldda, spn_grad_put put, real *dz, size_t lddz, const spn_view_sums *sums) {
   const spn_view_sums none = {0};
   if (!sums) sums = &none;
   for (size_t p = 0; p < pixels; p++)
     for (int i = 0; i < c; i++)
-      ref_view_grad(view, 0, i, x[p * ldx + i], da[p * ldda + i], accumulate, &dz[p * lddz + i], sums);
+      ref_view_grad(view, 0, i, x[p * ldx + i], da[p * ldda + i], put == SPN_GRAD_ADD, &dz[p * lddz + i], sums);
 }
 
 void spn_ref_norm_grad_load(size_t pixels, int c, const spn_norm_grad *grad, const real *dz, size_t lddz, const real *x,

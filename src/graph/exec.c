@@ -55,13 +55,13 @@ int spn_value_streams(const spn_graph *g, const spn_value *v, int c) {
 
 /* dz (ld lddz): where the first pixel's goes. */
 static void grad_to(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
-                    const real *da, size_t ldda, int accumulate, real *dz, size_t lddz) {
+                    const real *da, size_t ldda, spn_grad_put put, real *dz, size_t lddz) {
   while (pixels) {
     int image;
     size_t n = run_of_image(v, first, pixels, &image);
     spn_view view = spn_value_view(v, image);
     spn_view_sums sums = spn_value_sums(v, part, image);
-    g->kernels->view_grad(n, c, &view, v->x + first * v->ld, (size_t)v->ld, da, ldda, accumulate, dz, lddz, &sums);
+    g->kernels->view_grad(n, c, &view, v->x + first * v->ld, (size_t)v->ld, da, ldda, put, dz, lddz, &sums);
     first += n;
     pixels -= n;
     da += n * ldda;
@@ -71,16 +71,23 @@ static void grad_to(const spn_graph *g, const spn_value *v, int part, size_t fir
 
 void spn_value_grad(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c,
                     const real *da, size_t ldda, int accumulate) {
-  grad_to(g, v, part, first, pixels, c, da, ldda, accumulate, v->dz + first * v->ld, (size_t)v->ld);
+  grad_to(g, v, part, first, pixels, c, da, ldda, accumulate ? SPN_GRAD_ADD : SPN_GRAD_SET, v->dz + first * v->ld,
+          (size_t)v->ld);
 }
 
+/* What goes past the caches goes there at once where pixels are whole cache lines, otherwise by way of da. */
 void spn_value_grad_tile(const spn_graph *g, const spn_value *v, int part, size_t first, size_t pixels, int c, real *da,
                          int accumulate) {
+  enum { LINE = 16 };
   real *home = v->dz + first * v->ld;
   size_t ld = (size_t)v->ld;
-  int streams = !accumulate && spn_value_streams(g, v, c);
-  grad_to(g, v, part, first, pixels, c, da, (size_t)c, accumulate, streams ? da : home, streams ? (size_t)c : ld);
-  if (streams) g->kernels->stream(pixels, c, da, (size_t)c, home, ld);
+  int streams = !accumulate && spn_value_streams(g, v, c), lines = c % LINE == 0 && ld % LINE == 0;
+  if (!streams) spn_value_grad(g, v, part, first, pixels, c, da, (size_t)c, accumulate);
+  else if (lines) grad_to(g, v, part, first, pixels, c, da, (size_t)c, SPN_GRAD_STREAM, home, ld);
+  else {
+    grad_to(g, v, part, first, pixels, c, da, (size_t)c, SPN_GRAD_SET, da, (size_t)c);
+    g->kernels->stream(pixels, c, da, (size_t)c, home, ld);
+  }
 }
 
 /* ---- Parts ---- */

@@ -44,11 +44,12 @@ static int level_of(const conv_state *s, int kind) {
   return more ? w->computed : w->through;
 }
 
-/* Pixels so that a tile of input and output, or four times the weights, fill about half of a 1 MB cache. */
+/* Pixels so that a tile of input and output fills its share of the cache; more where the weights, which every tile
+ * reads again, are large: of 512 KB four times the weights, of less as much less. */
 static int choose_tile(const spn_graph *g, const conv_state *s, int ci, int co) {
   size_t unit = ((size_t)s->in_area * ci + (size_t)s->out_area * co) * sizeof(real);
   size_t weights = (size_t)ci * co * s->spec.k * s->spec.k * sizeof(real);
-  size_t budget = 4 * weights > (512u << 10) ? 4 * weights : 512u << 10;
+  size_t share = g->kernels->tile_bytes, large = share / (128 << 10) * weights, budget = large > share ? large : share;
   long most = ((long)g->batch + g->parts - 1) / g->parts * s->units_per_image;
   long tile = (long)(budget / unit);
   if (tile > most) tile = most;
