@@ -9,7 +9,7 @@ CACHE=$(cd "$1" && pwd)/CMakeCache.txt
 WORK=$(mktemp -d)
 TREE=$WORK/tree
 SPNAS=$TREE/build/spnas
-TOYS="dataset exporter command setting space"
+TOYS="dataset exporter command setting space method"
 FILES=0
 LINES=0
 PASSED=0
@@ -37,6 +37,7 @@ says() {
   shift 2
   "$@" >"$WORK/said" 2>&1
   code=$?
+  [ $code -eq "$want" ] || cat "$WORK/said"
   check "$*: code $code, expected $want" [ $code -eq "$want" ]
   check "$*: says \"$pattern\"" grep -e "$pattern" "$WORK/said"
 }
@@ -190,6 +191,32 @@ add_space() {
 
 use_space() {
   says 0 '10^' "$SPNAS" info toy --set search.cost=macs
+}
+
+# The dearest network that may be skipped nowhere, whatever the budget.
+add_method() {
+  new_line src/search/methods.def 'SPN_METHOD(toy)'
+  new_file src/search/toy.c <<'END'
+#include "search/outcome.h"
+
+static spn_status run(const spn_problem *p, spn_search_result *out, spn_err *err) {
+  spn_choice_max(p->space, &out->choice);
+  out->cost = spn_cost_of(p->cost, &out->choice);
+  out->within = out->cost >= p->low && out->cost <= p->target;
+  return spn_outcome_write(p, out, NULL, NULL, err);
+}
+
+const spn_method spn_method_toy = {.about = "the dearest network", .run = run};
+END
+}
+
+search() { "$SPNAS" search --data "$WORK/images.toy" --set search.space=demo --set search.cost=macs --set search.target_share=1 --set optim.batch=8 "$@"; }
+
+use_method() {
+  says 0 'found  *k3e1 k5e6' search --set search.method=toy --out "$WORK/method"
+  check "arch.json names it" grep '"method": "toy"' "$WORK/method/arch.json"
+  says 0 'toy  *the dearest network' "$SPNAS" search --help
+  says 2 'search.method: expected one of .*toy.*, got "tyo"' search --set search.method=tyo --out "$WORK/refused"
 }
 
 # ---- The copy ----
