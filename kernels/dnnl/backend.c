@@ -11,7 +11,7 @@
 
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT, names_once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
-static dnnl_cpu_isa_t cap = dnnl_cpu_isa_all;
+static dnnl_cpu_isa_t cap; /* 0: none; the name of that has changed between releases */
 static char version[64], cpu_name[80];
 
 #if defined(__x86_64__)
@@ -48,11 +48,17 @@ static const char *runtime_name(unsigned runtime) {
   }
 }
 
+/* Whether the environment names instructions without AMX for oneDNN. */
+static int capped_by_user(void) {
+  const char *name = getenv("ONEDNN_MAX_CPU_ISA");
+  if (!name) name = getenv("DNNL_MAX_CPU_ISA");
+  return name && (strstr(name, "AVX") || strstr(name, "SSE")) && !strstr(name, "AMX");
+}
+
 /* oneDNN takes a cap once and before its first use, and it overrides the one in the environment. */
 static void init_engine(void) {
-  int user_caps = getenv("ONEDNN_MAX_CPU_ISA") || getenv("DNNL_MAX_CPU_ISA");
-  if (cap == dnnl_cpu_isa_all && !user_caps && amx_is_hollow()) cap = dnnl_cpu_isa_avx512_core_bf16;
-  if (cap != dnnl_cpu_isa_all) dnnl_set_max_cpu_isa(cap);
+  if (!cap && !capped_by_user() && amx_is_hollow()) cap = dnnl_cpu_isa_avx512_core_bf16;
+  if (cap) dnnl_set_max_cpu_isa(cap);
   if (dnnl_engine_create(&engine, dnnl_cpu, 0)) engine = NULL;
 }
 
