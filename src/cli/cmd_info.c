@@ -84,6 +84,28 @@ static void print_choice_row(const spn_space *space, const spn_cost *cost, const
   printf(" %10.3f %s\n", spn_cost_of(cost, choice), cost->unit);
 }
 
+/* The network with the k-th kernel and the e-th expansion wherever there is a choice, without SE; 0 when the space has
+ * none such. */
+static int same_everywhere(const spn_space *space, int k, int e, spn_choice *choice, char *name, size_t size) {
+  const int wanted[SPN_DECISION_KINDS] = {
+      [SPN_DECISION_KEEP] = 1, [SPN_DECISION_KERNEL] = k, [SPN_DECISION_EXPAND] = e};
+  spn_decisions decisions;
+  int kernel = 0, expand = 0;
+  spn_decisions_of(space, &decisions);
+  spn_choice_max(space, choice);
+  for (int i = 0; i < decisions.count; i++) {
+    const spn_decision *d = &decisions.list[i];
+    const spn_layer *layer = &space->layer[d->layer];
+    int option = wanted[d->kind];
+    if (layer->tied && d->kind == SPN_DECISION_KERNEL && k != e) return 0;
+    spn_decision_set(space, d, option < d->options ? option : d->options - 1, choice);
+    if (d->kind == SPN_DECISION_KERNEL && k < d->options) kernel = layer->kernel[k];
+    if ((d->kind == SPN_DECISION_EXPAND || layer->tied) && e < layer->expands) expand = layer->expand[e];
+  }
+  snprintf(name, size, "all %dx%d-e%d, nothing skipped", kernel, kernel, expand);
+  return kernel && expand;
+}
+
 /* A space: its size, and the networks that take the same option everywhere. */
 static spn_status print_space(const spn_settings *s, const spn_space *space, spn_err *err) {
   spn_cost cost;
@@ -101,24 +123,8 @@ static spn_status print_space(const spn_settings *s, const spn_space *space, spn
   spn_choice_min(space, &choice);
   print_choice_row(space, &cost, "smallest (optional layers skipped)", &choice);
   for (int k = 0; k < SPN_MAX_OPTIONS; k++)
-    for (int e = 0; e < SPN_MAX_OPTIONS; e++) {
-      int kernel = 0, expand = 0;
-      spn_choice_max(space, &choice);
-      for (int l = 0; l < space->layers; l++) {
-        const spn_layer *layer = &space->layer[l];
-        if (k < layer->kernels && layer->kernels > 1) kernel = layer->kernel[k];
-        if (e < layer->expands && layer->expands > 1) expand = layer->expand[e];
-        choice.layer[l].kernel = (signed char)(k < layer->kernels ? k : layer->kernels - 1);
-        choice.layer[l].expand = (signed char)(layer->tied          ? choice.layer[l].kernel
-                                               : e < layer->expands ? e
-                                                                    : layer->expands - 1);
-        choice.layer[l].se = 0;
-        if (layer->tied && e != k) kernel = expand = 0;
-      }
-      if (!kernel || !expand) continue;
-      snprintf(name, sizeof name, "all %dx%d-e%d, nothing skipped", kernel, kernel, expand);
-      print_choice_row(space, &cost, name, &choice);
-    }
+    for (int e = 0; e < SPN_MAX_OPTIONS; e++)
+      if (same_everywhere(space, k, e, &choice, name, sizeof name)) print_choice_row(space, &cost, name, &choice);
   return SPN_OK;
 }
 
