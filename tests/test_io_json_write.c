@@ -12,12 +12,12 @@ static spn_json_doc *read_back(spn_json_writer *w, const char **text) {
   return doc;
 }
 
+static const char in_lines[] =
+    "{\n  \"a\": 1,\n  \"b\": [\n    true,\n    null,\n    {}\n  ],\n  \"c\": {\n    \"d\": \"x\"\n  }\n}";
+
 static void test_layouts(void) {
-  static const char *const want[] = {
-      "{\"a\":1,\"b\":[true,null,{}],\"c\":{\"d\":\"x\"}}",
-      "{\"a\": 1, \"b\": [true, null, {}], \"c\": {\"d\": \"x\"}}",
-      "{\n  \"a\": 1,\n  \"b\": [\n    true,\n    null,\n    {}\n  ],\n  \"c\": {\n    \"d\": "
-      "\"x\"\n  }\n}"};
+  static const char *const want[] = {"{\"a\":1,\"b\":[true,null,{}],\"c\":{\"d\":\"x\"}}",
+                                     "{\"a\": 1, \"b\": [true, null, {}], \"c\": {\"d\": \"x\"}}", in_lines};
   spn_json_writer w = {0};
   for (int layout = SPN_JSON_DENSE; layout <= SPN_JSON_LINES; layout++) {
     const char *text;
@@ -44,18 +44,12 @@ static void test_layouts(void) {
 static void test_text(void) {
   static const char *const kept[] = {"", "plain", "\"\\/\b\f\n\r\t\x01\x1f\x7f",
                                      "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"};
-  static const char *const broken[] = {"\xff",
-                                       "\xc3",
-                                       "\xc3(",
-                                       "\xe2\x82",
-                                       "\xed\xa0\x80",
-                                       "\xc0\xaf",
-                                       "\xf5\x80\x80",
-                                       "\xf0\x80\x80\x80",
-                                       "\xe0\x80\x80",
-                                       "\xf4\x90\x80\x80",
-                                       "a\x80"
-                                       "b"};
+  static const char *const broken[] = {"\xff",         "\xc3",
+                                       "\xc3(",        "\xe2\x82",
+                                       "\xed\xa0\x80", "\xc0\xaf",
+                                       "\xf5\x80\x80", "\xf0\x80\x80\x80",
+                                       "\xe0\x80\x80", "\xf4\x90\x80\x80",
+                                       "a\x80 b"};
   spn_json_writer w = {0};
   const char *text, *back;
   spn_err err;
