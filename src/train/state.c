@@ -9,16 +9,20 @@ struct spn_state {
   const spn_tensors *in; /* loading, or NULL */
   spn_status status;     /* of saving */
   spn_err *err;
-  char complaint[640]; /* of loading */
-  unsigned char *used; /* of the set's tensors */
+  char complaint[3][300]; /* of loading: missing, wrong, unknown */
+  unsigned char *used;    /* of the set's tensors */
 };
 
 /* ---- Both ways ---- */
 
-static void complain(spn_state *s, const char *problem, const char *name, const char *rest) {
-  size_t used = strlen(s->complaint), room = sizeof s->complaint - used;
-  int n = snprintf(s->complaint + used, room, "%s%s %.100s%s", used ? "; " : "", problem, name, rest);
-  if (n >= (int)room) snprintf(s->complaint + sizeof s->complaint - 4, 4, "...");
+enum { MISSING, WRONG, UNKNOWN };
+static const char *const complaints[] = {"missing", "wrong size of", "unknown"};
+
+static void complain(spn_state *s, int kind, const char *name, const char *rest) {
+  char *list = s->complaint[kind];
+  size_t used = strlen(list), room = sizeof s->complaint[kind] - used;
+  int n = snprintf(list + used, room, "%s%.100s%s", used ? ", " : "", name, rest);
+  if (n >= (int)room) snprintf(list + sizeof s->complaint[kind] - 4, 4, "...");
 }
 
 /* Data of a tensor to fill (saving) or to read (loading); NULL when there is none. */
@@ -35,10 +39,10 @@ static void *slot(spn_state *s, const char *name, spn_dtype dtype, size_t count)
     char rest[80];
     snprintf(rest, sizeof rest, " (expected %zu numbers, got %zu%s)", count, spn_tensor_elements(t),
              t->dtype == dtype ? "" : " of another type");
-    complain(s, "wrong size of", name, rest);
+    complain(s, WRONG, name, rest);
     return NULL;
   }
-  complain(s, "missing", name, "");
+  complain(s, MISSING, name, "");
   return NULL;
 }
 
@@ -80,10 +84,14 @@ spn_status spn_state_load(spn_state_list list, void *owner, const spn_tensors *s
   if (!s.used) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", what);
   list(owner, &s);
   for (size_t i = 0; i < count; i++)
-    if (!s.used[i]) complain(&s, "unknown", spn_tensors_at(set, i)->name, "");
+    if (!s.used[i]) complain(&s, UNKNOWN, spn_tensors_at(set, i)->name, "");
   free(s.used);
-  if (!s.complaint[0]) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT,
-                  "%s: written by another version of spnas, or for another network: %s; start anew with another --out",
-                  what, s.complaint);
+  char all[960] = "";
+  for (int kind = MISSING; kind <= UNKNOWN; kind++) {
+    size_t n = strlen(all);
+    if (s.complaint[kind][0])
+      snprintf(all + n, sizeof all - n, "%s%s %s", n ? "; " : "", complaints[kind], s.complaint[kind]);
+  }
+  if (!all[0]) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "%.200s: not a state of this version of spnas and this network: %s", what, all);
 }
