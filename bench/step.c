@@ -156,9 +156,9 @@ static void pointwise(const spn_graph *g, const options *o) {
 
 static void decide(spn_indicators *in, const options *o, const spn_choice *half, int step) {
   int warming = o->work == SCHEDULE && step % 8 < 5, exploring = o->work == SCHEDULE && !warming;
-  spn_draw draw = {warming ? 0.6 : 1, exploring ? 0.5 : 0, 0.98};
+  spn_draw draw = {.keep_probability = warming ? 0.6 : 1, .explore = exploring ? 0.5 : 0, .average_decay = 0.98};
   if (o->work == HALF) spn_supernet_set(in->net, half);
-  else spn_indicators_decide(in, 1, (uint64_t)step, &draw);
+  else spn_indicators_decide(in, 1, (uint64_t)step, &draw, NULL);
 }
 
 static double one_step(spn_indicators *in, spn_optimizer *optimizer, const options *o, const spn_choice *half,

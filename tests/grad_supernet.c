@@ -2,7 +2,7 @@
  * function of every threshold and of the weights, which act through the network and through the statistics. Gates are
  * soft (sigmoid of x), so that the loss is smooth where a search's is a step. */
 #include "gradcheck.h"
-#include "search/controller.h"
+#include "search/cost_term.h"
 #include "search/indicators.h"
 
 enum { BATCH = 3, CLASSES = 4, SIZE = 6, PER_PARAM = 3 };
@@ -38,7 +38,7 @@ typedef struct {
 
 static void decide(spn_indicators *s, uint64_t step, double keep_probability) {
   spn_draw draw = {.keep_probability = keep_probability, .average_decay = -1};
-  spn_indicators_decide(s, 1, step, &draw);
+  spn_indicators_decide(s, 1, step, &draw, NULL);
 }
 
 /* The whole loss. */

@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "core/rng.h"
-#include "search/controller.h"
+#include "search/cost_term.h"
 #include "search/indicators.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -71,8 +71,8 @@ static void supernet_free(searched *s) {
 
 __attribute__((unused)) static void decide(searched *s, int step, double keep_probability, double explore,
                                            double average_decay) {
-  spn_draw draw = {keep_probability, explore, average_decay};
-  spn_indicators_decide(s->in, 1, (uint64_t)step, &draw);
+  spn_draw draw = {.keep_probability = keep_probability, .explore = explore, .average_decay = average_decay};
+  spn_indicators_decide(s->in, 1, (uint64_t)step, &draw, NULL);
 }
 
 /* Gradients of thresholds after a backward pass, at this weight of ln R. */

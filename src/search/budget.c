@@ -53,14 +53,14 @@ static double least_cost(const spn_budget *b, int l) {
 }
 
 static spn_status make_table(const spn_budget *b, table *t, spn_err *err) {
-  *t = (table){.budget = b, .size = STEPS + 2};
+  *t = (table){.budget = b, .size = (b->steps > 0 ? b->steps : STEPS) + 2};
   for (int l = b->layers - 1; l >= 0; l--) {
     double least = least_cost(b, l), most = least;
     for (int o = 0; o < b->count[l]; o++) most = fmax(most, b->option[l][o].cost);
     t->rest_least[l] = t->rest_least[l + 1] + least;
     t->rest_most[l] = t->rest_most[l + 1] + most;
   }
-  t->step = fmax((t->rest_most[0] - t->rest_least[0]) / STEPS, 1e-300);
+  t->step = fmax((t->rest_most[0] - t->rest_least[0]) / (t->size - 2), 1e-300);
   size_t entries = (size_t)t->size * ((size_t)b->layers + 1);
   t->gain = malloc(entries * sizeof *t->gain);
   t->most = malloc(entries * sizeof *t->most);

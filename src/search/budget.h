@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
   double rest;    /* cost besides the layers */
   long max_nodes; /* partial networks that are looked at before an answer counts as not exact; 0: 20 million, seconds */
+  int steps;      /* of the table of rounded costs; 0: 20000. Fewer are quicker and bound less tightly */
   int layers, count[SPN_MAX_LAYERS];
   spn_layer_option option[SPN_MAX_LAYERS][SPN_MAX_LAYER_CHOICES];
 } spn_budget;

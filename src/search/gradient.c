@@ -53,7 +53,7 @@ static spn_status search_step(void *owner, const spn_batch *batch, spn_err *err)
   search *t = owner;
   spn_graph *g = t->net->graph;
   double epoch = t->walk.epoch;
-  spn_learner_decide(t->learner, t->walk.step, epoch);
+  SPN_TRY(spn_learner_decide(t->learner, t->walk.step, epoch, err));
   SPN_TRY(spn_graph_forward(g, batch->images, batch->labels, batch->count, 1, err));
   SPN_TRY(spn_steps_check_finite(&t->walk, err));
   SPN_TRY(spn_graph_backward(g, err));

@@ -10,8 +10,9 @@ spn_status spn_indicators_create(spn_supernet *net, const spn_cost *cost, spn_st
                                  spn_indicators **out, spn_err *err) {
   spn_indicators *s = calloc(1, sizeof *s);
   if (s) s->list = calloc((size_t)net->masks + 1, sizeof *s->list);
-  if (!s || !s->list) {
-    free(s);
+  if (s) s->budget = spn_budget_new(&net->space, cost);
+  if (!s || !s->list || !s->budget) {
+    spn_indicators_free(s);
     return spn_fail(err, SPN_ENOMEM, "indicators: out of memory");
   }
   s->net = net;
@@ -19,14 +20,16 @@ spn_status spn_indicators_create(spn_supernet *net, const spn_cost *cost, spn_st
   s->statistic = statistic;
   s->temperature = temperature;
   s->count = net->masks;
-  s->gain_decay = 0.998; /* a mean over 500 steps: some 80 draws of each mask at half of them exploring */
+  s->gain_decay = 0.998; /* a mean over 500 draws between 0 and 1: some 3000 steps at half of the masks exploring */
   for (int i = 0; i < s->count; i++) s->list[i].kept = 1;
   *out = s;
   return SPN_OK;
 }
 
 void spn_indicators_free(spn_indicators *s) {
-  if (s) free(s->list);
+  if (!s) return;
+  free(s->list);
+  free(s->budget);
   free(s);
 }
 
@@ -97,14 +100,61 @@ static void set_cost(spn_indicators *s) {
   }
 }
 
-double spn_indicators_soft_cost(const spn_indicators *s, double sharpness) {
+double spn_indicators_soft_cost(const spn_indicators *s, double sharpness, double *grip) {
   double sum = s->cost->rest;
   for (int layer = 0; layer < s->net->space.layers; layer++) {
-    spn_layer_gates gates;
+    spn_layer_gates gates, slope;
     cost_gates(s, layer, sharpness, &gates);
-    sum += spn_cost_layer_soft(s->cost, &s->net->space, layer, &gates, NULL);
+    sum += spn_cost_layer_soft(s->cost, &s->net->space, layer, &gates, &slope);
+    for (int i = 0; grip && i < s->count; i++) {
+      const spn_mask *m = &s->net->mask[i];
+      double open = gates.gate[m->kind][m->step];
+      if (m->layer == layer) grip[i] = sharpness * open * (1 - open) * slope.gate[m->kind][m->step];
+    }
   }
   return sum;
+}
+
+/* ---- Holding decisions to the budget ---- */
+
+/* How far a layer's option is from the signs of x, or of its running average, among what has a say in it. */
+static double distance(const spn_indicators *s, int layer, const spn_layer_choice *choice, int averaged) {
+  double sum = 0;
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    double x = averaged ? s->list[i].average : s->list[i].x;
+    if (m->layer == layer && spn_mask_matters(m, choice) && spn_mask_is_open(m, choice) != (x >= 0)) sum += fabs(x);
+  }
+  return sum;
+}
+
+static double decided_cost(const spn_indicators *s) {
+  unsigned char on[SPN_MAX_MASKS];
+  spn_choice choice;
+  for (int i = 0; i < s->count; i++) on[i] = (unsigned char)s->list[i].on;
+  spn_supernet_choice(s->net, on, &choice);
+  return spn_cost_of(s->cost, &choice);
+}
+
+/* A step must not wait for the last of exactness: milliseconds. */
+enum { HOLD_STEPS = 2000, HOLD_NODES = 20000 };
+
+static spn_status hold(spn_indicators *s, double low, double high, spn_err *err) {
+  spn_budget *b = s->budget;
+  spn_budget_answer nearest;
+  double cost = decided_cost(s);
+  if (cost >= low && cost <= high) return SPN_OK;
+  b->steps = HOLD_STEPS;
+  b->max_nodes = HOLD_NODES;
+  for (int l = 0; l < b->layers; l++)
+    for (int o = 0; o < b->count[l]; o++) b->option[l][o].gain = -distance(s, l, &b->option[l][o].choice, 0);
+  SPN_TRY(spn_budget_best(b, low, high, &nearest, err));
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    const spn_layer_choice *choice = &nearest.choice.layer[m->layer];
+    if (spn_mask_matters(m, choice)) s->list[i].on = spn_mask_is_open(m, choice);
+  }
+  return SPN_OK;
 }
 
 /* ---- A step ---- */
@@ -122,9 +172,10 @@ static double draw_mask(const spn_indicators *s, int i, uint64_t seed, uint64_t 
   return n->between ? spn_rng_uniform(key, SPN_RNG_INDICATOR, 3) : (double)kind;
 }
 
-void spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw) {
+spn_status spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw, spn_err *err) {
   s->explores = draw->explore > 0;
   spn_indicators_measure(s);
+  if (draw->high > 0) SPN_TRY(hold(s, draw->low, draw->high, err));
   for (int i = 0; i < s->count; i++) {
     spn_indicator *n = &s->list[i];
     if (draw->average_decay >= 0) n->average = draw->average_decay * n->average + (1 - draw->average_decay) * n->x;
@@ -132,6 +183,7 @@ void spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, cons
     spn_mask_open(s->net, i, value, s->explores ? n->between : n->kept);
   }
   set_cost(s);
+  return SPN_OK;
 }
 
 void spn_indicators_pull(spn_indicators *s, double price) {
@@ -151,16 +203,12 @@ void spn_indicators_pull(spn_indicators *s, double price) {
 
 /* ---- Decoding ---- */
 
-/* What a layer's option is worth: the gains of the masks it opens, or minus the averages it goes against. */
-static double worth(const spn_indicators *s, int layer, const spn_layer_choice *choice) {
+/* Sum of the gains of the masks that a layer's option opens. */
+static double gain_of(const spn_indicators *s, int layer, const spn_layer_choice *choice) {
   double sum = 0;
   for (int i = 0; i < s->count; i++) {
     const spn_mask *m = &s->net->mask[i];
-    const spn_indicator *n = &s->list[i];
-    if (m->layer != layer || !spn_mask_matters(m, choice)) continue;
-    int open = spn_mask_is_open(m, choice);
-    if (s->explores) sum += open ? n->gain : 0;
-    else if (open != (n->average >= 0)) sum -= fabs(n->average);
+    if (m->layer == layer && spn_mask_matters(m, choice) && spn_mask_is_open(m, choice)) sum += s->list[i].gain;
   }
   return sum;
 }
@@ -177,12 +225,15 @@ static int flips_of(const spn_indicators *s, const spn_choice *choice) {
 
 spn_status spn_indicators_decode(const spn_indicators *s, double low, double high, spn_budget_answer *out, int *flips,
                                  spn_err *err) {
-  spn_budget *budget = spn_budget_new(&s->net->space, s->cost);
-  if (!budget) return spn_fail(err, SPN_ENOMEM, "decoding: out of memory");
-  for (int l = 0; l < budget->layers; l++)
-    for (int o = 0; o < budget->count[l]; o++) budget->option[l][o].gain = worth(s, l, &budget->option[l][o].choice);
-  spn_status status = spn_budget_best(budget, low, high, out, err);
-  free(budget);
-  if (!status) *flips = flips_of(s, &out->choice);
-  return status;
+  spn_budget *b = s->budget;
+  b->steps = 0;
+  b->max_nodes = 0;
+  for (int l = 0; l < b->layers; l++)
+    for (int o = 0; o < b->count[l]; o++) {
+      const spn_layer_choice *choice = &b->option[l][o].choice;
+      b->option[l][o].gain = s->explores ? gain_of(s, l, choice) : -distance(s, l, choice, 1);
+    }
+  SPN_TRY(spn_budget_best(b, low, high, out, err));
+  *flips = flips_of(s, &out->choice);
+  return SPN_OK;
 }

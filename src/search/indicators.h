@@ -33,6 +33,7 @@ typedef struct {
   double gain_decay;    /* of the gains' running means, per step; 1: plain means */
   int explores;         /* masks took random values in the last step: gains are learnt, and decoded */
   double expected_cost; /* R of the last step's decisions (of its masks when soft) */
+  spn_budget *budget;   /* of the space: for holding decisions to a range */
 } spn_indicators;
 
 spn_status spn_indicators_create(spn_supernet *net, const spn_cost *cost, spn_statistic statistic, double temperature,
@@ -47,10 +48,14 @@ typedef struct {
   double keep_probability; /* of indicator dropout; 1: none */
   double explore;          /* share of masks that take a random value: 0, 1 or uniform in (0, 1), a third each */
   double average_decay;    /* of the running averages of x; < 0: they stand still */
+  double low, high;        /* decisions are held to networks of this cost; high 0: they are free */
 } spn_draw;
-/* Before a search step: measures, moves the running averages, opens masks, and finds R of the decisions (expected_cost)
- * with its derivatives (dcost). A function of (seed, step). */
-void spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw);
+/* Before a search step: measures, moves the running averages, decides, opens masks, and finds R of the decisions
+ * (expected_cost) with its derivatives (dcost). A function of (seed, step).
+ *
+ * Decisions are the signs of x; where these make a network outside of [low, high], the nearest one inside by the sum of
+ * |x| over changed indicators (spn_budget_best: the projection onto the budget). SPN_ENOMEM. */
+spn_status spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw, spn_err *err);
 
 /* After spn_graph_backward: takes every mask's gradient (dce) and, with exploration, gathers gains.
  *
@@ -70,8 +75,9 @@ double spn_indicator_evidence(const spn_indicators *s, int i);
 /* Gains start anew: all, or those of whole layers. */
 void spn_indicators_forget_gains(spn_indicators *s, int layers_only);
 
-/* R with every mask at sigmoid(sharpness * x) of the last decisions. */
-double spn_indicators_soft_cost(const spn_indicators *s, double sharpness);
+/* R with every mask at sigmoid(sharpness * x), as x was at the last decisions. grip (count; or NULL): its derivative
+ * with respect to every x. */
+double spn_indicators_soft_cost(const spn_indicators *s, double sharpness, double *grip);
 
 /* The decoded network, and how many decisions (flips) differ from the plain decoding, in which running averages >= 0
  * are on. Within [low, high] (spn_budget_best says what happens where nothing lies there) it is, plain

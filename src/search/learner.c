@@ -7,7 +7,8 @@ spn_status spn_learner_create(spn_supernet *net, const spn_cost *cost, double ta
                               spn_learner **out, spn_err *err) {
   spn_learner *t = calloc(1, sizeof *t);
   if (t) t->threshold = calloc((size_t)net->masks + 1, sizeof *t->threshold);
-  if (!t || !t->threshold) {
+  if (t) t->grip = calloc((size_t)net->masks + 1, sizeof *t->grip);
+  if (!t || !t->threshold || !t->grip) {
     spn_learner_free(t);
     return spn_fail(err, SPN_ENOMEM, "search: out of memory");
   }
@@ -27,6 +28,7 @@ void spn_learner_free(spn_learner *t) {
   if (!t) return;
   spn_indicators_free(t->indicators);
   free(t->threshold);
+  free(t->grip);
   free(t);
 }
 
@@ -47,40 +49,34 @@ void spn_learner_state(spn_learner *t, spn_state *s) {
   THRESHOLDS(sum);
   THRESHOLDS(square);
   THRESHOLDS(count);
-  THRESHOLDS(last_mean);
   THRESHOLDS(x_at_start);
 #undef INDICATORS
 #undef THRESHOLDS
-  spn_state_double(s, "controller.log_lambda", &t->controller.log_lambda);
-  spn_state_double(s, "controller.average_cost", &t->controller.average_cost);
   spn_state_double(s, "search.lambda", &t->lambda);
   spn_state_double(s, "search.started", &t->started);
 }
 
 static int is_warming(const spn_learner *t, double epoch) { return epoch < t->settings->search_warmup_epochs; }
 
-void spn_learner_decide(spn_learner *t, uint64_t step, double epoch) {
+static int is_steered(const spn_learner *t) { return t->settings->search_lambda < 0; }
+
+/* How much of the cost term counts: it grows from 0 to 1 after the warm-up. */
+static double ramp(const spn_learner *t, double epoch) {
+  double since = epoch - t->settings->search_warmup_epochs, length = t->settings->search_ramp_epochs;
+  return length > 0 ? fmin(1, since / length) : 1;
+}
+
+spn_status spn_learner_decide(spn_learner *t, uint64_t step, double epoch, spn_err *err) {
   const spn_settings *s = t->settings;
   int warming = is_warming(t, epoch);
   spn_draw draw = {.keep_probability = warming ? s->search_keep_probability : 1,
                    .explore = warming ? 0 : s->search_explore,
                    .average_decay = step ? s->search_average : 0};
-  spn_indicators_decide(t->indicators, (uint64_t)s->run_seed, step, &draw);
-}
-
-/* Means over fewer steps than this are noise: then the epoch before tells. */
-enum { ENOUGH_STEPS = 50 };
-
-/* Where cross entropy and cost pull equally on the average indicator: a start that needs no knowledge of the task. */
-static double first_lambda(const spn_learner *t) {
-  double ce = 0, cost = 0, slope;
-  spn_cost_term(t->settings->search_cost_form, t->indicators->expected_cost, t->target, &slope);
-  for (int i = 0; i < t->indicators->count; i++) {
-    const spn_threshold *m = &t->threshold[i];
-    ce += fabs(m->count >= ENOUGH_STEPS ? m->sum / m->count : m->last_mean);
-    cost += fabs(slope * t->indicators->list[i].dcost);
+  if (!warming && is_steered(t) && ramp(t, epoch) >= 1) {
+    draw.low = t->target * (1 - s->search_tolerance);
+    draw.high = t->target;
   }
-  return fmax(ce, 1e-6) / fmax(cost, 1e-9);
+  return spn_indicators_decide(t->indicators, (uint64_t)s->run_seed, step, &draw, err);
 }
 
 static void start_search_phase(spn_learner *t) {
@@ -92,22 +88,26 @@ static void start_search_phase(spn_learner *t) {
     t->threshold[i].x_at_start = n->x;
   }
   t->started = 1;
-  spn_controller_start(&t->controller, first_lambda(t), t->indicators->expected_cost);
 }
 
 /* Of the softened R: at x = 0.5, where thresholds start, 0.88 of an option counts, and at half that distance 0.73, so
  * that R begins to fall well before the first decision flips. */
 static const double SOFT_SHARPNESS = 4;
+/* Share of the way to the target that a step takes: as thresholds move by 0.01 a step, and by 0.03 at most, over a way
+ * of about 0.5, some 50 steps. */
+static const double APPROACH = 0.02;
 
-/* Aims at the middle of the range that counts as met. */
-static double next_lambda(spn_learner *t, double epoch) {
+/* Sets price and lambda of this step; the aim is the middle of the range that counts as met. */
+static void steer(spn_learner *t, double share) {
   const spn_settings *s = t->settings;
-  double since = epoch - s->search_warmup_epochs;
-  double ramp = s->search_ramp_epochs > 0 ? fmin(1, since / s->search_ramp_epochs) : 1;
-  if (s->search_lambda >= 0) return ramp * s->search_lambda;
-  return spn_controller_step(&t->controller, t->indicators->expected_cost,
-                             spn_indicators_soft_cost(t->indicators, SOFT_SHARPNESS),
-                             t->target * (1 - 0.5 * s->search_tolerance), ramp);
+  double soft = spn_indicators_soft_cost(t->indicators, SOFT_SHARPNESS, t->grip), slope;
+  double aim = t->target * (1 - 0.5 * s->search_tolerance), usual_step = s->search_threshold_lr / s->search_temperature;
+  spn_cost_term(s->search_cost_form, soft, t->target, &slope);
+  t->price = 0;
+  if (slope != 0 && usual_step > 0)
+    t->price = share * spn_thresholds_price(t->threshold, t->grip, t->indicators->count,
+                                            APPROACH * (aim - soft) / usual_step, slope > 0 ? 1 : -1);
+  t->lambda = slope != 0 ? t->price / slope : 0;
 }
 
 void spn_learner_pull(spn_learner *t, double epoch) {
@@ -115,17 +115,25 @@ void spn_learner_pull(spn_learner *t, double epoch) {
   int warming = is_warming(t, epoch);
   double slope;
   if (!warming && !t->started) start_search_phase(t);
-  t->lambda = warming ? 0 : next_lambda(t, epoch);
   t->cost_term = spn_cost_term(t->settings->search_cost_form, in->expected_cost, t->target, &slope);
+  t->lambda = warming || is_steered(t) ? 0 : ramp(t, epoch) * t->settings->search_lambda;
+  t->price = t->lambda * slope;
   spn_indicators_observe(in);
-  spn_indicators_pull(in, t->lambda * slope);
+  for (int i = 0; i < in->count && !warming; i++) spn_threshold_weigh(&t->threshold[i], in, i);
+  if (!warming && is_steered(t)) steer(t, ramp(t, epoch));
+  spn_indicators_pull(in, t->price);
   for (int i = 0; i < in->count; i++) spn_threshold_gather(&t->threshold[i], &in->list[i]);
 }
 
+/* |x| stays below it, so that decisions can change within some hundred steps whatever was before. */
+static const double REACH = 1;
+
 void spn_learner_update(spn_learner *t, double epoch) {
   const spn_settings *s = t->settings;
+  double reach = fmax(REACH, s->search_start_x);
   for (int i = 0; i < t->indicators->count && !is_warming(t, epoch); i++)
-    spn_threshold_step(&t->threshold[i], &t->indicators->list[i], s->search_temperature, s->search_threshold_lr);
+    spn_threshold_step(&t->threshold[i], &t->indicators->list[i], s->search_temperature, s->search_threshold_lr,
+                       t->price, reach);
 }
 
 spn_status spn_learner_judge(spn_learner *t, uint64_t batches, uint64_t first_step, spn_judge_pass pass, void *owner,
@@ -137,8 +145,8 @@ spn_status spn_learner_judge(spn_learner *t, uint64_t batches, uint64_t first_st
   t->indicators->gain_decay = 1;
   for (uint64_t i = 0; i < batches && !status; i++) {
     if (i == batches / 4) spn_indicators_forget_gains(t->indicators, 1);
-    spn_indicators_decide(t->indicators, (uint64_t)t->settings->run_seed, first_step + i, &draw);
-    status = pass(owner, i, err);
+    status = spn_indicators_decide(t->indicators, (uint64_t)t->settings->run_seed, first_step + i, &draw, err);
+    if (!status) status = pass(owner, i, err);
     if (!status) spn_indicators_observe(t->indicators);
   }
   t->indicators->gain_decay = decay;

@@ -1,11 +1,18 @@
 /* What the gradient method learns with: indicators, their thresholds, and lambda. A step is
  *   spn_learner_decide; forward and backward of the supernet's graph; spn_learner_pull; the weights' optimiser;
  *   spn_learner_update.
- * It knows nothing of images, files or runs. */
+ * It knows nothing of images, files or runs.
+ *
+ * The target is held in two ways, once the ramp after the warm-up is over (search.lambda < 0):
+ * - Decisions are projected onto the budget in every step (spn_indicators_decide): what trains is always a network that
+ *   meets it, or the nearest there is, and which one changes on evidence alone.
+ * - lambda is solved for, not integrated: it is the price at which the thresholds' next step brings the softened cost a
+ *   fiftieth nearer to the target. So x stays centred on the budget, and nothing winds up: the pull of the cross
+ * entropy that is left is the one along networks of equal cost (projected gradient). */
 #ifndef SPN_SEARCH_LEARNER_H
 #define SPN_SEARCH_LEARNER_H
 
-#include "search/controller.h"
+#include "search/cost_term.h"
 #include "search/thresholds.h"
 #include "train/settings.h"
 #include "train/state.h"
@@ -13,11 +20,12 @@
 typedef struct {
   spn_indicators *indicators;
   spn_threshold *threshold; /* one for each indicator */
-  spn_controller controller;
-  double lambda;    /* of the last step */
-  double started;   /* 1: the warm-up has ended and lambda has its first value */
-  double target;    /* cost */
-  double cost_term; /* of the last step, without lambda */
+  double lambda;            /* of the last step */
+  double price;             /* lambda times the cost term's derivative: what a unit of cost adds to the loss */
+  double started;           /* 1: the warm-up has ended */
+  double target;            /* cost */
+  double cost_term;         /* of the last step, without lambda */
+  double *grip;             /* one for each indicator: derivative of the softened cost with respect to x */
   const spn_settings *settings;
 } spn_learner;
 
@@ -29,10 +37,10 @@ void spn_learner_free(spn_learner *t); /* NULL is allowed */
 /* What a checkpoint keeps. */
 void spn_learner_state(spn_learner *t, spn_state *s);
 
-/* Opens the masks of a step; epoch counts from 0 and tells the warm-up from the search. */
-void spn_learner_decide(spn_learner *t, uint64_t step, double epoch);
+/* Opens the masks of a step; epoch counts from 0 and tells the warm-up from the search. SPN_ENOMEM. */
+spn_status spn_learner_decide(spn_learner *t, uint64_t step, double epoch, spn_err *err);
 /* After backward: gradients of thresholds, and those of weights through the statistics. The first call after the
- * warm-up starts thresholds and lambda. */
+ * warm-up starts the thresholds. */
 void spn_learner_pull(spn_learner *t, double epoch);
 /* Moves the thresholds (not in the warm-up). */
 void spn_learner_update(spn_learner *t, double epoch);

@@ -11,19 +11,50 @@ static const double BETA2 = 0.99;
  * size of a usual step. */
 static const double LONGEST = 3;
 
-void spn_threshold_step(spn_threshold *t, spn_indicator *n, double temperature, double rate) {
-  if (n->dthreshold == 0) return;
+void spn_threshold_weigh(spn_threshold *t, const spn_indicators *in, int i) {
+  const spn_indicator *n = &in->list[i];
+  double to_x = n->derivative / in->temperature;
+  t->push = t->load = 0;
+  if (!n->kept && !in->explores) return;
   t->updates++;
-  t->moment1 = BETA1 * t->moment1 + (1 - BETA1) * n->dthreshold;
+  t->moment1 = BETA1 * t->moment1 + (1 - BETA1) * to_x * spn_indicator_evidence(in, i);
   if (n->dce != 0) { /* else the step did not look */
-    double observed = n->derivative * n->dce / temperature;
     t->observations++;
-    t->moment2 = BETA2 * t->moment2 + (1 - BETA2) * observed * observed;
+    t->moment2 = BETA2 * t->moment2 + (1 - BETA2) * to_x * n->dce * to_x * n->dce;
   }
   if (t->observations < 1) return;
-  double first = t->moment1 / (1 - pow(BETA1, t->updates)), second = t->moment2 / (1 - pow(BETA2, t->observations));
-  double step = first / (sqrt(second) + 1e-12);
-  n->threshold -= rate * fmax(-LONGEST, fmin(LONGEST, step));
+  double size = sqrt(t->moment2 / (1 - pow(BETA2, t->observations))) + 1e-12;
+  t->push = t->moment1 / (1 - pow(BETA1, t->updates)) / size;
+  t->load = to_x * n->dcost / size;
+}
+
+static double step_of(const spn_threshold *t, double price) {
+  return fmax(-LONGEST, fmin(LONGEST, t->push + price * t->load));
+}
+
+void spn_threshold_step(const spn_threshold *t, spn_indicator *n, double temperature, double rate, double price,
+                        double reach) {
+  double x = n->x - rate / temperature * step_of(t, price);
+  n->threshold = n->statistic - temperature * fmax(-reach, fmin(reach, x));
+}
+
+static double change(const spn_threshold *list, const double *grip, int count, double price) {
+  double sum = 0;
+  for (int i = 0; i < count; i++) sum -= grip[i] * step_of(&list[i], price);
+  return sum;
+}
+
+/* The change falls as the price rises. */
+double spn_thresholds_price(const spn_threshold *list, const double *grip, int count, double want, int sign) {
+  double near = 0, far = 1e-12;
+  if ((change(list, grip, count, 0) - want) * sign <= 0) return 0;
+  while (far < 1e12 && (change(list, grip, count, sign * far) - want) * sign > 0) near = far, far *= 2;
+  for (int i = 0; i < 60; i++) {
+    double middle = 0.5 * (near + far);
+    if ((change(list, grip, count, sign * middle) - want) * sign > 0) near = middle;
+    else far = middle;
+  }
+  return sign * far;
 }
 
 void spn_threshold_gather(spn_threshold *t, const spn_indicator *n) {
@@ -39,7 +70,4 @@ double spn_threshold_significance(const spn_threshold *t) {
   return variance > 0 ? fabs(mean) / sqrt(variance / t->count) : 0;
 }
 
-void spn_threshold_end_epoch(spn_threshold *t) {
-  if (t->count > 0) t->last_mean = t->sum / t->count;
-  t->sum = t->square = t->count = 0;
-}
+void spn_threshold_end_epoch(spn_threshold *t) { t->sum = t->square = t->count = 0; }
