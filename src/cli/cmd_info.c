@@ -167,7 +167,6 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_err not_space;
   if (!spn_space_load(what, &space, &not_space)) return print_space(s, &space, err);
   spn_settings own = *s;
-  if (s->train_variant == SPN_VARIANT_AUTO) own.train_variant = SPN_VARIANT_DEPLOYMENT;
   SPN_TRY(spn_cli_load_arch(&own, what, &arch, note, err));
   if (note[0]) printf("note        %s\n", note);
   named_in_file(what, named[0], named[1], sizeof named[0]);

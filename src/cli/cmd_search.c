@@ -5,6 +5,7 @@
 #include "train/data.h"
 #include "train/machine.h"
 #include "train/run.h"
+#include "train/schedule.h"
 
 static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {
   char text[1024];
@@ -49,7 +50,8 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
   SPN_TRY(spn_problem_budget(&problem, err));
   SPN_TRY(spn_data_open(s, space.proxy_size, space.base.input_channels, &data, err));
-  spn_status status = spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err);
+  spn_status status = spn_schedule_search(s, spn_dataset_count(data.set, SPN_SPLIT_TRAIN), err);
+  if (!status) status = spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err);
   if (!status) {
     spn_search_result result = {.images = 0};
     announce(&problem);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "train/machine.h"
 #include "train/model_file.h"
+#include "train/schedule.h"
 #include "train/trainer.h"
 
 static spn_status train(const spn_arguments *a, spn_settings *s, spn_arch *arch, const spn_tensors *init,
@@ -12,7 +13,8 @@ static spn_status train(const spn_arguments *a, spn_settings *s, spn_arch *arch,
   SPN_TRY(spn_data_open(s, arch->input_size, arch->input_channels, &data, err));
   arch->classes = data.classes;
   if (s->optim_dropout >= 0) arch->dropout = s->optim_dropout;
-  spn_status status = spn_run_open(a->out, s, "train", a->resume, a->quiet, &run, err);
+  spn_status status = spn_schedule_train(s, spn_dataset_count(data.set, SPN_SPLIT_TRAIN), err);
+  if (!status) status = spn_run_open(a->out, s, "train", a->resume, a->quiet, &run, err);
   if (!status) {
     spn_train_result r;
     spn_counts counts = spn_arch_counts(arch);

@@ -4,6 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
+int spn_space_size_for(const spn_space *space, int side) {
+  if (4 * side <= 5 * space->proxy_size) return space->proxy_size;
+  return side < space->base.input_size ? side / 8 * 8 : space->base.input_size;
+}
+
+void spn_space_train_at(spn_space *space, int size, double width) {
+  if ((long)size * size > (long)space->proxy_size * space->base.input_size) {
+    for (int i = 0; i < space->layers; i++) space->layer[i].proxy_stride = space->layer[i].stride;
+    space->proxy_stem_stride = space->base.stem_stride;
+    space->proxy_head = space->base.head_channels;
+    space->proxy_width = 1;
+  }
+  space->proxy_size = size;
+  if (width > 0) space->proxy_width = width;
+}
+
+int spn_space_is_proxy(const spn_space *space) {
+  int differs = space->proxy_size != space->base.input_size || space->proxy_width != 1 ||
+                space->proxy_stem_stride != space->base.stem_stride || space->proxy_head != space->base.head_channels;
+  for (int i = 0; i < space->layers; i++) differs |= space->layer[i].proxy_stride != space->layer[i].stride;
+  return differs;
+}
+
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out) {
   *out = space->base;
   out->blocks = space->layers;

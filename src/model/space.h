@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
   char name[64];
   spn_arch base;  /* everything but the blocks, at deployment size and width 1 */
+  /* What is trained while searching (spn_space_train_at), at first the file's `proxy`: */
   int proxy_size; /* training input size; = base.input_size when there is no proxy */
   int proxy_stem_stride;
   double proxy_width; /* channel multiplier when training; 1 = the deployment width */
@@ -64,6 +65,16 @@ typedef struct {
 spn_status spn_space_load(const char *path_or_name, spn_space *out, spn_err *err);
 /* From a text; name stands for the file in messages. */
 spn_status spn_space_parse(const char *name, const char *text, size_t size, spn_space *out, spn_err *err);
+
+/* The input size to train a search at, for images of this short side (median, pixels): the proxy's own for images no
+ * more than a quarter larger, the deployed size for images at least as large, and between them the images' own, in
+ * steps of 8. */
+int spn_space_size_for(const spn_space *space, int side);
+/* Sets what a search trains at: input size, and width (0: the space's own). Strides, head and the space's own width
+ * follow the size: the proxy's up to the geometric mean of the proxy's and the deployed size, the deployed ones above. */
+void spn_space_train_at(spn_space *space, int size, double width);
+/* Whether that is another network than the deployed one. */
+int spn_space_is_proxy(const spn_space *space);
 
 /* The network at deployment size and width. proxy 1: at the proxy's size, strides and width (channels by
  * spn_scale_channels). classes and input channels are the

@@ -26,7 +26,7 @@ typedef enum { SPN_STATISTICS(SPN_CHOICE_CONSTANT) } spn_statistic;
 typedef enum { SPN_COST_FORMS(SPN_CHOICE_CONSTANT) } spn_cost_form;
 
 #define SPN_VARIANTS(X) \
-  X(SPN_VARIANT_AUTO, "auto") X(SPN_VARIANT_PROXY, "proxy") X(SPN_VARIANT_DEPLOYMENT, "deployment")
+  X(SPN_VARIANT_DEPLOYMENT, "deployment") X(SPN_VARIANT_PROXY, "proxy")
 typedef enum { SPN_VARIANTS(SPN_CHOICE_CONSTANT) } spn_variant;
 
 #define SPN_OPTIMIZERS(X) X(SPN_RMSPROP, "rmsprop") X(SPN_SGD, "sgd") X(SPN_ADAM, "adam")

@@ -133,18 +133,26 @@ static void set_transforms(spn_data *d, const spn_settings *s, int size, int cha
   d->train.pad = s->data_pad ? (int)s->data_pad : size / 8;
 }
 
-spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data *out, spn_err *err) {
+spn_status spn_data_open_set(const spn_settings *s, spn_data *out, spn_err *err) {
   spn_data d = {0};
   SPN_TRY(open_set(s, &d.set, err));
   d.classes = spn_dataset_classes(d.set);
-  set_transforms(&d, s, size, channels);
-  spn_status status = set_normalisation(&d, s, err);
-  if (status) {
-    spn_dataset_close(d.set);
-    return status;
-  }
   *out = d;
   return SPN_OK;
+}
+
+spn_status spn_data_prepare(spn_data *d, const spn_settings *s, int size, int channels, spn_err *err) {
+  set_transforms(d, s, size, channels);
+  return set_normalisation(d, s, err);
+}
+
+spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data *out, spn_err *err) {
+  spn_data d;
+  SPN_TRY(spn_data_open_set(s, &d, err));
+  spn_status status = spn_data_prepare(&d, s, size, channels, err);
+  if (status) spn_data_close(&d);
+  else *out = d;
+  return status;
 }
 
 void spn_data_close(spn_data *d) { spn_dataset_close(d->set); }
