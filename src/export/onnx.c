@@ -6,12 +6,20 @@
 
 #include "export/export.h"
 #include "export/onnx_graph.h"
-#include "export/onnx_meta.h"
+#include "export/facts.h"
 #include "export/lower.h"
 #include "io/file.h"
 
 /* Field numbers of onnx.proto. */
-enum { MODEL_IR = 1, MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_GRAPH = 7, MODEL_OPSET = 8 };
+enum {
+  MODEL_IR = 1,
+  MODEL_PRODUCER = 2,
+  MODEL_PRODUCER_VERSION = 3,
+  MODEL_GRAPH = 7,
+  MODEL_OPSET = 8,
+  MODEL_METADATA = 14
+};
+enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 enum { OPSET_DOMAIN = 1, OPSET_VERSION = 2, GRAPH_NAME = 2 };
 static const size_t MAX_MODEL = ((size_t)1 << 31) - 1; /* what protobuf readers accept */
 
@@ -208,7 +216,14 @@ static void put_graph_name(exporter *e) {
   spn_pb_string(&e->graph.pb, GRAPH_NAME, name);
 }
 
-static void model(const exporter *e, spn_pb *pb) {
+static void put_fact(void *pb, const char *key, const char *value) {
+  size_t mark = spn_pb_open(pb, MODEL_METADATA);
+  spn_pb_string(pb, ENTRY_KEY, key);
+  spn_pb_string(pb, ENTRY_VALUE, value);
+  spn_pb_close(pb, mark);
+}
+
+static spn_status model(const exporter *e, spn_pb *pb, spn_err *err) {
   spn_pb_int(pb, MODEL_IR, e->options->opset == 13 ? 7 : 8);
   spn_pb_string(pb, MODEL_PRODUCER, "spnas");
   if (e->options->version) spn_pb_string(pb, MODEL_PRODUCER_VERSION, e->options->version);
@@ -216,7 +231,7 @@ static void model(const exporter *e, spn_pb *pb) {
   spn_pb_string(pb, OPSET_DOMAIN, "");
   spn_pb_int(pb, OPSET_VERSION, e->options->opset);
   spn_pb_close(pb, opset);
-  spn_onnx_metadata(pb, e->arch, e->options);
+  return spn_facts_each(e->arch, e->options, "NCHW", put_fact, pb, err);
 }
 
 /* The graph's size is known, so it need not be copied into the model: head and graph are written one after the other.
@@ -224,9 +239,12 @@ static void model(const exporter *e, spn_pb *pb) {
 static spn_status write_model(const exporter *e, const char *path, spn_err *err) {
   spn_pb pb = {0};
   spn_file *f;
-  model(e, &pb);
+  spn_status status = model(e, &pb, err);
   spn_pb_bytes_header(&pb, MODEL_GRAPH, e->graph.pb.size);
-  spn_status status = SPN_OK;
+  if (status) {
+    spn_pb_free(&pb);
+    return status;
+  }
   if (pb.failed || e->graph.pb.failed) status = spn_fail(err, SPN_ENOMEM, "%s: out of memory while exporting", path);
   else if (pb.size + e->graph.pb.size > MAX_MODEL)
     status = spn_fail(err, SPN_EINPUT, "%s: expected a model below 2 GiB, got %zu bytes", path, e->graph.pb.size);
