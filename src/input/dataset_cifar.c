@@ -36,7 +36,7 @@ static int find_file(const cifar_kind *kind, const char *folder, const char *nam
 
 static int cifar_found(const cifar_kind *kind, const char *path) {
   char file[4352];
-  return find_file(kind, path, kind->train[0], file, sizeof file);
+  return find_file(kind, path, kind->train[0], file, sizeof file) || find_file(kind, path, kind->test, file, sizeof file);
 }
 
 /* Interleaves the planes of a record and takes its label. */
@@ -113,7 +113,7 @@ static spn_status read_names(spn_dataset *set, const cifar_kind *kind, spn_err *
 static spn_status cifar_read(const cifar_kind *kind, spn_dataset *set, spn_err *err) {
   set->h = set->w = SIDE;
   set->channels = 3;
-  for (int i = 0; kind->train[i]; i++) SPN_TRY(read_file(set, kind, kind->train[i], err));
+  for (int i = 0; kind->train[i] && !set->test_only; i++) SPN_TRY(read_file(set, kind, kind->train[i], err));
   set->train_count = set->count;
   SPN_TRY(read_file(set, kind, kind->test, err));
   return read_names(set, kind, err);

@@ -7,7 +7,7 @@
 
 enum { MEASURED = 2000, SMALL = 64 };
 
-static spn_status open_set(const spn_settings *s, spn_dataset **out, spn_err *err) {
+static spn_status open_set(const spn_settings *s, int test_only, spn_dataset **out, spn_err *err) {
   if (!s->data_path[0])
     return spn_fail(err, SPN_EINPUT, "data.path: expected the folder of the images (--data DIR), got nothing");
   spn_dataset_options o = {.kind = s->data_kind,
@@ -16,7 +16,9 @@ static spn_status open_set(const spn_settings *s, spn_dataset **out, spn_err *er
                            .max_bad = s->data_max_bad,
                            .max_train = (size_t)s->data_max_train,
                            .max_test = (size_t)s->data_max_test,
-                           .seed = (uint64_t)s->run_seed};
+                           .seed = (uint64_t)s->run_seed,
+                           .allow_empty = s->data_allow_empty_classes,
+                           .test_only = test_only};
   return spn_dataset_open(&o, out, err);
 }
 
@@ -36,6 +38,10 @@ static spn_status loader_of(const spn_data *d, const spn_settings *s, const spn_
 
 spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training,
                            uint64_t first_batch, spn_loader **out, spn_err *err) {
+  size_t count = spn_dataset_count(d->set, split);
+  if (training && count < (size_t)s->optim_batch)
+    return spn_fail(err, SPN_EINPUT, "optim.batch: expected at most the %zu training images of %.600s, got %lld", count,
+                    s->data_path, s->optim_batch);
   return loader_of(d, s, training ? &d->train : &d->eval, split, training, first_batch, out, err);
 }
 
@@ -135,7 +141,7 @@ static void set_transforms(spn_data *d, const spn_settings *s, int size, int cha
 
 spn_status spn_data_open_set(const spn_settings *s, spn_data *out, spn_err *err) {
   spn_data d = {0};
-  SPN_TRY(open_set(s, &d.set, err));
+  SPN_TRY(open_set(s, 0, &d.set, err));
   d.classes = spn_dataset_classes(d.set);
   *out = d;
   return SPN_OK;
@@ -150,6 +156,23 @@ spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data
   spn_data d;
   SPN_TRY(spn_data_open_set(s, &d, err));
   spn_status status = spn_data_prepare(&d, s, size, channels, err);
+  if (status) spn_data_close(&d);
+  else *out = d;
+  return status;
+}
+
+spn_status spn_data_open_test(const spn_settings *s, const spn_transform *eval, const char *const *names, int classes,
+                              spn_data *out, spn_err *err) {
+  spn_data d = {.eval = *eval, .classes = classes};
+  SPN_TRY(open_set(s, 1, &d.set, err));
+  d.eval.augment = SPN_AUGMENT_NONE;
+  d.train = d.eval;
+  int found = spn_dataset_classes(d.set);
+  spn_status status = SPN_OK;
+  if (names) status = spn_dataset_relabel(d.set, names, classes, err);
+  else if (found != classes)
+    status = spn_fail(err, SPN_EINPUT, "%s: expected data with the network's %d classes, got %d", s->data_path, classes,
+                      found);
   if (status) spn_data_close(&d);
   else *out = d;
   return status;

@@ -18,6 +18,11 @@ spn_status spn_data_prepare(spn_data *d, const spn_settings *s, int size, int ch
 /* Both. size and channels: of the network's input. With data.mean or data.std "auto" they are measured on up to 2000 training
  * images. The caller closes. */
 spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data *out, spn_err *err);
+/* For judging a network that brings its own: only the test images, labelled by the network's classes (`classes` names, matched
+ * by name; names NULL: unknown, their number must agree), the transform as given; no training image is looked at where there
+ * are test files. SPN_EINPUT: a class the network does not know. The caller closes. */
+spn_status spn_data_open_test(const spn_settings *s, const spn_transform *eval, const char *const *names, int classes,
+                              spn_data *out, spn_err *err);
 void spn_data_close(spn_data *d);
 /* training: augmented and shuffled; otherwise in order, evaluation transform. */
 spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training,
