@@ -1,5 +1,5 @@
-/* Classes and what a set may be made of: names, classes without images, another set's classes, test images alone, links, and
- * gzip files to their last byte. */
+/* Classes and what a set may be made of: names, classes without images, another set's classes, test images alone,
+ * links, and gzip files to their last byte. */
 #include "check.h"
 #include "data_input/files.h"
 

@@ -97,8 +97,8 @@ static void test_reduced(void) {
   spn_dataset_close(set);
 }
 
-/* An evaluation sees the same picture in the pack as in the folder: to half a level where it resizes to the pack's side; the
- * same part of it, a little softer, where it resizes further; bit for bit where nothing was reduced. */
+/* An evaluation sees the same picture in the pack as in the folder: to half a level where it resizes to the pack's
+ * side; the same part of it, a little softer, where it resizes further; bit for bit where nothing was reduced. */
 static void compare(const char *name, int size, double crop, double mean_bound, double worst_bound) {
   static float a[64 * 64 * 3], b[64 * 64 * 3];
   spn_err err;

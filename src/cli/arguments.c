@@ -9,20 +9,21 @@ typedef struct {
   const char *expects;        /* what its value is, for messages */
 } option;
 
-static const option options[] = {
-    {'d', "--data", "data.path", "the folder of the images, or a pack"},
-    {'t', "--target", "search.target", "the budget"},
-    {'a', "--arch", "train.arch", "arch.json, a name in data/networks or a block string"},
-    {'i', "--init", "train.init", "a .safetensors file of spnas to start from"},
-    {'c', "--config", NULL, "a JSON file of settings"},
-    {'s', "--set", NULL, "section.key=value"},
-    {'o', "--out", NULL, "the file or folder to write"},
-    {'D', "--dump", NULL, "the file to write"},
-    {'f', "--format", "export.format", "a format's name"},
-    {'S', "--seed", "run.seed", "a number"},
-    {'T', "--threads", "run.threads", "a number"}};
-static const option flags[] = {
-    {.letter = 'r', "--resume"}, {.letter = 'q', "--quiet"}, {.letter = 'j', "--json"}, {.letter = 'R', "--reproducible"}};
+static const option options[] = {{'d', "--data", "data.path", "the folder of the images, or a pack"},
+                                 {'t', "--target", "search.target", "the budget"},
+                                 {'a', "--arch", "train.arch", "arch.json, a name in data/networks or a block string"},
+                                 {'i', "--init", "train.init", "a .safetensors file of spnas to start from"},
+                                 {'c', "--config", NULL, "a JSON file of settings"},
+                                 {'s', "--set", NULL, "section.key=value"},
+                                 {'o', "--out", NULL, "the file or folder to write"},
+                                 {'D', "--dump", NULL, "the file to write"},
+                                 {'f', "--format", "export.format", "a format's name"},
+                                 {'S', "--seed", "run.seed", "a number"},
+                                 {'T', "--threads", "run.threads", "a number"}};
+static const option flags[] = {{.letter = 'r', "--resume"},
+                               {.letter = 'q', "--quiet"},
+                               {.letter = 'j', "--json"},
+                               {.letter = 'R', "--reproducible"}};
 
 static int taken(const char *takes, char letter) { return strchr("csST", letter) || strchr(takes, letter); }
 

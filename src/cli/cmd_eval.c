@@ -59,7 +59,7 @@ static spn_status print_json(const spn_score *score, spn_err *err) {
 static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *err) {
   spn_settings settled = a->settings;
   const spn_settings *s = &settled;
-  char note[SPN_PRECISION_NOTE];
+  char note[SPN_PRECISION_NOTE], remark[256];
   spn_data data;
   spn_graph *g;
   spn_score score;
@@ -72,6 +72,8 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
                                      m->arch.classes, count);
   free(names);
   SPN_TRY(status);
+  spn_data_note(&data, remark, sizeof remark);
+  if (remark[0]) fprintf(stderr, "spnas eval: %s\n", remark);
   spn_network_options o;
   if (!status) status = spn_options_choose(s, &o, err);
   spn_precision_settle(&settled, NULL, note);
@@ -102,7 +104,8 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_eval = {
-    .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing and classes stored in its file.",
+    .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing and classes stored in "
+             "its file.",
     .usage = "spnas eval NETWORK.safetensors --data DIR [--json] [--dump FILE] [--config FILE] [--set a.b=c]...\n\n"
              "  --data DIR         data.path: the images\n  --json             one JSON object\n"
              "  --dump FILE        also writes images (as the network takes them), labels and logits as safetensors, "

@@ -27,7 +27,8 @@ static void list_formats(FILE *out) {
 const spn_command spn_cmd_export = {
     .about = "Writes a trained network in a format other software runs.",
     .usage = "spnas export NETWORK.safetensors --out FILE [--format NAME] [--set export.opset=17]...\n\n"
-             "  --out FILE         the file to write\n  --format NAME      export.format, where the suffix of FILE is not to choose",
+             "  --out FILE         the file to write\n  --format NAME      export.format, where the suffix of FILE is "
+             "not to choose",
     .help = list_formats,
     .sections = "export",
     .takes = "pof",

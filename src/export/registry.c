@@ -30,7 +30,8 @@ spn_export_options spn_export_defaults(void) {
                               .std = {0.229, 0.224, 0.225}};
 }
 
-/* The first exporter whose suffix ends path, or -1. Of suffixes that both fit, such as .json and .arch.json, the longest. */
+/* The first exporter whose suffix ends path, or -1. Of suffixes that both fit, such as .json and .arch.json, the
+ * longest. */
 static int by_suffix(const char *path) {
   int best = -1;
   size_t n = strlen(path), longest = 0;
@@ -50,8 +51,8 @@ static spn_status no_suffix(const char *path, spn_err *err) {
     snprintf(list + used, sizeof list - used, "%s%s (%s)", i ? ", " : "", spn_exporter_names[i],
              spn_exporters[i]->suffix);
   }
-  return spn_fail(err, SPN_EINPUT, "%s: its suffix names no format; expected a format (--format) or a suffix of: %s", path,
-                  list);
+  return spn_fail(err, SPN_EINPUT, "%s: its suffix names no format; expected a format (--format) or a suffix of: %s",
+                  path, list);
 }
 
 spn_status spn_export_format(const char *format, const char *path, const char **out, spn_err *err) {
@@ -63,8 +64,8 @@ spn_status spn_export_format(const char *format, const char *path, const char **
   }
   SPN_TRY(spn_name_find(spn_exporter_names, "export format", format, &at, err));
   if (suffix >= 0 && strcmp(spn_exporters[suffix]->suffix, spn_exporters[at]->suffix))
-    return spn_fail(err, SPN_EINPUT, "%s: expected a name that ends with %s as format %s has it, got one of format %s", path,
-                    spn_exporters[at]->suffix, format, spn_exporter_names[suffix]);
+    return spn_fail(err, SPN_EINPUT, "%s: expected a name that ends with %s as format %s has it, got one of format %s",
+                    path, spn_exporters[at]->suffix, format, spn_exporter_names[suffix]);
   *out = spn_exporter_names[at];
   return SPN_OK;
 }

@@ -78,16 +78,17 @@ static spn_status check_filled(const spn_dataset *set, size_t first, size_t end,
   while (empty && seen[which]) which++;
   free(seen);
   if (!empty) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT,
-                  "%.500s: expected %s images of every class, got none of class \"%.200s\" (%d of %d classes have none); "
-                  "data.allow_empty_classes=true takes them",
-                  set->path, what, set->class_names[which], empty, set->classes);
+  return spn_fail(
+      err, SPN_EINPUT,
+      "%.500s: expected %s images of every class, got none of class \"%.200s\" (%d of %d classes have none); "
+      "data.allow_empty_classes=true takes them",
+      set->path, what, set->class_names[which], empty, set->classes);
 }
 
 spn_status spn_classes_check(const spn_dataset *set, const spn_dataset_options *o, spn_err *err) {
   for (int i = 0; i < set->classes; i++) SPN_TRY(check_name(set, i, err));
   SPN_TRY(check_unique(set, err));
-  if (o->allow_empty || o->test_only) return SPN_OK;
+  if (o->allow_empty || o->test_only || set->reader->fixed) return SPN_OK;
   SPN_TRY(check_filled(set, 0, set->train_count, "training", err));
   return set->train_count < set->count ? check_filled(set, set->train_count, set->count, "test", err) : SPN_OK;
 }
@@ -106,9 +107,10 @@ static spn_status unknown_class(const spn_dataset *set, const char *name, const 
   char text[SPN_NAMES_TEXT];
   for (int i = 0; i < classes && i < 8; i++) list[i] = names[i];
   spn_names_text(list, "\"", NULL, text, sizeof text);
-  return spn_fail(err, SPN_EINPUT,
-                  "%.200s: class \"%.100s\": expected a class that the network knows (%d: %s%s); classes are matched by name",
-                  set->path, name, classes, text, classes > 8 ? ", ..." : "");
+  return spn_fail(
+      err, SPN_EINPUT,
+      "%.200s: class \"%.100s\": expected a class that the network knows (%d: %s%s); classes are matched by name",
+      set->path, name, classes, text, classes > 8 ? ", ..." : "");
 }
 
 spn_status spn_dataset_relabel(spn_dataset *set, const char *const *names, int classes, spn_err *err) {

@@ -26,6 +26,7 @@ typedef struct {
   spn_status (*image)(spn_dataset *set, uint32_t item, int max_side, spn_image *out, spn_err *err);
   /* Where an item's image lies, for messages; returns its length, as snprintf. NULL: "path: class/name". */
   int (*place)(const spn_dataset *set, uint32_t item, char *out, size_t size);
+  int fixed;   /* the format states the classes, so that one without images says nothing about a label gone astray */
   int decodes; /* `image` takes long: small images are kept in memory, and a pack of the set (pack.h) is worth while */
 
   void (*close)(spn_dataset *set); /* frees set->own, which may be half made; NULL: nothing is to be freed */
@@ -99,9 +100,9 @@ spn_status spn_names_add(spn_names *names, const char *name, size_t *at);
 char *spn_path_join(const char *folder, const char *name);
 /* The names "0", "1", ... */
 spn_status spn_classes_number(spn_dataset *set, int classes, spn_err *err);
-/* SPN_EINPUT with the class: a name that is no UTF-8 of 1 to SPN_CLASS_NAME_MAX bytes, holds a control character, or stands
- * twice; a class without training images or, where there are test files, without test images (options->allow_empty and
- * test_only take those). */
+/* SPN_EINPUT with the class: a name that is no UTF-8 of 1 to SPN_CLASS_NAME_MAX bytes, holds a control character, or
+ * stands twice; a class without training images or, where there are test files, without test images
+ * (options->allow_empty, test_only and kinds of fixed classes take those). */
 spn_status spn_classes_check(const spn_dataset *set, const spn_dataset_options *options, spn_err *err);
 
 #endif

@@ -113,8 +113,9 @@ static spn_status check_links(const char *folder, const name_list *classes, spn_
   if (!status) qsort(all, n, sizeof *all, by_identity);
   for (size_t i = 1; i < n && !status; i++)
     if (all[i].device == all[i - 1].device && all[i].number == all[i - 1].number && strcmp(all[i].name, ".."))
-      status = spn_fail(err, SPN_EINPUT, "%.400s: expected a folder of its own for each class, but %.200s leads to %.200s",
-                        folder, all[i].name, all[i - 1].name);
+      status = spn_fail(err, SPN_EINPUT,
+                        "%.400s: expected a folder of its own for each class, but %.200s leads to %.200s", folder,
+                        all[i].name, all[i - 1].name);
   free(all);
   return status;
 }
@@ -169,7 +170,8 @@ static spn_status add_class(spn_dataset *set, arena *a, const char *folder, int 
   if (!path) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
   spn_status status = list_folder(path, 'f', &files, err);
   if (!status && !files.count && !set->allow_empty)
-    status = spn_fail(err, SPN_EINPUT, "%.900s: expected images in this class folder, got none; data.allow_empty_classes=true takes it",
+    status = spn_fail(err, SPN_EINPUT,
+                      "%.900s: expected images in this class folder, got none; data.allow_empty_classes=true takes it",
                       path);
   for (size_t i = 0; !status && i < files.count; i++)
     if (add_image(set, a, label, files.names[i])) status = spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", path);

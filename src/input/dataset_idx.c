@@ -95,8 +95,9 @@ static spn_status file_read(idx_file *f, void *bytes, size_t n, size_t *got, spn
     if (!f->z.avail_in) SPN_TRY(refill(f, err));
     if (!f->z.avail_in && f->between) break;
     if (!f->z.avail_in)
-      return spn_fail(err, SPN_EINPUT, "%.800s: truncated: the gzip data end after byte %zu without length and checksum",
-                      f->path, f->at);
+      return spn_fail(err, SPN_EINPUT,
+                      "%.800s: truncated: the gzip data end after byte %zu without length and checksum", f->path,
+                      f->at);
     SPN_TRY(inflate_some(f, (unsigned char *)bytes + *got, n - *got, got, err));
   }
   return SPN_OK;

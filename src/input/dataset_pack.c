@@ -148,12 +148,8 @@ static spn_status pack_image(spn_dataset *set, uint32_t item, int max_side, spn_
   pack *own = set->own;
   const spn_pack_entry *e = &own->entries[item];
   size_t bytes = (size_t)e->h * e->w * 3;
-  *out = (spn_image){.pixels = own->map + e->at,
-                     .h = e->h,
-                     .w = e->w,
-                     .channels = 3,
-                     .whole_h = e->whole_h,
-                     .whole_w = e->whole_w};
+  *out = (spn_image){
+      .pixels = own->map + e->at, .h = e->h, .w = e->w, .channels = 3, .whole_h = e->whole_h, .whole_w = e->whole_w};
   if (atomic_load_explicit(&own->verified[item], memory_order_relaxed)) return SPN_OK;
   if ((uint32_t)crc32_z(0, out->pixels, bytes) != e->crc) {
     atomic_store(&set->reason[item], "checksum differs: the pack is damaged");

@@ -13,7 +13,7 @@ typedef struct {
   int whole_h, whole_w;        /* before a pack reduced it; 0: it was not */
 } spn_image;
 
-enum { SPN_IMAGE_MAX_SIDE = 16384 }; /* pixels */
+enum { SPN_IMAGE_MAX_SIDE = 16384 };           /* pixels */
 #define SPN_IMAGE_MAX_FILE ((size_t)64 << 20)  /* bytes of a file */
 #define SPN_IMAGE_MAX_PIXELS ((size_t)1 << 28) /* bytes of a decoded image */
 

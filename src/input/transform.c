@@ -83,8 +83,8 @@ void spn_resized(int h, int w, int side, int *out_h, int *out_w) {
 int spn_transform_side(const spn_transform *t) { return (int)lround(t->size / t->eval_crop); }
 
 /* The whole image with its short side resized to `side`, and the central part of the output's size; half of an odd rest
- * is rounded to even, as in torchvision. An image out of a pack is resized to what the original would be resized to, so that
- * the same part of it is seen. */
+ * is rounded to even, as in torchvision. An image out of a pack is resized to what the original would be resized to, so
+ * that the same part of it is seen. */
 static view view_centre(const spn_image *image, int side, int size) {
   view v = {.h = image->h, .w = image->w};
   spn_resized(image->whole_h ? image->whole_h : v.h, image->whole_w ? image->whole_w : v.w, side, &v.full_h, &v.full_w);

@@ -38,10 +38,6 @@ static spn_status loader_of(const spn_data *d, const spn_settings *s, const spn_
 
 spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training,
                            uint64_t first_batch, spn_loader **out, spn_err *err) {
-  size_t count = spn_dataset_count(d->set, split);
-  if (training && count < (size_t)s->optim_batch)
-    return spn_fail(err, SPN_EINPUT, "optim.batch: expected at most the %zu training images of %.600s, got %lld", count,
-                    s->data_path, s->optim_batch);
   return loader_of(d, s, training ? &d->train : &d->eval, split, training, first_batch, out, err);
 }
 
@@ -148,6 +144,10 @@ spn_status spn_data_open_set(const spn_settings *s, spn_data *out, spn_err *err)
 }
 
 spn_status spn_data_prepare(spn_data *d, const spn_settings *s, int size, int channels, spn_err *err) {
+  size_t count = spn_dataset_count(d->set, SPN_SPLIT_TRAIN);
+  if (count < (size_t)s->optim_batch)
+    return spn_fail(err, SPN_EINPUT, "optim.batch: expected at most the %zu training images of %.600s, got %lld", count,
+                    s->data_path, s->optim_batch);
   set_transforms(d, s, size, channels);
   return set_normalisation(d, s, err);
 }
@@ -176,6 +176,21 @@ spn_status spn_data_open_test(const spn_settings *s, const spn_transform *eval, 
   if (status) spn_data_close(&d);
   else *out = d;
   return status;
+}
+
+void spn_data_note(const spn_data *d, char *note, size_t size) {
+  int held = spn_dataset_side(d->set), side = spn_transform_side(&d->eval);
+  if (!held || held == side) note[0] = 0;
+  else if (held < side)
+    snprintf(note, size,
+             "the pack holds images with a short side of %d, which are enlarged to %d: pack.side=%d or more keeps "
+             "what they show",
+             held, side, side);
+  else
+    snprintf(note, size,
+             "the pack holds images with a short side of %d, which are reduced again to %d: a little softer than "
+             "the folder's; pack.side=%d gives the same pictures",
+             held, side, side);
 }
 
 void spn_data_close(spn_data *d) { spn_dataset_close(d->set); }

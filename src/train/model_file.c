@@ -36,8 +36,8 @@ static char *preprocessing_json(const spn_transform *t) {
 #define RULE(key, value) spn_json_put_text(&w, key, value);
   SPN_EVAL_RULES(RULE)
 #undef RULE
-  spn_json_put_text(&w, "channel_order", t->channels == 3 ? "RGB" : "grey");
-  if (t->channels == 1) put_numbers(&w, "grey", spn_grey_weights, 3);
+  spn_json_put_text(&w, "channel_order", t->channels == 3 ? "RGB" : "gray");
+  if (t->channels == 1) put_numbers(&w, "gray", spn_grey_weights, 3);
   spn_json_put_text(&w, "formula", "(pixel / 255 - mean) / std");
   put_numbers(&w, "mean", t->mean, 3);
   put_numbers(&w, "std", t->std, 3);

@@ -12,8 +12,14 @@ static const spn_param *find_param(const spn_graph *g, const char *name) {
   return NULL;
 }
 
-/* A parameter with one row for each class. before (its size): its values before init came in; from (data classes): the row of
- * init, or -1. */
+/* t: that parameter of a network of `count` classes. */
+static int has_rows(const spn_param *p, const spn_tensor *t, int count) {
+  return t && t->dtype == SPN_F32 && t->dims == p->dims && t->shape[0] == (size_t)count &&
+         spn_tensor_elements(t) == (size_t)count * (p->size / p->shape[0]);
+}
+
+/* A parameter with one row for each class. before (its size): its values before init came in; from (data classes): the
+ * row of init, or -1. */
 static void move_rows(spn_graph *g, const spn_param *p, const spn_tensor *t, const real *before, const int *from) {
   size_t row = p->size / p->shape[0];
   real *out = g->weights + p->offset;
@@ -39,17 +45,18 @@ static void tell(const spn_data *data, const int *from, int found, char *note, s
     if (from[c] < 0 && first < 0) first = c;
   }
   if (found < data->classes)
-    snprintf(note, size, "the classifier starts anew for %d of %d classes, \"%.80s\" among them, which train.init does not know",
+    snprintf(note, size,
+             "the classifier starts anew for %d of %d classes, \"%.80s\" among them, which train.init does not know",
              data->classes - found, data->classes, spn_dataset_class_name(data->set, first));
-  else if (moved) snprintf(note, size, "train.init has the classes in another order: the classifier's rows go by their names");
+  else if (moved)
+    snprintf(note, size, "train.init has the classes in another order: the classifier's rows go by their names");
 }
 
 static spn_status start_named(spn_graph *g, const spn_tensors *init, const spn_data *data, const char *const *names,
                               int count, char *note, size_t size, spn_err *err) {
   const spn_param *w = find_param(g, "classifier.weight"), *b = find_param(g, "classifier.bias");
   const spn_tensor *tw = spn_tensors_find(init, "classifier.weight"), *tb = spn_tensors_find(init, "classifier.bias");
-  int fits = w && b && tw && tb && tw->dims == 2 && tb->dims == 1 && tw->dtype == SPN_F32 && tb->dtype == SPN_F32 &&
-             tw->shape[0] == (size_t)count && tb->shape[0] == (size_t)count && tw->shape[1] == w->size / w->shape[0];
+  int fits = w && b && has_rows(w, tw, count) && has_rows(b, tb, count);
   if (!fits) {
     snprintf(note, size, "the classifier starts anew: that of train.init has another shape");
     return spn_network_from_tensors(g, init, 1, err);
