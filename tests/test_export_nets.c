@@ -14,7 +14,8 @@
 #include "model/network.h"
 #include "test_export_forward.h"
 
-enum { BATCH = 8, IMAGES = 40, SEED = 11, KEEP = -1 };
+enum { BATCH = 8, SEED = 11, KEEP = -1 };
+static int images_each = 8; /* a network; more where they are written */
 
 typedef struct {
   const char *network, *space; /* one of them */
@@ -39,7 +40,7 @@ static const net_case cases[] = {{"mnasnet-a1", NULL, 0.35, 64, KEEP, KEEP, 0},
                                  {NULL, "singlepath-se", 0.35, 37, SPN_PAD_SYMMETRIC, KEEP, 4},
                                  {NULL, "singlepath-k7", 0.35, 48, KEEP, KEEP, 5},
                                  {NULL, "singlepath-se-k7", 0.35, 56, SPN_PAD_SYMMETRIC, KEEP, 6},
-                                 {NULL, "singlepath-se-k7", 0.35, 45, KEEP, SPN_ACT_HSWISH, 7},
+                                 {NULL, "singlepath-se-k7", 0.35, 64, KEEP, SPN_ACT_HSWISH, 7},
                                  {NULL, "demo", 0, 28, KEEP, KEEP, 8},
                                  {NULL, "demo", 0, 29, SPN_PAD_SYMMETRIC, KEEP, 9},
                                  {NULL, "nas-bench-macro", 0, 32, KEEP, KEEP, 10},
@@ -97,9 +98,9 @@ static spn_graph *network_with_statistics(const spn_arch *a) {
 
 static float *logits_of(spn_graph *g, const spn_arch *a, const float *images) {
   const size_t pixels = (size_t)a->input_size * (size_t)a->input_size * (size_t)a->input_channels;
-  float *y = malloc(IMAGES * (size_t)a->classes * sizeof *y);
+  float *y = malloc((size_t)images_each * (size_t)a->classes * sizeof *y);
   spn_err err;
-  for (int i = 0; i < IMAGES; i += BATCH) {
+  for (int i = 0; i < images_each; i += BATCH) {
     CHECK_OK(spn_graph_forward(g, images + (size_t)i * pixels, NULL, BATCH, 0, &err), err);
     for (int k = 0; k < BATCH * a->classes; k++) y[i * a->classes + k] = (float)g->logits[k];
   }
@@ -118,7 +119,7 @@ static double off(const float *x, const float *y, size_t n) {
 }
 
 static void check_lowered(const spn_arch *a, const spn_tensors *w, const float *images, const float *logits) {
-  const size_t n = IMAGES * (size_t)a->classes, pixels = (size_t)a->input_size * (size_t)a->input_size;
+  const size_t n = (size_t)images_each * (size_t)a->classes, pixels = (size_t)a->input_size * (size_t)a->input_size;
   spn_export_options o = spn_export_defaults();
   spn_err err;
   float *y = malloc(n * sizeof *y), *again = malloc(n * sizeof *y);
@@ -128,8 +129,8 @@ static void check_lowered(const spn_arch *a, const spn_tensors *w, const float *
     if (!net) continue;
     spn_range *ranges = malloc(2 * (size_t)net->count * sizeof *ranges);
     for (int i = 0; i < 2 * net->count; i++) ranges[i] = SPN_RANGE_NONE;
-    CHECK_OK(spn_interpret(net, 2, images, IMAGES, y, ranges, &err), err);
-    CHECK_OK(spn_interpret(net, 1, images, IMAGES, again, NULL, &err), err);
+    CHECK_OK(spn_interpret(net, 2, images, images_each, y, ranges, &err), err);
+    CHECK_OK(spn_interpret(net, 1, images, images_each, again, NULL, &err), err);
     CHECK(!memcmp(y, again, n * sizeof *y), "%s: threads change the interpreter's numbers", a->name);
     CHECK(off(y, logits, n) <= 1e-4, "%s: the lowered network is off by %.3g", a->name, off(y, logits, n));
     float least = y[0], most = y[0];
@@ -201,21 +202,24 @@ static void save(const char *folder, const spn_arch *a, spn_tensors *w, const fl
   snprintf(path, sizeof path, "%s/%s.safetensors", folder, a->name);
   CHECK_OK(spn_tensors_save(w, path, &err), err);
   save_floats(folder, a, "images.f32", images,
-              IMAGES * (size_t)a->input_size * (size_t)a->input_size * (size_t)a->input_channels);
-  save_floats(folder, a, "logits.f32", logits, IMAGES * (size_t)a->classes);
+              (size_t)images_each * (size_t)a->input_size * (size_t)a->input_size * (size_t)a->input_channels);
+  save_floats(folder, a, "logits.f32", logits, (size_t)images_each * (size_t)a->classes);
   free(json);
 }
 
 int main(int argc, char **argv) {
   spn_err err;
-  if (argc > 1) CHECK_OK(spn_folder_create(argv[1], &err), err);
+  if (argc > 1) {
+    images_each = 40;
+    CHECK_OK(spn_folder_create(argv[1], &err), err);
+  }
   for (int i = 0; i < CASES; i++) {
     const spn_arch a = arch_of(&cases[i], i);
     spn_graph *g = network_with_statistics(&a);
     if (!g) continue;
     spn_tensors *w = spn_tensors_new();
     CHECK_OK(spn_network_to_tensors(g, NULL, w, &err), err);
-    float *images = random_images(&a, IMAGES, 2), *logits = logits_of(g, &a, images);
+    float *images = random_images(&a, images_each, 2), *logits = logits_of(g, &a, images);
     if (argc > 1) {
       save(argv[1], &a, w, images, logits);
     } else {
