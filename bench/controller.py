@@ -5,7 +5,7 @@ usage: python bench/controller.py --fashion FASHION-MNIST --cifar CIFAR10 [--spn
        python bench/controller.py --read RUN...
 
 Short searches take 1,000 steps of 32 images (300 of them warm-up); full ones are those of data/demo.json and bench/*.json. Sizes and widths
-are the spaces' proxies; singlepath has half width and, when short, 24x24. Searches that are finished are only read, interrupted ones go on. Plain Python.
+are the spaces' proxies; singlepath has half width and, when short, 16x16. Searches that are finished are only read, interrupted ones go on. Plain Python.
 
 Of the second half of the search phase (warm-up left out), each step's cost being that of
   held    the decisions the step trains at, projected onto the budget by the search
@@ -27,7 +27,7 @@ SPACES = {
     "demo": {"data": "fashion", "config": HERE.parent / "data" / "demo.json", "cost": "pixel1-singlepath", "targets": [38, 80, 123],
              "proxy": {"size": 28, "width": 0.25}},
     "singlepath": {"data": "cifar", "config": HERE / "cifar_search.json", "cost": "pixel1-singlepath", "targets": [38, 80, 123],
-                   "proxy": {"size": 32, "width": 0.5}, "short": {"size": 24}},
+                   "proxy": {"size": 32, "width": 0.5}, "short": {"size": 16}},
     "nas-bench-macro": {"data": "cifar", "config": HERE / "nas_bench_macro.json", "cost": "flops", "targets": [27, 63, 99],
                         "proxy": {"size": 16, "width": 0.5}},
 }
