@@ -19,6 +19,8 @@ spn_status spn_data_prepare(spn_data *d, const spn_settings *s, int size, int ch
  * images. The caller closes. */
 spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data *out, spn_err *err);
 void spn_data_close(spn_data *d);
+/* Mean and std of t where data.mean and data.std are numbers; "auto" leaves them as they are. */
+spn_status spn_data_numbers(const spn_settings *s, spn_transform *t, spn_err *err);
 /* training: augmented and shuffled; otherwise in order, evaluation transform. */
 spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training,
                            uint64_t first_batch, spn_loader **out, spn_err *err);

@@ -42,13 +42,17 @@ static char *classes_json(const spn_data *d) {
   return spn_json_take(&w);
 }
 
+spn_status spn_model_describe(spn_tensors *set, const spn_arch *arch, const spn_transform *eval, spn_err *err) {
+  SPN_TRY(set_text(set, "spnas.arch", spn_arch_to_json(arch), err));
+  return set_text(set, "spnas.preprocessing", preprocessing_json(eval), err);
+}
+
 spn_status spn_model_save(const char *path, const spn_graph *g, const real *weights, const spn_arch *arch,
                           const spn_data *data, const char *const *facts, spn_err *err) {
   spn_tensors *set = spn_tensors_new();
   if (!set) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
   spn_status status = spn_network_to_tensors(g, weights, set, err);
-  if (!status) status = set_text(set, "spnas.arch", spn_arch_to_json(arch), err);
-  if (!status) status = set_text(set, "spnas.preprocessing", preprocessing_json(&data->eval), err);
+  if (!status) status = spn_model_describe(set, arch, &data->eval, err);
   if (!status) status = set_text(set, "spnas.classes", classes_json(data), err);
   for (; !status && facts && facts[0]; facts += 2) status = spn_tensors_set_meta(set, facts[0], facts[1], err);
   if (!status) status = spn_tensors_save(set, path, err);
