@@ -14,6 +14,7 @@ static spn_status preprocessing(const spn_settings *s, const spn_imported *net, 
   t->channels = net->arch.input_channels;
   t->eval_crop = s->data_eval_crop > 0 ? s->data_eval_crop : net->has_preprocessing ? net->eval_crop : crop;
   t->resize = s->data_resize;
+  t->framing = net->has_preprocessing ? SPN_FRAME_ROUNDED : SPN_FRAME_TORCHVISION;
   for (int i = 0; i < 3; i++) {
     t->mean[i] = (float)(net->has_preprocessing ? net->mean[i] : mean[i]);
     t->std[i] = (float)(net->has_preprocessing ? net->std[i] : std[i]);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/foreign.h"
+#include "export/naming.h"
 #include "export/lower.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -16,14 +16,14 @@ void spn_imported_free(spn_imported *net) {
 }
 
 /* Renames the tensors and holds every one against the network. */
-static spn_status take_weights(spn_foreign kind, const spn_tensors *theirs, spn_imported *out, spn_err *err) {
+static spn_status take_weights(spn_naming kind, const spn_tensors *theirs, spn_imported *out, spn_err *err) {
   const spn_export_options options = spn_export_defaults();
   const char *key, *value;
   spn_lowered *net;
   SPN_TRY(spn_arch_check(&out->arch, err));
   out->weights = spn_tensors_new();
   if (!out->weights) return spn_fail(err, SPN_ENOMEM, "import: out of memory");
-  SPN_TRY(spn_foreign_read(kind, &out->arch, theirs, out->weights, err));
+  SPN_TRY(spn_naming_read(kind, &out->arch, theirs, out->weights, err));
   for (size_t i = 0; spn_tensors_meta_at(theirs, i, &key, &value); i++)
     SPN_TRY(spn_tensors_set_meta(out->weights, key, value, err));
   SPN_TRY(spn_lower(&out->arch, out->weights, &options, NULL, &net, err));
@@ -59,7 +59,7 @@ static spn_status read_timm(const char *path, const spn_tensors *set, const spn_
     return spn_fail(err, SPN_EINPUT, "%s: classifier.weight: expected 1 to %d classes, got %zu", path, SPN_MAX_CLASSES,
                     classifier->shape[0]);
   if (arch) out->arch.classes = (int)classifier->shape[0];
-  return take_weights(SPN_FOREIGN_TIMM, set, out, err);
+  return take_weights(SPN_NAMING_TIMM, set, out, err);
 }
 
 spn_status spn_import_timm(const char *path, const spn_arch *arch, spn_imported *out, spn_err *err) {
@@ -220,7 +220,7 @@ static spn_status read_proxyless(const char *path, spn_tensors *theirs, spn_impo
   spn_status status = read_architecture(&root, &out->arch, err);
   spn_json_free(doc);
   if (!status) status = read_floats(floats, manifest, theirs, err);
-  if (!status) status = take_weights(SPN_FOREIGN_PROXYLESS, theirs, out, err);
+  if (!status) status = take_weights(SPN_NAMING_PROXYLESS, theirs, out, err);
   return status;
 }
 

@@ -1,4 +1,4 @@
-/* Networks of other programs, weights and all, as ours. Adding one: a list of names in foreign.c, and a reader here. */
+/* Networks of other programs, weights and all, as ours. Adding one: a list of names in naming.c, and a reader here. */
 #ifndef SPN_EXPORT_IMPORT_H
 #define SPN_EXPORT_IMPORT_H
 
@@ -9,7 +9,7 @@ typedef struct {
   spn_arch arch;
   spn_tensors *weights; /* under our names (export.h); with the metadata of the file it came from */
   int has_preprocessing;
-  double mean[3], std[3], eval_crop; /* bilinear */
+  double mean[3], std[3], eval_crop; /* bilinear; long side and crop offset as SPN_FRAME_ROUNDED of input/input.h */
 } spn_imported;
 
 void spn_imported_free(spn_imported *net);

@@ -36,6 +36,9 @@ static char *preprocessing_json(const spn_transform *t) {
 #define RULE(key, value) spn_json_put_text(&w, key, value);
   SPN_EVAL_RULES(RULE)
 #undef RULE
+  spn_json_put_text(&w, "resize_long_side", spn_long_side_names[t->framing]);
+  spn_json_put_text(&w, "resize_rounding", spn_level_names[t->framing]);
+  spn_json_put_text(&w, "crop_offset", spn_crop_offset_names[t->framing]);
   spn_json_put_text(&w, "channel_order", t->channels == 3 ? "RGB" : "gray");
   if (t->channels == 1) put_numbers(&w, "gray", spn_grey_weights, 3);
   spn_json_put_text(&w, "formula", "(pixel / 255 - mean) / std");
@@ -96,7 +99,8 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
   spn_json size = spn_json_get(o, "size"), channels = spn_json_get(o, "channels"), crop = spn_json_get(o, "eval_crop");
   spn_json resize = spn_json_get(o, "resize");
   long long n, c;
-  int filter;
+  spn_json framing = spn_json_get(o, "resize_long_side");
+  int filter, frame = 0;
   SPN_TRY(spn_json_int(&size, 1, 4096, &n, err));
   SPN_TRY(spn_json_int(&channels, 1, 3, &c, err));
   SPN_TRY(spn_json_real(&crop, 0.01, 1, &t->eval_crop, err));
@@ -106,6 +110,10 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
 #define RULE(key, value) SPN_TRY(check_rule(o, key, value, err));
   SPN_EVAL_RULES(RULE)
 #undef RULE
+  if (!spn_json_is_null(&framing)) SPN_TRY(spn_json_choice(&framing, spn_long_side_names, &frame, err));
+  SPN_TRY(check_rule(o, "resize_rounding", spn_level_names[frame], err));
+  SPN_TRY(check_rule(o, "crop_offset", spn_crop_offset_names[frame], err));
+  t->framing = (spn_framing)frame;
   t->size = (int)n;
   t->channels = (int)c;
   t->resize = (spn_resize)filter;
