@@ -11,8 +11,11 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the file to write, got nothing");
   SPN_TRY(spn_model_load(a->positional, &m, err));
   spn_status status = spn_model_export(&m, &a->settings, a->settings.export_format, a->out, err);
+  if (!status) {
+    printf("wrote %s (%s)\n", a->out, a->settings.export_format);
+    spn_cli_print_origin(m.tensors);
+  }
   spn_model_free(&m);
-  if (!status) printf("wrote %s (%s)\n", a->out, a->settings.export_format);
   return status;
 }
 

@@ -40,6 +40,9 @@ size_t spn_dataset_count(const spn_dataset *set, spn_split split);
 int spn_dataset_classes(const spn_dataset *set);
 const char *spn_dataset_class_name(const spn_dataset *set, int label);
 const char *spn_dataset_kind(const spn_dataset *set); /* what auto found */
+/* Median of the short sides of some training images, in pixels, as the files have them (a pack: as it holds them); 0
+ * when none of them can be read. Decodes nothing. */
+int spn_dataset_side(spn_dataset *set);
 /* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */
 size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size);
 
