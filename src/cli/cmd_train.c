@@ -9,7 +9,7 @@
 static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data) {
   const spn_arch *a = &n->arch;
   spn_counts counts = spn_arch_counts(a);
-  int side = spn_dataset_side(data->set);
+  int side = spn_dataset_median_side(data->set);
   spn_run_say(
       run, "network %s at %dx%d: %.3f M parameters, %.1f M MACs; %s data, %zu training, %zu held-out, %zu test images",
       a->name, a->input_size, a->input_size, (double)counts.params * 1e-6, (double)counts.macs * 1e-6,
@@ -19,6 +19,9 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
     spn_run_say(run, "predicted %.3f %s by %s, for a target of %.4g", n->origin.predicted, n->origin.unit,
                 n->origin.cost, n->origin.target);
   if (n->origin.note[0]) spn_run_say(run, "note: %s", n->origin.note);
+  char note[256];
+  spn_data_note(data, note, sizeof note);
+  if (note[0]) spn_run_say(run, "%s", note);
   if (n->origin.searched && 2 * side < a->input_size)
     spn_run_say(run,
                 "note: the images, %d pixels in the median, are enlarged to %d, the size that the prediction is for; "

@@ -31,7 +31,7 @@ spn_status spn_problem_size(spn_settings *s, spn_space *space, spn_dataset *set,
   if (s->search_proxy_width > 0 && s->search_proxy_width < LEAST_WIDTH)
     return spn_fail(err, SPN_EINPUT, "search.proxy_width: expected 0 or at least %g, got %g", LEAST_WIDTH,
                     s->search_proxy_width);
-  int side = spn_dataset_side(set), asked = s->search_proxy_size || s->search_proxy_width > 0;
+  int side = spn_dataset_median_side(set), asked = s->search_proxy_size || s->search_proxy_width > 0;
   spn_space_train_at(space, s->search_proxy_size ? (int)s->search_proxy_size : spn_space_size_for(space, side),
                      s->search_proxy_width);
   s->search_proxy_size = space->proxy_size;

@@ -174,24 +174,14 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   return write_result(t, out, err);
 }
 
-/* Weights to start from: what fits by name and shape. */
-static spn_status take_weights(trainer *t, spn_err *err) {
-  const char *file = t->walk.s->train_init;
-  int taken = spn_network_take_tensors(t->walk.graph, t->job->init), all = t->walk.graph->param_count;
-  if (!taken)
-    return spn_fail(err, SPN_EINPUT,
-                    "train.init: none of the tensors of %.300s has the name and shape of one of this network", file);
-  spn_run_say(t->walk.run, "weights: %d of %d tensors are taken from %s (same name and shape)%s", taken, all, file,
-              taken < all ? "; the others start anew" : "");
-  return SPN_OK;
-}
-
 static spn_status prepare(trainer *t, spn_err *err) {
   const spn_settings *s = t->walk.s;
   spn_network_options o;
+  char note[512] = "";
   SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_network_create(t->job->arch, &o, 0, &t->walk.graph, err));
-  if (t->job->init) SPN_TRY(take_weights(t, err));
+  if (t->job->init) SPN_TRY(spn_model_start(t->walk.graph, t->job->init, t->walk.data, note, sizeof note, err));
+  if (note[0]) spn_run_say(t->walk.run, "%s", note);
   SPN_TRY(spn_optimizer_create(t->walk.graph, s, &t->walk.optimizer, err));
   t->judged = calloc(t->walk.graph->param_elements + 16, sizeof *t->judged); /* kernels load whole vectors */
   if (!t->judged) return spn_fail(err, SPN_ENOMEM, "training: out of memory for a copy of the weights");

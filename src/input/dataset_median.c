@@ -17,7 +17,7 @@ static int short_side(spn_dataset *set, uint32_t item) {
   return side;
 }
 
-int spn_dataset_side(spn_dataset *set) {
+int spn_dataset_median_side(spn_dataset *set) {
   const uint32_t *items = set->split[SPN_SPLIT_TRAIN];
   size_t count = set->split_count[SPN_SPLIT_TRAIN], looks = count < LOOKED_AT ? count : LOOKED_AT;
   int side[LOOKED_AT], known = 0;
