@@ -17,6 +17,9 @@ static const option options[] = {{'d', "--data", "data.path"},
                                  {'o', "--out", NULL},
                                  {'D', "--dump", NULL},
                                  {'f', "--format", "export.format"},
+                                 {'n', "--networks", "latency.networks"},
+                                 {'h', "--holdout", "latency.holdout"},
+                                 {'P', "--plot", "latency.plot"},
                                  {'S', "--seed", "run.seed"},
                                  {'T', "--threads", "run.threads"}};
 static const option flags[] = {
@@ -55,6 +58,20 @@ static const option *find_option(const char *takes, const char *arg) {
   return NULL;
 }
 
+/* An argument that is no option. */
+static spn_status take_word(spn_arguments *out, const char *takes, const char *word, spn_err *err) {
+  int several = strchr(takes, 'w') != NULL;
+  if (word[0] == '-' || (!several && !strchr(takes, 'p')))
+    return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", word);
+  if (out->positional && !several)
+    return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, word);
+  if (out->words == SPN_MAX_WORDS)
+    return spn_fail(err, SPN_EINPUT, "expected at most %d arguments, got more", SPN_MAX_WORDS);
+  if (!out->positional) out->positional = word;
+  out->word[out->words++] = word;
+  return SPN_OK;
+}
+
 /* Config files first, whatever their place, so that everything else on the command line overrides them. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err) {
   memset(out, 0, sizeof *out);
@@ -72,11 +89,7 @@ spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arg
         i++;
         if ((o->letter == 'c') == (pass == 0)) SPN_TRY(set_value(out, o, argv[i], err));
       } else if (pass == 1 && !set_flag(out, takes, argv[i])) {
-        if (argv[i][0] == '-' || !strchr(takes, 'p'))
-          return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", argv[i]);
-        if (out->positional)
-          return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, argv[i]);
-        out->positional = argv[i];
+        SPN_TRY(take_word(out, takes, argv[i], err));
       }
     }
   return SPN_OK;
