@@ -91,6 +91,7 @@ static spn_status split(const spn_csv *csv, char *line, char **cell, int *count,
 
 static spn_status read_header(spn_csv *csv, spn_err *err) {
   char *line = take_line(csv);
+  if (!line) csv->line = 1;
   if (!line) return spn_csv_fail(csv, -1, err, "expected a header with the columns' names, got an empty file");
   SPN_TRY(split(csv, line, csv->name, &csv->columns, err));
   for (int i = 0; i < csv->columns; i++) {

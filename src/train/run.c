@@ -59,7 +59,7 @@ static spn_status differs(const char *path, spn_err *err) {
 static spn_status same_settings(const spn_settings *a, const spn_settings *b, spn_err *err) {
   static const char *const free_to_change[] = {"run.threads",   "run.checkpoint_steps", "run.keep",
                                                "run.log_steps", "run.max_steps",        "data.threads",
-                                               "data.prefetch", "search.judge"};
+                                               "data.prefetch", "search.judge",         "run.tensorboard"};
 #define FREE(path) \
   for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++) same |= !strcmp(path, free_to_change[i])
 #define COMPARE(section, key, equal)                   \
@@ -133,6 +133,8 @@ spn_status spn_run_open(const char *folder, spn_settings *s, const char *command
   spn_status status = start_folder(run, s, command, resume, note, err);
   if (!status && !(run->recorder = spn_recorder_new())) status = spn_fail(err, SPN_ENOMEM, "run: out of memory");
   if (!status) status = spn_sink_jsonl(spn_run_path(run, "metrics.jsonl"), run->recorder, err);
+  if (!status && s->run_tensorboard)
+    status = spn_sink_events(spn_run_path(run, "events.out.tfevents.spnas"), run->recorder, err);
   if (status) {
     spn_run_close(run);
     return status;
