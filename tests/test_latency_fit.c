@@ -263,7 +263,7 @@ static void csv_fails(const char *text, const char *words) {
 static void test_errors(void) {
   static spn_fit fit;
   spn_err err = {0};
-  csv_fails("", ":0: ");
+  csv_fails("", ":1: ");
   csv_fails("network,width\n", "without ms");
   csv_fails("network,ms\n", ":1: expected measured networks");
   csv_fails("network,ms\nmnasnet-a1,78\nmnasnet-a7,78\n", ":3: column network: mnasnet-a7");
