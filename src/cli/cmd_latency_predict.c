@@ -91,11 +91,11 @@ spn_status spn_cli_latency_predict(const spn_arguments *a, spn_err *err) {
     return spn_fail(err, SPN_EINPUT, "latency predict: expected a model and a network, got %d of them", a->words - 1);
   SPN_TRY(spn_fit_load(a->word[1], &fit, err));
   for (int i = 2; !status && i < a->words; i++) {
-    spn_arch arch;
-    char note[256];
-    status = spn_cli_load_arch(&a->settings, a->word[i], &arch, note, err);
+    static spn_named_arch network;
+    status = spn_cli_load_arch(&a->settings, a->word[i], &network, err);
     if (status) break;
-    if (note[0] && !a->json) printf("note        %s\n", note);
+    spn_arch arch = network.arch;
+    if (network.note[0] && !a->json) printf("note        %s\n", network.note);
     line_up(&a->settings, &arch);
     spn_fit_predict(&fit, &arch, &p);
     if (a->json) status = print_json(&fit, &arch, &p, err);
