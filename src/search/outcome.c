@@ -37,7 +37,7 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   spn_json_writer w = {0};
   spn_space_arch(p->space, &r->choice, 0, &deployed);
   spn_space_arch(p->space, &r->choice, 1, &proxy);
-  deployed.classes = proxy.classes = p->data->classes;
+  if (p->data) deployed.classes = proxy.classes = p->data->classes;
   spn_counts counts = spn_arch_counts(&deployed);
   spn_json_object(&w, NULL, SPN_JSON_LINES);
   spn_json_put_text(&w, "space", p->settings->search_space);
