@@ -38,6 +38,7 @@ spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **ou
 void spn_dataset_close(spn_dataset *set);
 size_t spn_dataset_count(const spn_dataset *set, spn_split split);
 int spn_dataset_classes(const spn_dataset *set);
+size_t spn_dataset_class_count(const spn_dataset *set, spn_split split, int label); /* images of one class */
 const char *spn_dataset_class_name(const spn_dataset *set, int label);
 const char *spn_dataset_kind(const spn_dataset *set); /* what auto found */
 /* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */

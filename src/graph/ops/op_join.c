@@ -28,8 +28,9 @@ static double keep_of(const spn_graph *g, const spn_node *node) {
   return gate_of(g, node) ? gate_of(g, node)->value : 1;
 }
 
+/* Not where batch-norm statistics are gathered anew: they are those of the whole network. */
 static int drops(const spn_graph *g, const spn_node *node) {
-  return g->training && ((const join_state *)node->state)->drop > 0;
+  return g->training && g->norm_momentum < 0 && ((const join_state *)node->state)->drop > 0;
 }
 
 /* By what b counts for image n, besides the gate. */
