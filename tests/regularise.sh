@@ -43,7 +43,7 @@ train() {
   "$SPNAS" train --arch "r1_k3_s11_e1_i32_o16 r2_k3_s22_e3_i16_o24" --set train.size=16 --data . --reproducible --set train.epochs=3 \
     --set optim.batch=20 --set run.log_steps=1 "$@"
 }
-all="--set train.mixup=0.4 --set train.cutmix=1 --set train.drop_path=0.3 --set train.class_weights=balanced --set data.randaugment=2
+all="--set train.mixup=0.4 --set train.cutmix=1 --set train.drop_path=0.3 --set data.randaugment=2
   --set data.erase=0.5"
 
 check "a teacher" train --out teacher --quiet
@@ -67,9 +67,10 @@ check "a run that has stopped early stays so" says 0 'best epoch 1' train --out 
 check "still" sh -c '[ "$(grep -c epoch_end early/metrics.jsonl)" -eq 3 ]'
 check "nothing held out" says 2 'train.patience: expected 0 where no images are held out' train --out none --set data.holdout=0 --set train.patience=2
 
+check "a class without images cannot be balanced" says 2 'class 0 has none' train --out unbalanced --set train.class_weights=balanced
 check "a teacher of another size" says 2 'train.teacher: expected a network for 20x20x3' train --out wrong --set train.size=20 \
   --set train.teacher=teacher/best.safetensors
-check "a teacher that is not there" says 2 'nothing.safetensors' train --out wrong --set train.teacher=nothing.safetensors
+check "a teacher that is not there" says 2 'nothing.safetensors' train --out absent --set train.teacher=nothing.safetensors
 
 echo "regularise.sh: $PASSED passed, $FAILED failed"
 [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]

@@ -270,6 +270,71 @@ test_pack() {
   rm -rf refused
 }
 
+# ---- Classes, test images alone, suffixes ----
+
+# put KIND FOLDER...: eight pictures of a kind in each folder.
+put() {
+  kind=$1
+  shift
+  for folder in "$@"; do
+    mkdir -p "$folder"
+    for i in 1 2 3 4 5 6 7 8; do jpeg "$kind" >"$folder/$i"; done
+  done
+}
+
+small() {
+  "$SPNAS" train --data named --arch "ds_r1_k3_s1_c16_noskip | ir_r1_k3_s2_e3_c24" --set train.size=16 --set train.width=0.25 \
+    --set train.epochs=40 --set optim.batch=8 --set optim.ema=0 --set optim.lr_warmup_epochs=1 --set data.holdout=0 \
+    --set data.augment=none --set optim.lr=0.2 --quiet "$@"
+}
+
+top1() { sed -n 's/.*"top1": \([0-9.]*\).*/\1/p' log; }
+
+# A network knows its classes by name: data with them in another order, or with some of them, are judged alike.
+test_classes() {
+  put jpeg_rgb named/train/colour named/test/colour
+  put jpeg_grey named/train/grey named/test/grey
+  run 0 'trained' small --out names
+  run 0 '"top1"' "$SPNAS" eval names/best.safetensors --data named --json
+  check "the classes are told apart" [ "$(top1)" = 1 ]
+  mkdir -p fewer/test stranger/test
+  cp -r named/test/grey fewer/test/grey
+  run 0 '"images": 8, "top1": 1' "$SPNAS" eval names/best.safetensors --data fewer --json
+  cp -r named/test/grey stranger/test/violet
+  cp -r named/test/grey stranger/test/grey
+  run 2 'stranger: class "violet": expected a class that the network knows (2: "colour" or "grey")' \
+    "$SPNAS" eval names/best.safetensors --data stranger
+  mkdir -p more/train more/test
+  cp -r named/train/colour more/train/colour && cp -r named/train/grey more/train/grey
+  put jpeg_progressive more/train/azure more/test/azure
+  cp -r named/test/colour more/test/colour && cp -r named/test/grey more/test/grey
+  run 0 'starts anew for 1 of 3 classes, "azure"' "$SPNAS" train --data more --init names/best.safetensors --out more-run \
+    --arch "ds_r1_k3_s1_c16_noskip | ir_r1_k3_s2_e3_c24" --set train.size=16 --set train.width=0.25 --set train.epochs=1 \
+    --set optim.batch=4 --set optim.lr=0 --set optim.lr_warmup_epochs=0 --set optim.ema=0 --set train.recalibrate=0
+  run 0 '"top1"' "$SPNAS" eval more-run/last.safetensors --data fewer --json
+  check "known classes keep their rows: $(top1)" [ "$(top1)" = 1 ]
+  run 2 'optim.batch: expected at most the 16 training images' small --out refused --set optim.batch=17
+  check "no run folder for a batch above the data" [ ! -e refused ]
+}
+
+test_exports() {
+  run 2 'net.pb: its suffix names no format; expected.*onnx (.onnx)' "$SPNAS" export trained/best.safetensors --out net.pb
+  run 0 'wrote net.pb (onnx)' "$SPNAS" export trained/best.safetensors --out net.pb --format onnx
+  run 0 'wrote suffix.tflite (tflite)' "$SPNAS" export trained/best.safetensors --out suffix.tflite
+  check "a TFLite file by its suffix" [ "$(head -c 8 suffix.tflite | tail -c 4)" = TFL3 ]
+  run 2 'other.tflite: expected a name that ends with .onnx' "$SPNAS" export trained/best.safetensors --out other.tflite --format onnx
+  check "nothing is written under another format's name" [ ! -e other.tflite ]
+  run 2 '--out: expected the file or folder to write, got an empty value' "$SPNAS" export trained/best.safetensors --out ''
+  run 2 '--data: expected the folder of the images' "$SPNAS" eval trained/best.safetensors --data ''
+  run 2 '--init: expected a .safetensors file' small --out refused --init ''
+  run 2 'got an empty argument' "$SPNAS" eval ''
+  printf 'PK\003\004\000\000\010\010archive/data.pkl' >weights.pth
+  run 2 'weights.pth: expected a tensor file (safetensors).*PyTorch' "$SPNAS" eval weights.pth --data data
+  run 2 'weights.pth: expected.*PyTorch' small --out refused --init weights.pth
+  run 2 'net.onnx: expected.*ONNX' "$SPNAS" eval net.onnx --data data
+  check "nothing is left of what was refused" [ ! -e refused ]
+}
+
 # first_ce FOLDER
 first_ce() { sed -n '1s/.*"ce": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
 
@@ -355,6 +420,8 @@ test_weights
 test_resume
 test_numeric
 test_pack
+test_classes
+test_exports
 test_precision
 test_judge
 test_file_limit

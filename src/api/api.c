@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/model_export.h"
+#include "export/export.h"
 #include "model/network.h"
 #include "core/version.h"
 #include "train/machine.h"
@@ -102,5 +103,8 @@ int spnas_network_export(const spnas_network *net, const char *format, const cha
   spn_err err;
   spn_settings s;
   spn_settings_default(&s);
-  return tell(error, spn_model_export(&net->model, &s, format, path, &err), &err);
+  spn_status status = path && *path ? spn_export_format(format, path, &format, &err)
+                                    : spn_fail(&err, SPN_EINPUT, "export: expected the file to write, got nothing");
+  if (!status) status = spn_model_export(&net->model, &s, format, path, &err);
+  return tell(error, status, &err);
 }

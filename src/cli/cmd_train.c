@@ -24,6 +24,9 @@ static spn_status train(const spn_arguments *a, spn_settings *s, spn_arch *arch,
         arch->name, arch->input_size, arch->input_size, (double)counts.params * 1e-6, (double)counts.macs * 1e-6,
         spn_dataset_kind(data.set), spn_dataset_count(data.set, SPN_SPLIT_TRAIN),
         spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT), spn_dataset_count(data.set, SPN_SPLIT_TEST));
+    char note[256];
+    spn_data_note(&data, note, sizeof note);
+    if (note[0]) spn_run_say(run, "%s", note);
     status = spn_train(run, s, arch, &data, init, &r, err);
     if (!status)
       printf(

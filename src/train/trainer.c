@@ -192,6 +192,7 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
 static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
   const spn_settings *s = t->walk.s;
   spn_network_options o;
+  char note[256] = "";
   SPN_TRY(spn_options_choose(s, &o, err));
   if (s->train_patience && !spn_dataset_count(t->walk.data->set, SPN_SPLIT_HOLDOUT))
     return spn_fail(err, SPN_EINPUT, "train.patience: expected 0 where no images are held out (data.holdout), got %lld",
@@ -199,7 +200,8 @@ static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
   o.drop_path = s->train_drop_path;
   SPN_TRY(spn_network_create(t->arch, &o, 0, &t->walk.graph, err));
   SPN_TRY(spn_regulariser_create(s, t->walk.data, t->arch, &t->regulariser, err));
-  if (init) SPN_TRY(spn_network_from_tensors(t->walk.graph, init, 1, err));
+  if (init) SPN_TRY(spn_model_start(t->walk.graph, init, t->walk.data, note, sizeof note, err));
+  if (note[0]) spn_run_say(t->walk.run, "%s", note);
   SPN_TRY(spn_optimizer_create(t->walk.graph, s, &t->walk.optimizer, err));
   t->judged = calloc(t->walk.graph->param_elements + 16, sizeof *t->judged); /* kernels load whole vectors */
   if (!t->judged) return spn_fail(err, SPN_ENOMEM, "training: out of memory for a copy of the weights");

@@ -13,7 +13,7 @@ typedef struct {
   double seconds;
 } spn_train_result;
 
-/* Trains arch on data with s's recipe, from scratch or from `init` (NULL; a classifier of another size starts anew).
+/* Trains arch on data with s's recipe, from scratch or from `init` (NULL; spn_model_start).
  * Writes checkpoints, best.safetensors, last.safetensors and result.json into the run. Continues the run's newest
  * checkpoint. SPN_ESTOPPED after a signal. */
 spn_status spn_train(spn_run *run, const spn_settings *s, const spn_arch *arch, const spn_data *data,
