@@ -39,7 +39,7 @@ static spn_status open_network(const char *path, int threads, spnas_network *net
   spn_network_options o;
   SPN_TRY(spn_options_choose(&s, &o, err));
   SPN_TRY(spn_network_create(&net->model.arch, &o, 1, &net->graph, err));
-  SPN_TRY(spn_network_from_tensors(net->graph, net->model.tensors, 0, err));
+  SPN_TRY(spn_network_from_tensors(net->graph, net->model.tensors, err));
   size_t size = (size_t)net->model.eval.size;
   net->image = malloc(size * size * (size_t)net->model.eval.channels * sizeof *net->image);
   return net->image ? SPN_OK : spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);

@@ -49,6 +49,9 @@ int spn_class_find(const char *const *names, int classes, const char *name);
  * opened. SPN_EINPUT with the first class that is not in the list; the set is unchanged then. */
 spn_status spn_dataset_relabel(spn_dataset *set, const char *const *names, int classes, spn_err *err);
 const char *spn_dataset_kind(const spn_dataset *set); /* what auto found */
+/* Median of the short sides of some training images, in pixels, as the files have them (a pack: as it holds them); 0
+ * when none of them can be read. Decodes nothing. */
+int spn_dataset_median_side(spn_dataset *set);
 /* Of a pack: the short side to which larger images were reduced; 0: they were not. */
 int spn_dataset_side(const spn_dataset *set);
 /* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */
