@@ -57,7 +57,7 @@ static spn_status session_new(const spnas_network *net, int batch, session **out
   s->images = malloc((size_t)batch * size * size * channels * sizeof *s->images);
   spn_status status = s->images ? SPN_OK : spn_fail(err, SPN_ENOMEM, "network: out of memory");
   if (!status) status = spn_network_create(&net->model.arch, &o, 1, &s->graph, err);
-  if (!status) status = spn_network_from_tensors(s->graph, net->model.tensors, 0, err);
+  if (!status) status = spn_network_from_tensors(s->graph, net->model.tensors, err);
   if (status) session_free(s);
   else *out = s;
   return status;

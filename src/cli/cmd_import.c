@@ -24,13 +24,12 @@ static spn_status preprocessing(const spn_settings *s, const spn_imported *net, 
 
 static spn_status import(const spn_arguments *a, spn_imported *net, spn_err *err) {
   const size_t n = strlen(a->positional);
-  char note[256] = "";
-  spn_arch arch;
+  spn_named_arch named;
   if (n > 5 && !strcmp(a->positional + n - 5, ".json")) return spn_import_proxyless(a->positional, net, err);
   if (!a->settings.train_arch[0]) return spn_import_timm(a->positional, NULL, net, err);
-  SPN_TRY(spn_cli_load_arch(&a->settings, a->settings.train_arch, &arch, note, err));
-  if (note[0]) fprintf(stderr, "spnas import: %s\n", note);
-  return spn_import_timm(a->positional, &arch, net, err);
+  SPN_TRY(spn_cli_load_arch(&a->settings, a->settings.train_arch, &named, err));
+  if (named.note[0]) fprintf(stderr, "spnas import: %s\n", named.note);
+  return spn_import_timm(a->positional, &named.arch, net, err);
 }
 
 /* A file that spnas exported tells its preprocessing, classes and facts itself. */
