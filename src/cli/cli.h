@@ -15,9 +15,10 @@ typedef struct {
   spn_settings settings;
 } spn_arguments;
 
-/* takes: the letters of the options the command has besides --config, --set, --seed, --threads and --help, which all
- * have; the letters stand in the tables of arguments.c, and p is the positional argument. Returns SPN_OK, or SPN_EINPUT
- * with the argument named; *help is set by --help. */
+/* argv[0] is the command. With --resume the settings of the run in --out come first, and with --out alone a folder that
+ * holds a run is refused. takes: the letters of the options the command has besides --config, --set, --seed, --threads
+ * and --help, which all have; the letters stand in the tables of arguments.c, and p is the positional argument. Returns
+ * SPN_OK, or SPN_EINPUT with the argument named; *help is set by --help. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err);
 
 /* The network behind --arch, at train.width and train.size. note (256 chars): a remark on an accepted oddity, or "". */

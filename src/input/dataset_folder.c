@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/work.h"
 #include "input/dataset.h"
 
 typedef struct {
@@ -58,10 +59,11 @@ static spn_status list_folder(const char *folder, int type, name_list *list, spn
   errno = 0;
   while (!status && (entry = readdir(dir))) {
     if (entry->d_name[0] != '.' && entry_type(dir, entry) == type) status = list_add(list, entry->d_name);
-    errno = status ? ENOMEM : 0;
+    if (!status && spn_stop_requested()) status = spn_fail(err, SPN_ESTOPPED, "%.800s: stopped while listing", folder);
+    errno = 0;
   }
-  if (status) spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
-  else if (errno) status = spn_fail(err, SPN_EIO, "%.800s: cannot be listed: %s", folder, strerror(errno));
+  if (status == SPN_ENOMEM) spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
+  else if (!status && errno) status = spn_fail(err, SPN_EIO, "%.800s: cannot be listed: %s", folder, strerror(errno));
   closedir(dir);
   if (!status && list->count) qsort(list->names, list->count, sizeof *list->names, by_name);
   return status;
@@ -76,8 +78,8 @@ static int has_folder(const char *path, const char *name) {
 static int folder_found(const char *path) {
   name_list list = {0};
   spn_status status = has_folder(path, "train") ? SPN_OK : list_folder(path, 'd', &list, NULL);
-  int found = has_folder(path, "train") || (!status && list.count > 1) ||
-              status == SPN_ENOMEM; /* told when it is read */
+  int found = has_folder(path, "train") || (!status && list.count > 1) || status == SPN_ENOMEM ||
+              status == SPN_ESTOPPED; /* both are told when it is read */
   list_free(&list);
   return found;
 }

@@ -15,8 +15,8 @@ typedef struct {
  * must follow before a loader is opened. The caller closes. */
 spn_status spn_data_open_set(const spn_settings *s, spn_data *out, spn_err *err);
 spn_status spn_data_prepare(spn_data *d, const spn_settings *s, int size, int channels, spn_err *err);
-/* Both. size and channels: of the network's input. With data.mean or data.std "auto" they are measured on up to 2000 training
- * images. The caller closes. */
+/* Both. size and channels: of the network's input. With data.mean or data.std "auto" they are measured on up to 2000
+ * training images. The caller closes. */
 spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data *out, spn_err *err);
 void spn_data_close(spn_data *d);
 /* training: augmented and shuffled; otherwise in order, evaluation transform. */

@@ -1,11 +1,14 @@
 #include "train/evaluate.h"
 
-static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_score *out, spn_err *err) {
+#include "core/work.h"
+
+static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_work *work, spn_score *out, spn_err *err) {
   double loss = 0, hits = 0, hits5 = 0;
   size_t images = 0;
-  for (;;) {
+  for (uint64_t done = 0;; done++) {
     spn_batch batch;
     int end = 0;
+    SPN_TRY(spn_work_at(work, done, err));
     SPN_TRY(spn_loader_next(loader, &batch, &end, err));
     if (end) break;
     if (!batch.count) continue;
@@ -25,9 +28,14 @@ spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, co
                         spn_score *out, spn_err *err) {
   spn_loader *loader;
   SPN_TRY(spn_data_loader(d, s, split, 0, 0, &loader, err));
+  static const char *const what[] = {[SPN_SPLIT_TRAIN] = "evaluation on training images",
+                                     [SPN_SPLIT_HOLDOUT] = "evaluation on held-out images",
+                                     [SPN_SPLIT_TEST] = "evaluation on test images"};
+  spn_work work = {.what = what[split], .unit = "batches", .total = spn_loader_batches(loader)};
   real *own = g->weights;
   if (weights) g->weights = (real *)weights; /* evaluation only reads */
-  spn_status status = score_pass(g, loader, out, err);
+  spn_status status = score_pass(g, loader, &work, out, err);
+  spn_work_end(&work);
   g->weights = own;
   spn_loader_close(loader);
   return status;
@@ -38,14 +46,17 @@ spn_status spn_recalibrate(spn_graph *g, const spn_data *d, const spn_settings *
   spn_loader *loader;
   plain.train = d->eval;
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_TRAIN, 1, 0, &loader, err));
+  spn_work work = {.what = "recalibration of batch norm", .unit = "batches", .total = (uint64_t)batches};
   spn_status status = SPN_OK;
   for (int i = 0; i < batches && !status; i++) {
     spn_batch batch;
     int end = 0;
+    if ((status = spn_work_at(&work, (uint64_t)i, err))) break;
     if ((status = spn_loader_next(loader, &batch, &end, err))) break;
     g->norm_momentum = (double)i / (i + 1);
     status = spn_graph_forward(g, batch.images, NULL, batch.count, 1, err);
   }
+  spn_work_end(&work);
   g->norm_momentum = -1;
   spn_loader_close(loader);
   return status;

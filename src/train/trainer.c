@@ -133,6 +133,7 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   spn_model_free(&best);
   if (!status) status = spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, &out->test, err);
   if (status) return status;
+  out->seconds = spn_run_seconds(t->walk.run);
   return write_result(t, out, err);
 }
 
@@ -154,7 +155,6 @@ spn_status spn_train(spn_run *run, const spn_settings *s, const spn_arch *arch, 
   if (!status) {
     *out = (spn_train_result){
         .best_epoch = (int)t.n.best_epoch,
-        .seconds = spn_run_seconds(run),
         .best_holdout = {
             .images = (size_t)t.n.best_images, .loss = t.n.best_loss, .top1 = t.n.best_top1, .top5 = t.n.best_top5}};
     status = final_test(&t, out, err);
