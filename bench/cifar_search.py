@@ -32,7 +32,7 @@ def step(args, folder, done, *command):
 
 def search(args, folder, method, seed):
     step(args, folder, "arch.json", "search", "--config", HERE / "cifar_search.json", "--target", args.target, "--seed", seed,
-         "--set", f"search.method={method}", "--set", f"search.epochs={args.epochs}")
+         "--set", f"search.method={method}", "--set", f"search.epochs={args.epochs}", "--set", "search.evaluations=1")
     return json.loads((folder / "arch.json").read_text())
 
 

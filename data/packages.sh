@@ -4,7 +4,7 @@
 
 BUILD_PACKAGES="gcc libc6-dev make cmake libdnnl-dev libcjson-dev libstb-dev zlib1g-dev"
 DATA_PACKAGES="dataset-fashion-mnist"
-TEST_PACKAGES="g++ clang libomp-dev python3-venv"
+TEST_PACKAGES="g++ clang libomp-dev python3-venv pkg-config dpkg-dev file"
 FASHION_MNIST=/usr/share/datasets/fashion-mnist
 
 say() { printf '%s\n' "== $*"; }
@@ -19,7 +19,7 @@ has_package() {
   case $1 in
     gcc) command -v cc >/dev/null ;;
     g++) command -v c++ >/dev/null ;;
-    make | cmake | clang) command -v "$1" >/dev/null ;;
+    make | cmake | clang | pkg-config | file) command -v "$1" >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed ;;
   esac

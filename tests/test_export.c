@@ -6,6 +6,8 @@
 #include "check.h"
 #include "core/rng.h"
 #include "export/export.h"
+#include "export/lower.h"
+#include "export/tflite.h"
 #include "io/file.h"
 #include "test_export_forward.h"
 
@@ -261,7 +263,8 @@ static void check_file(const char *path, const spn_export_options *options, cons
   int residuals = 0;
   for (int i = 0; i < a->blocks; i++) residuals += a->block[i].residual && !a->block[i].skipped;
   CHECK(options->fold_bn ? !bn : bn > 0, "%d BatchNormalization nodes", bn);
-  CHECK(add_nodes == residuals, "%d Add nodes, %d residuals", add_nodes, residuals);
+  residuals += options->input == SPN_INPUT_PIXELS; /* the normalisation ends with one */
+  CHECK(add_nodes == residuals, "%d Add nodes, expected %d", add_nodes, residuals);
   names keys = {.count = 0};
   field f;
   for (bytes b = model; next_field(&b, &f);) {
@@ -327,8 +330,57 @@ static void export_case(const char *folder, const spn_arch *a, const spn_tensors
   snprintf(path, sizeof path, "%s.onnx", base);
   CHECK_OK(spn_export("onnx", a, w, &o, path, &err), err);
   check_file(path, &o, a);
+  if (variant % 4 == 0) { /* TFLite knows no operator sets, and always folds */
+    snprintf(path, sizeof path, "%s.tflite", base);
+    CHECK_OK(spn_export("tflite", a, w, &o, path, &err), err);
+    if (!keep) unlink(path);
+    snprintf(path, sizeof path, "%s.onnx", base);
+  }
   if (keep) write_expected(base, a, w, &o);
   else unlink(path);
+}
+
+/* The network cut into stem, blocks and head, a TFLite file each: <name>.parts/0.tflite ... which run one after
+ * another. */
+static void export_parts(const char *folder, const spn_arch *a, const spn_tensors *w, int keep) {
+  const spn_export_options o = spn_export_defaults();
+  char parts[512], path[560];
+  spn_err err = {0};
+  snprintf(parts, sizeof parts, "%s/%s.parts", folder, a->name);
+  CHECK_OK(spn_folder_create(parts, &err), err);
+  for (int i = -1, number = 0; i <= a->blocks; i++) {
+    spn_lowered *net = NULL;
+    const spn_lower_part part = {i < 0, i < 0 ? 0 : i, i >= 0 && i < a->blocks, i == a->blocks};
+    if (i >= 0 && i < a->blocks && a->block[i].skipped) continue;
+    CHECK_OK(spn_lower(a, w, &o, &part, &net, &err), err);
+    if (!net) return;
+    CHECK(!strcmp(net->input, i < 0 ? "image" : "input") && !strcmp(net->output, part.head ? "logits" : "output"),
+          "names of a part: %s, %s", net->input, net->output);
+    snprintf(path, sizeof path, "%s/%d.tflite", parts, number++);
+    CHECK_OK(spn_tflite_write(net, "part", NULL, path, &err), err);
+    spn_lowered_free(net);
+    if (!keep) unlink(path);
+  }
+  if (!keep) CHECK(!rmdir(parts), "something is left in %s", parts);
+  static const spn_lower_part wrong[] = {{1, 1, 0, 0}, {0, 0, 7, 0}, {0, 7, 0, 1}, {1, 0, 3, 1}, {0, -1, 1, 0}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    spn_lowered *net = NULL;
+    CHECK(spn_lower(a, w, &o, &wrong[i], &net, &err) == SPN_EINPUT && strstr(err.text, "no part of"), "%s", err.text);
+  }
+}
+
+/* A batch norm that is not folded cannot be said in TFLite. */
+static void refuse_norm(const char *folder, const spn_arch *a, const spn_tensors *w) {
+  spn_export_options o = spn_export_defaults();
+  spn_lowered *net = NULL;
+  char path[560];
+  spn_err err = {0};
+  o.fold_bn = 0;
+  snprintf(path, sizeof path, "%s/refused.tflite", folder);
+  CHECK_OK(spn_lower(a, w, &o, NULL, &net, &err), err);
+  CHECK(spn_tflite_write(net, "x", NULL, path, &err) == SPN_EINPUT && strstr(err.text, "stem.bn"), "%s", err.text);
+  CHECK(access(path, F_OK), "%s exists", path);
+  spn_lowered_free(net);
 }
 
 /* ---- Errors ---- */
@@ -402,6 +454,8 @@ int main(int argc, char **argv) {
     spn_arch a = network_at(i);
     spn_tensors *w = random_weights(&a);
     for (int variant = 0; variant < 8; variant++) export_case(folder, &a, w, variant, argc > 1);
+    if (a.blocks) export_parts(folder, &a, w, argc > 1);
+    if (!i) refuse_norm(folder, &a, w);
     spn_tensors_free(w);
   }
   check_errors(folder);

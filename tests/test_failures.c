@@ -160,7 +160,7 @@ static spn_status search_once(spn_err *err) {
   SPN_TRY(spn_data_open(&s, 8, 1, &data, err));
   spn_status status = spn_run_open(run_folder, &s, "search", 0, 1, &p.run, err);
   if (!status) {
-    status = spn_methods[spn_name_index(spn_method_names, s.search_method)]->run(&p, &result, err);
+    status = spn_problem_search(&p, &result, err);
     spn_run_close(p.run);
   }
   spn_data_close(&data);

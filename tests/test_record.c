@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "io/crc32c.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "train/record.h"
@@ -71,6 +72,60 @@ static void test_rows(void) {
   spn_recorder_free(r);
 }
 
+/* ---- TensorBoard ---- */
+
+static size_t event_file(unsigned char **data) {
+  size_t size;
+  spn_err err;
+  CHECK_OK(spn_file_read(path, 1 << 20, (char **)data, &size, &err), err);
+  return size;
+}
+
+/* Records of a file by their frames, and that it ends with one. */
+static int records(void) {
+  unsigned char *data;
+  size_t size = event_file(&data), at = 0;
+  int count = 0;
+  for (; at + 16 <= size; count++) at += 16 + (size_t)data[at] + ((size_t)data[at + 1] << 8);
+  CHECK(at == size, "the file ends with a whole record");
+  free(data);
+  return count;
+}
+
+static spn_recorder *open_events(void) {
+  spn_err err;
+  spn_recorder *r = spn_recorder_new();
+  CHECK(r && !spn_sink_events(path, r, &err), "an event file");
+  return r;
+}
+
+static void test_events(void) {
+  spn_err err;
+  unsigned char *data;
+  double values[] = {1, NAN, INFINITY, -INFINITY, 1e-300, 2.5};
+  CHECK(spn_crc32c("123456789", 9) == 0xe3069283u, "the check value of CRC-32C");
+  unlink(path);
+  spn_recorder *r = open_events();
+  for (uint64_t i = 0; i < 6; i++) row(r, 1000 * i, values[i]);
+  CHECK(records() == 7, "the version, and six rows");
+  CHECK_OK(spn_recorder_cut(r, 3000, &err), err);
+  CHECK(records() == 5, "rows after step 3000 are gone");
+  row(r, 4000, 7);
+  CHECK(records() == 6, "and go on from there");
+  spn_recorder_free(r);
+  size_t size = event_file(&data);
+  CHECK(size > 24 && !memcmp(data + 12 + 13, "brain.Event:2", 13), "the version");
+  FILE *torn = fopen(path, "a");
+  fwrite(data, 1, 20, torn);
+  fclose(torn);
+  free(data);
+  r = open_events();
+  CHECK_OK(spn_recorder_cut(r, 1000000, &err), err);
+  row(r, 5000, 8);
+  CHECK(records() == 7, "a torn last record is gone");
+  spn_recorder_free(r);
+}
+
 /* ---- State ---- */
 
 typedef struct {
@@ -123,6 +178,7 @@ static void test_state(void) {
 int main(void) {
   snprintf(path, sizeof path, "/tmp/spn-record-%d.jsonl", (int)getpid());
   test_rows();
+  test_events();
   test_state();
   unlink(path);
   return check_report("test_record");

@@ -38,4 +38,15 @@ typedef struct {
 #include "cli/commands.def"
 #undef SPN_COMMAND
 
+typedef struct {
+  const char *name;
+  const spn_command *command;
+} spn_command_entry;
+extern const spn_command_entry spn_commands[]; /* what commands.def lists; ends with a NULL name */
+
+extern const char spn_program_about[];  /* a line */
+extern const char spn_common_options[]; /* of every command with settings, as its usage would tell them */
+/* Exit codes and what they mean, for people; ends with NULL. */
+extern const char *const spn_exit_codes[][2];
+
 #endif

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "search/evaluator.h"
 #include "search/method.h"
 #include "train/data.h"
 #include "train/machine.h"
@@ -55,7 +56,7 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   if (!status) {
     spn_search_result result = {.images = 0};
     announce(&problem);
-    status = spn_methods[spn_name_index(spn_method_names, s->search_method)]->run(&problem, &result, err);
+    status = spn_problem_search(&problem, &result, err);
     if (!status) report(a->out, &problem, &result);
     spn_run_close(problem.run);
   }
@@ -63,15 +64,38 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   return status;
 }
 
+/* A table of finished networks needs neither images nor a machine that trains. */
+static spn_status search_without_images(const spn_arguments *a, spn_settings *s, spn_err *err) {
+  spn_space space;
+  spn_cost cost;
+  spn_problem problem = {.settings = s, .space = &space, .cost = &cost};
+  spn_search_result result = {.images = 0};
+  SPN_TRY(spn_space_load(s->search_space, &space, err));
+  SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
+  SPN_TRY(spn_problem_budget(&problem, err));
+  SPN_TRY(spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err));
+  spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space.name,
+              spn_space_log10_size(&space), cost.name, problem.target, cost.unit);
+  spn_status status = spn_problem_search(&problem, &result, err);
+  if (!status) report(a->out, &problem, &result);
+  spn_run_close(problem.run);
+  return status;
+}
+
 static spn_status command(const spn_arguments *a, spn_err *err) {
+  int images;
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
   spn_settings s = a->settings;
-  return search(a, &s, err);
+  SPN_TRY(spn_problem_needs_images(&s, &images, err));
+  return images ? search(a, &s, err) : search_without_images(a, &s, err);
 }
 
 static void list_methods(FILE *out) {
   fprintf(out, "\nMethods (search.method):\n\n");
   for (int i = 0; spn_methods[i]; i++) fprintf(out, "  %-10s %s\n", spn_method_names[i], spn_methods[i]->about);
+  fprintf(out, "\nEvaluators (search.evaluator), for methods that ask:\n\n");
+  for (int i = 0; spn_evaluators[i]; i++)
+    fprintf(out, "  %-10s %s\n", spn_evaluator_names[i], spn_evaluators[i]->about);
 }
 
 const spn_command spn_cmd_search = {

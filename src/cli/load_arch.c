@@ -24,8 +24,7 @@ static spn_status from_block_string(const char *text, spn_arch *out, char *note,
 /* The member that train.variant asks for, of an arch.json that a search wrote. */
 static spn_status read_variant(const spn_json *root, spn_variant variant, spn_arch *out, spn_err *err) {
   spn_json proxy = spn_json_get(root, "proxy");
-  if (variant == SPN_VARIANT_DEPLOYMENT)
-    return spn_arch_read(root, out, NULL, err);
+  if (variant == SPN_VARIANT_DEPLOYMENT) return spn_arch_read(root, out, NULL, err);
   if (!spn_json_is_object(&proxy))
     return spn_json_fail(root, err, "train.variant proxy: this file holds no proxy network");
   return spn_arch_read(&proxy, out, NULL, err);

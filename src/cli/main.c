@@ -11,30 +11,15 @@
 #include "train/resume.h"
 #include "train/terminal.h"
 
-static const struct {
-  const char *name;
-  const spn_command *command;
-} commands[] = {
-#define SPN_COMMAND(name) {#name, &spn_cmd_##name},
-#include "cli/commands.def"
-#undef SPN_COMMAND
-};
-enum { COMMANDS = sizeof commands / sizeof *commands };
-
 static void overview(FILE *out) {
-  fprintf(out,
-          "spnas %s: finds, trains and exports a convolutional network that meets a phone's latency budget\n\nusage: "
-          "spnas COMMAND ...\n\n",
-          spn_version());
-  for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].command->about);
+  fprintf(out, "spnas %s: %s\n\nusage: spnas COMMAND ...\n\n", spn_version(), spn_program_about);
+  for (const spn_command_entry *c = spn_commands; c->name; c++) fprintf(out, "  %-8s %s\n", c->name, c->command->about);
   fprintf(out, "\nspnas COMMAND --help tells a command's arguments and settings with their units.\n");
 }
 
 static void help_for(const spn_command *c) {
   printf("%s\n\nusage: %s\n", c->about, c->usage);
-  if (c->sections)
-    printf("\n  --config FILE      settings as JSON\n  --set a.b=c        one setting; overrides the config\n"
-           "  --seed N           run.seed\n  --threads N        run.threads\n");
+  if (c->sections) printf("\n%s", spn_common_options);
   if (c->help) c->help(stdout);
   if (c->sections) {
     printf("\nSettings:\n\n");
@@ -83,9 +68,9 @@ int main(int argc, char **argv) {
     return argc < 2 ? 2 : 0;
   }
   if (!strcmp(argv[1], "--version")) return printf("spnas %s, %s\n", spn_version(), spn_backend_version()) < 0;
-  for (int i = 0; i < COMMANDS; i++) {
-    if (strcmp(argv[1], commands[i].name)) continue;
-    const spn_command *command = commands[i].command;
+  for (const spn_command_entry *entry = spn_commands; entry->name; entry++) {
+    if (strcmp(argv[1], entry->name)) continue;
+    const spn_command *command = entry->command;
     static spn_arguments args;
     spn_err err = {0};
     int help;

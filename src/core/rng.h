@@ -14,7 +14,8 @@ typedef enum {
   SPN_RNG_DROPOUT,   /* dropout masks: index = step << 32 | element */
   SPN_RNG_INDICATOR, /* indicator dropout: index = step << 32 | indicator */
   SPN_RNG_SAMPLE,    /* random networks */
-  SPN_RNG_TEST
+  SPN_RNG_TEST,
+  SPN_RNG_METHOD /* what a search method draws: index = how many draws were before */
 } spn_rng_stream;
 
 /* 64 random bits. */

@@ -14,8 +14,8 @@ typedef struct {
   const spn_settings *settings;
   const spn_space *space;
   const spn_cost *cost;
-  const spn_data *data;
-  double low, target; /* a network meets the budget when low <= cost <= target */
+  const spn_data *data; /* NULL: no images (spn_problem_needs_images) */
+  double low, target;   /* a network meets the budget when low <= cost <= target */
 } spn_problem;
 
 typedef struct {
@@ -28,10 +28,16 @@ typedef struct {
   spn_score inherited_holdout, inherited_test;
 } spn_search_result;
 
+typedef struct spn_inquiry spn_inquiry; /* inquiry.h */
+
+/* One of search and run. */
 typedef struct {
   const char *about; /* a line for --help */
-  /* Searches and writes what it found (spn_outcome_write). Continues the run's newest checkpoint. SPN_ESTOPPED after a
-   * signal. */
+  /* A method that asks an evaluator for answers (spn_ask) until the budget is used: what it leaves in the archive is
+   * its answer, unless it nominates another. */
+  spn_status (*search)(spn_inquiry *q, spn_err *err);
+  /* A method that goes its own way, over training images: searches and writes what it found (spn_outcome_write).
+   * Continues the run's newest checkpoint. SPN_ESTOPPED after a signal. */
   spn_status (*run)(const spn_problem *problem, spn_search_result *out, spn_err *err);
 } spn_method;
 
@@ -42,5 +48,11 @@ extern const spn_method *const spn_methods[];
 /* The budget: search.target in cost units, or search.target_share of the dearest network, and search.tolerance below
  * it. SPN_EINPUT when every network costs more. */
 spn_status spn_problem_budget(spn_problem *problem, spn_err *err);
+
+/* Whether the settings' method and evaluator need images. SPN_EINPUT: the method does, and a table is
+ * given. */
+spn_status spn_problem_needs_images(const spn_settings *s, int *needs, spn_err *err);
+/* Searches with the settings' method. */
+spn_status spn_problem_search(const spn_problem *problem, spn_search_result *out, spn_err *err);
 
 #endif

@@ -38,7 +38,7 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   SPN_TRY(spn_run_begin(p->run, 0, err)); /* of a method that takes no steps */
   spn_space_arch(p->space, &r->choice, 0, &deployed);
   spn_space_arch(p->space, &r->choice, 1, &proxy);
-  deployed.classes = proxy.classes = p->data->classes;
+  if (p->data) deployed.classes = proxy.classes = p->data->classes;
   spn_counts counts = spn_arch_counts(&deployed);
   spn_json_object(&w, NULL, SPN_JSON_LINES);
   spn_json_put_text(&w, "space", p->settings->search_space);

@@ -1,27 +1,21 @@
-/* Random search's smallest form, the baseline of every claim: one network drawn uniformly among those that meet the
- * budget. */
-#include <string.h>
+/* Random search, the baseline of every claim: networks drawn uniformly among those that meet the budget, the best by
+ * the evaluator. With search.evaluations = 1 the one draw is the answer, and nobody is asked. */
+#include "search/inquiry.h"
 
-#include "search/outcome.h"
-
-enum { DRAWS = 1000000 };
-
-static spn_status draw_one(const spn_problem *p, spn_search_result *out, spn_err *err) {
-  for (uint64_t i = 0; i < DRAWS && !out->within; i++) {
-    spn_choice_random(p->space, (uint64_t)p->settings->run_seed, i, &out->choice);
-    out->cost = spn_cost_of(p->cost, &out->choice);
-    out->within = out->cost >= p->low && out->cost <= p->target;
+static spn_status draw(spn_inquiry *q, spn_err *err) {
+  spn_choice choice;
+  spn_answer answer;
+  if (!q->evaluator) {
+    SPN_TRY(spn_inquiry_network(q, q->low, q->high, &choice, err));
+    spn_nominate(q, &choice);
+    return SPN_OK;
   }
-  if (out->within) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT,
-                  "search.target: none of %d random networks of space %s costs between %.4g and %.4g %s", DRAWS,
-                  p->space->name, p->low, p->target, p->cost->unit);
+  while (spn_inquiry_goes_on(q)) {
+    SPN_TRY(spn_inquiry_network(q, q->low, q->high, &choice, err));
+    SPN_TRY(spn_ask(q, &choice, &answer, err));
+  }
+  return SPN_OK;
 }
 
-static spn_status run(const spn_problem *p, spn_search_result *out, spn_err *err) {
-  SPN_TRY(draw_one(p, out, err));
-  out->seconds = spn_run_seconds(p->run);
-  return spn_outcome_write(p, out, NULL, NULL, err);
-}
-
-const spn_method spn_method_random = {.about = "one uniform draw among the networks that meet the budget", .run = run};
+const spn_method spn_method_random = {
+    .about = "uniform draws among the networks that meet the budget, the best of them", .search = draw};

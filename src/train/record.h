@@ -54,5 +54,8 @@ spn_status spn_recorder_cut(spn_recorder *r, uint64_t step, spn_err *err);
 
 /* JSON lines: one object a row, "step" first; NaN and infinity are null. */
 spn_status spn_sink_jsonl(const char *path, spn_recorder *to, spn_err *err);
+/* TensorBoard's event file: numbers are scalars, lists histograms (of their finite values), texts are left out. The
+ * file's name must hold "tfevents" for TensorBoard to find it. */
+spn_status spn_sink_events(const char *path, spn_recorder *to, spn_err *err);
 
 #endif

@@ -74,6 +74,7 @@ spn_status spn_settings_anchor(spn_settings *s, spn_err *err) {
   if (when(s->section##_##key)) SPN_TRY(anchor(#section "." #key, s->section##_##key, sizeof s->section##_##key, err))
 #define GIVEN(text) *(text)
   ANCHOR(data, path, GIVEN);
+  ANCHOR(search, table, GIVEN);
   ANCHOR(train, init, GIVEN);
   ANCHOR(train, arch, is_file);
   ANCHOR(search, space, is_file);
@@ -95,7 +96,7 @@ static spn_status differs(const char *path, spn_err *err) {
 spn_status spn_resume_check(const spn_settings *a, const spn_settings *b, spn_err *err) {
   static const char *const free_to_change[] = {"run.threads",   "run.checkpoint_steps", "run.keep",
                                                "run.log_steps", "run.max_steps",        "data.threads",
-                                               "data.prefetch", "search.judge"};
+                                               "data.prefetch", "search.judge",         "run.tensorboard"};
 #define FREE(path) \
   for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++) same |= !strcmp(path, free_to_change[i])
 #define COMPARE(section, key, equal)                   \

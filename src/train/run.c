@@ -18,6 +18,8 @@
 #include "train/resume.h"
 #include "train/terminal.h"
 
+#define SPN_EVENTS "events.out.tfevents.spnas"
+
 struct spn_run {
   char folder[768];
   size_t present; /* bytes of folder's path that were there before us */
@@ -126,6 +128,7 @@ static spn_status write_beginning(spn_run *run, uint64_t step, spn_err *err) {
   SPN_TRY(spn_folder_create(spn_run_path(run, "checkpoints"), err));
   SPN_TRY(spn_environment_write(&run->settings, run->command, spn_run_path(run, "env.json"), err));
   SPN_TRY(spn_sink_jsonl(spn_run_path(run, "metrics.jsonl"), run->recorder, err));
+  if (run->settings.run_tensorboard) SPN_TRY(spn_sink_events(spn_run_path(run, SPN_EVENTS), run->recorder, err));
   SPN_TRY(spn_recorder_cut(run->recorder, step, err));
   spn_settings_put(&run->settings, &w);
   return spn_json_save(&w, spn_run_path(run, "config.resolved.json"), err);
@@ -141,7 +144,7 @@ spn_status spn_run_begin(spn_run *run, uint64_t step, spn_err *err) {
 
 /* A start that failed leaves nothing: files first, then the folders that it made. */
 static void remove_start(spn_run *run) {
-  static const char *const files[] = {"config.resolved.json", "metrics.jsonl", "env.json"};
+  static const char *const files[] = {"config.resolved.json", "metrics.jsonl", SPN_EVENTS, "env.json"};
   if (run->begun == HALF_BEGUN) {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(spn_run_path(run, files[i]));
     rmdir(spn_run_path(run, "checkpoints"));

@@ -1,6 +1,7 @@
 /* A run folder: what a search or a training leaves behind, and how it stops and goes on.
  *   config.resolved.json  every setting          env.json       machine and versions
  *   metrics.jsonl         one object a line      checkpoints/   step-000123.safetensors, the last K
+ *   events.out.tfevents.spnas   the same for TensorBoard, where run.tensorboard asks for it
  *   arch.json, *.safetensors, exports            as they are made */
 #ifndef SPN_TRAIN_RUN_H
 #define SPN_TRAIN_RUN_H

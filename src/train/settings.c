@@ -7,7 +7,7 @@
 #include "io/json.h"
 #include "io/json_write.h"
 
-enum { LINE = 100, COLUMN_DEFAULT = 27, COLUMN_HELP = 46, LIST = 512 };
+enum { LIST = 512 };
 
 typedef enum { TYPE_STRING, TYPE_CHOICE, TYPE_NAMED, TYPE_INT, TYPE_REAL, TYPE_BOOL } setting_type;
 
@@ -326,35 +326,7 @@ void spn_settings_put(const spn_settings *s, spn_json_writer *w) {
   spn_json_end(w);
 }
 
-/* ---- Help ---- */
-
-/* Whether name stands in the comma-separated list; NULL lists all. */
-static int listed(const char *list, const char *name) {
-  size_t n = strlen(name);
-  for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
-    p += strspn(p, " ");
-    if (!strncmp(p, name, n) && strchr(", ", p[n])) return 1;
-  }
-  return !list;
-}
-
-/* Words of text from column at on, broken before LINE and continued below COLUMN_HELP. */
-static void write_wrapped(FILE *out, const char *text, int at) {
-  const char *space = "";
-  while (*(text += strspn(text, " "))) {
-    int n = (int)strcspn(text, " ");
-    if (*space && at + 1 + n > LINE) {
-      fprintf(out, "\n%*s", COLUMN_HELP, "");
-      at = COLUMN_HELP;
-      space = "";
-    }
-    fprintf(out, "%s%.*s", space, n, text);
-    at += n + (*space != 0);
-    space = " ";
-    text += n;
-  }
-  fputc('\n', out);
-}
+/* ---- Describing ---- */
 
 /* "[integer 1..65536, images]", "[0..1000, per 256 images]", "[rmsprop|sgd|adam]" */
 static void range_text(const setting *e, char *out, size_t size) {
@@ -391,25 +363,13 @@ static void default_text(const setting *e, spn_settings *defaults, char *out, si
   }
 }
 
-static void write_help(FILE *out, const setting *e, spn_settings *defaults) {
-  char line[1536], range[LIST + 2], value[STRING_SIZE];
-  default_text(e, defaults, value, sizeof value);
-  int width = COLUMN_HELP - COLUMN_DEFAULT - 1, used = (int)strlen(value);
-  range_text(e, range, sizeof range);
-  snprintf(line, sizeof line, "%s %s", e->help, range);
-  fprintf(out, "  %-*s %-*s ", COLUMN_DEFAULT - 3, e->path, width, value);
-  write_wrapped(out, line, COLUMN_HELP + (used > width ? used - width : 0));
-}
-
-void spn_settings_help(FILE *out, const char *sections) {
+int spn_settings_at(int index, spn_setting_about *out) {
+  if (index < 0 || index >= COUNT) return 0;
   spn_settings defaults;
   spn_settings_default(&defaults);
-  for (int i = 0; i < COUNT; i++) {
-    const setting *e = &settings[i];
-    if (!listed(sections, e->section)) continue;
-    if (!i || strcmp(e->section, e[-1].section))
-      fprintf(out, "%s:%*s%-*s%s\n", e->section, COLUMN_DEFAULT - (int)strlen(e->section) - 1, "",
-              COLUMN_HELP - COLUMN_DEFAULT, "default", "meaning [values, unit]");
-    write_help(out, e, &defaults);
-  }
+  const setting *e = &settings[index];
+  *out = (spn_setting_about){.section = e->section, .path = e->path, .help = e->help, .names = e->names};
+  default_text(e, &defaults, out->value, sizeof out->value);
+  range_text(e, out->range, sizeof out->range);
+  return 1;
 }

@@ -33,6 +33,17 @@ spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *er
 /* The resolved config as a JSON document, and the list for --help (sections: comma-separated or NULL = all). */
 void spn_settings_put(const spn_settings *s, spn_json_writer *w);
 void spn_settings_help(FILE *out, const char *sections);
+/* Whether a comma-separated list of sections (NULL: all) names one. */
+int spn_settings_listed(const char *list, const char *section);
+
+/* What there is to say of one setting, in the list's order. */
+typedef struct {
+  const char *section, *path, *help;
+  const char *const *names; /* of a choice, NULL-terminated; or NULL */
+  char value[1024];         /* the default, as it would be written after --set path= */
+  char range[520];          /* "[integer 1..65536, images]", "[rmsprop|sgd|adam]" */
+} spn_setting_about;
+int spn_settings_at(int index, spn_setting_about *out); /* 0: there are fewer */
 /* Name of a CHOICE's value: spn_settings_name("optim.optimizer", s->optim_optimizer) = "rmsprop". */
 const char *spn_settings_name(const char *path, int value);
 

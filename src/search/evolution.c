@@ -1,0 +1,103 @@
+/* Regularised evolution (arXiv 1802.01548): a population in which the oldest dies, whoever it is; the parent is the
+ * best of a tournament, and its child differs in one decision. Networks above the budget are not born. */
+#include <stdlib.h>
+
+#include "search/inquiry.h"
+#include "search/reach.h"
+
+typedef struct {
+  spn_choice choice;
+  double accuracy;
+} member;
+
+typedef struct {
+  spn_inquiry *q;
+  const spn_reach *reach;
+  member *list; /* a ring: the oldest gives way */
+  size_t members, room, oldest;
+} population;
+
+enum { DRAWS = 1000, TRIES = 10000, TRIES_EACH = 100 };
+
+/* Uniform where that meets the budget in reasonable time; otherwise decision by decision, which always does. */
+static void create(population *p, spn_choice *out) {
+  spn_inquiry *q = p->q;
+  unsigned char allowed[SPN_MAX_OPTIONS];
+  for (int i = 0; i < DRAWS; i++) {
+    spn_inquiry_random(q, out);
+    if (spn_cost_of(q->cost, out) <= q->high) return;
+  }
+  spn_choice_max(q->space, out);
+  for (int d = 0; d < q->decisions.count; d++) {
+    if (!spn_decision_matters(&q->decisions.list[d], out)) continue;
+    uint64_t left = spn_inquiry_below(q, (uint64_t)spn_reach_options(p->reach, d, out, allowed));
+    int option = 0;
+    while (!allowed[option] || left--) option++;
+    spn_decision_set(q->space, &q->decisions.list[d], option, out);
+  }
+}
+
+static const member *tournament(population *p) {
+  const member *best = NULL;
+  for (long long i = 0; i < p->q->settings->search_tournament; i++) {
+    const member *one = &p->list[spn_inquiry_below(p->q, p->members)];
+    if (!best || one->accuracy > best->accuracy) best = one;
+  }
+  return best;
+}
+
+/* Another option for one decision that matters. A layer that comes back is drawn anew, for nothing is known of it. */
+static void mutate_once(spn_inquiry *q, spn_choice *choice) {
+  const spn_decision *d;
+  do d = &q->decisions.list[spn_inquiry_below(q, (uint64_t)q->decisions.count)];
+  while (!spn_decision_matters(d, choice));
+  int other = (int)spn_inquiry_below(q, (uint64_t)d->options - 1), was = spn_decision_get(d, choice);
+  int kept = choice->layer[d->layer].keep;
+  spn_decision_set(q->space, d, other + (other >= was), choice);
+  if (kept) return;
+  for (int i = 0; i < q->decisions.count; i++) {
+    const spn_decision *inner = &q->decisions.list[i];
+    if (inner->layer == d->layer && inner->kind != SPN_DECISION_KEEP)
+      spn_decision_set(q->space, inner, (int)spn_inquiry_below(q, (uint64_t)inner->options), choice);
+  }
+}
+
+/* A child within the budget; where single changes lead nowhere, one that differs in more. */
+static void bear(population *p, spn_choice *out) {
+  for (int i = 0; i < TRIES; i++) {
+    *out = tournament(p)->choice;
+    for (int changes = 0; changes <= i / TRIES_EACH; changes++) mutate_once(p->q, out);
+    if (spn_cost_of(p->q->cost, out) <= p->q->high) return;
+  }
+  create(p, out);
+}
+
+static spn_status live(population *p, spn_err *err) {
+  while (spn_inquiry_goes_on(p->q)) {
+    member child;
+    spn_answer answer;
+    if (p->members < p->room) create(p, &child.choice);
+    else bear(p, &child.choice);
+    SPN_TRY(spn_ask(p->q, &child.choice, &answer, err));
+    child.accuracy = answer.accuracy;
+    if (p->members < p->room) p->list[p->members++] = child;
+    else {
+      p->list[p->oldest] = child;
+      p->oldest = (p->oldest + 1) % p->room;
+    }
+  }
+  return SPN_OK;
+}
+
+static spn_status evolve(spn_inquiry *q, spn_err *err) {
+  spn_reach *reach = spn_reach_new(q->space, q->cost, &q->decisions, q->high);
+  population p = {.q = q, .reach = reach, .room = (size_t)q->settings->search_population};
+  p.list = malloc(p.room * sizeof *p.list);
+  spn_status status = reach && p.list ? live(&p, err) : spn_fail(err, SPN_ENOMEM, "evolution: out of memory");
+  free(reach);
+  free(p.list);
+  return status;
+}
+
+const spn_method spn_method_evolution = {
+    .about = "regularised evolution: tournaments, one mutation a child, the oldest dies", .search = evolve};

@@ -1,0 +1,266 @@
+#include "search/inquiry.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "core/work.h"
+#include "search/outcome.h"
+#include "train/schedule.h"
+
+enum {
+  TABLE_EVALUATIONS = 200, /* where nothing else limits a search and an answer costs no images */
+  DRAWS = 1000000
+};
+
+/* ---- The budget ---- */
+
+static double images_of(const spn_images *n) { return n->trained + n->evaluated; }
+
+static spn_images processed(const spn_inquiry *q) {
+  return q->asked ? spn_archive_at(q->archive, q->asked - 1)->images : (spn_images){0};
+}
+
+/* What the next evaluation takes at least. */
+static double next_price(const spn_inquiry *q) {
+  spn_images first = {0}, each = {0};
+  if (q->evaluator && q->evaluator->price) q->evaluator->price(q->own, &first, &each);
+  return images_of(q->asked ? &each : &first);
+}
+
+int spn_inquiry_goes_on(const spn_inquiry *q) {
+  spn_images done = processed(q);
+  return (!q->limit || q->asked < q->limit) && (!(q->images > 0) || images_of(&done) + next_price(q) <= q->images);
+}
+
+double spn_inquiry_used(const spn_inquiry *q) {
+  spn_images done = processed(q);
+  double evaluations = q->limit ? (double)q->asked / (double)q->limit : 0;
+  double images = q->images > 0 ? images_of(&done) / q->images : 0;
+  return fmin(1, fmax(evaluations, images));
+}
+
+/* Without a word from the user, as many images as the schedule of a search over training images takes. */
+static void read_budget(spn_inquiry *q, const spn_problem *p) {
+  const spn_settings *s = p->settings;
+  q->limit = (size_t)s->search_evaluations;
+  q->images = s->search_budget;
+  if (q->limit || q->images > 0) return;
+  if (!p->data) q->limit = TABLE_EVALUATIONS;
+  else
+    q->images = (double)s->search_epochs * (double)s->optim_batch *
+                (double)spn_steps_per_epoch(s, spn_dataset_count(p->data->set, SPN_SPLIT_TRAIN));
+}
+
+static spn_status check_budget(const spn_inquiry *q, spn_err *err) {
+  double price = next_price(q);
+  if (!(q->images > 0) || price <= q->images) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "search.budget: expected at least %.0f images, which one evaluation takes, got %.0f",
+                  price, q->images);
+}
+
+/* ---- Opening ---- */
+
+/* The evaluator's state knows of some evaluations; later ones are repeated. Without a state all are taken. */
+static spn_status restore(spn_inquiry *q, spn_err *err) {
+  size_t known = spn_archive_count(q->archive), done = 0;
+  if (q->evaluator && q->evaluator->restore) {
+    SPN_TRY(q->evaluator->restore(q->own, q->run, &done, err));
+    if (done > known)
+      return spn_fail(err, SPN_EINPUT,
+                      "archive.jsonl: expected at least the %zu evaluations that the checkpoint knows of, got %zu",
+                      done, known);
+    SPN_TRY(spn_archive_cut(q->archive, done, err));
+    known = done;
+  }
+  q->replayed = known;
+  if (known && q->run) spn_run_say(q->run, "going on after %zu evaluations", known);
+  return SPN_OK;
+}
+
+static spn_status open_parts(spn_inquiry *q, const spn_problem *p, const char *archive_path, spn_err *err) {
+  int torn;
+  if (!q->decisions.count)
+    return spn_fail(err, SPN_EINPUT, "space %s: every layer has one option: there is nothing to search",
+                    q->space->name);
+  if (q->evaluator) SPN_TRY(q->evaluator->open(p, &q->own, err));
+  SPN_TRY(check_budget(q, err));
+  SPN_TRY(spn_archive_open(archive_path, q->space, q->cost->unit, &q->archive, &torn, err));
+  if (torn && q->run)
+    spn_run_say(q->run, "note: the last line of archive.jsonl was not written whole; that evaluation is repeated");
+  SPN_TRY(restore(q, err));
+  return q->run ? spn_run_begin(q->run, q->replayed, err) : SPN_OK;
+}
+
+spn_status spn_inquiry_open(const spn_problem *p, const spn_evaluator *evaluator, const char *archive_path,
+                            spn_inquiry *q, spn_err *err) {
+  *q = (spn_inquiry){.settings = p->settings,
+                     .space = p->space,
+                     .cost = p->cost,
+                     .low = p->low,
+                     .high = p->target,
+                     .seed = (uint64_t)p->settings->run_seed,
+                     .evaluator = evaluator,
+                     .run = p->run};
+  spn_decisions_of(p->space, &q->decisions);
+  read_budget(q, p);
+  spn_status status = open_parts(q, p, archive_path, err);
+  if (status) spn_inquiry_close(q);
+  return status;
+}
+
+void spn_inquiry_close(spn_inquiry *q) {
+  if (q->own) q->evaluator->close(q->own);
+  spn_archive_free(q->archive);
+  q->own = NULL;
+  q->archive = NULL;
+}
+
+/* ---- Asking ---- */
+
+static spn_status replay(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {
+  const spn_evaluation *e = spn_archive_at(q->archive, q->asked);
+  if (!spn_choice_equal(&e->choice, choice)) {
+    spn_code want, got;
+    spn_code_of(&q->decisions, choice, &want);
+    spn_code_of(&q->decisions, &e->choice, &got);
+    return spn_fail(
+        err, SPN_EINPUT,
+        "archive.jsonl: evaluation %zu: expected network %s, which this search asks for, got %s: the archive "
+        "is another search's, or of another version of spnas",
+        q->asked + 1, want.text, got.text);
+  }
+  *out = e->answer;
+  q->asked++;
+  return SPN_OK;
+}
+
+static spn_status save(const spn_inquiry *q, spn_err *err) {
+  if (!q->run || !q->evaluator->save) return SPN_OK;
+  return q->evaluator->save(q->own, q->run, q->asked, err);
+}
+
+static spn_status stop_when_asked(const spn_inquiry *q, spn_err *err) {
+  size_t most = (size_t)q->settings->run_max_steps;
+  if (!spn_stop_requested() && !(most && q->asked - q->replayed >= most)) return SPN_OK;
+  SPN_TRY(save(q, err));
+  return spn_fail(err, SPN_ESTOPPED, "stopped after %zu evaluations", q->asked);
+}
+
+spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {
+  if (q->asked < q->replayed) return replay(q, choice, out, err);
+  SPN_TRY(stop_when_asked(q, err));
+  spn_evaluation e = {.choice = *choice, .answer.loss = NAN, .images = processed(q)};
+  double start = q->run ? spn_run_seconds(q->run) : 0;
+  SPN_TRY(q->evaluator->answer(q->own, choice, &e.answer, &e.images, err));
+  e.answer.cost = spn_cost_of(q->cost, choice);
+  e.seconds = q->run ? spn_run_seconds(q->run) - start : 0;
+  SPN_TRY(spn_archive_add(q->archive, &e, err));
+  q->asked++;
+  *out = e.answer;
+  int due = q->settings->run_checkpoint_steps && q->asked % (size_t)q->settings->run_checkpoint_steps == 0;
+  return due || spn_checkpoint_requested() ? save(q, err) : SPN_OK;
+}
+
+void spn_nominate(spn_inquiry *q, const spn_choice *choice) {
+  q->nominee = *choice;
+  q->nominated = 1;
+}
+
+/* ---- Random networks ---- */
+
+double spn_inquiry_uniform(spn_inquiry *q) { return spn_rng_uniform(q->seed, SPN_RNG_METHOD, q->draws++); }
+
+uint64_t spn_inquiry_below(spn_inquiry *q, uint64_t n) { return spn_rng_below(q->seed, SPN_RNG_METHOD, q->draws++, n); }
+
+void spn_inquiry_random(spn_inquiry *q, spn_choice *out) {
+  spn_choice_random(q->space, q->seed, q->draws++, out);
+}
+
+spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err) {
+  for (int i = 0; i < DRAWS; i++) {
+    spn_inquiry_random(q, out);
+    double cost = spn_cost_of(q->cost, out);
+    if (cost >= low && cost <= high) return SPN_OK;
+  }
+  return spn_fail(err, SPN_EINPUT,
+                  "search.target: none of %d random networks of space %s costs between %.4g and %.4g %s", DRAWS,
+                  q->space->name, low, high, q->cost->unit);
+}
+
+/* ---- Whole ---- */
+
+spn_status spn_inquiry_result(const spn_inquiry *q, spn_choice *out, spn_err *err) {
+  const spn_evaluation *best = spn_archive_best(q->archive, -INFINITY, q->high);
+  if (q->nominated && (!best || !q->evaluator || !q->evaluator->settled)) *out = q->nominee;
+  else if (best) *out = best->choice;
+  else
+    return spn_fail(err, SPN_EINPUT, "search.target: none of the %zu networks asked for costs at most %.4g %s",
+                    spn_archive_count(q->archive), q->high, q->cost->unit);
+  return SPN_OK;
+}
+
+typedef struct {
+  const spn_inquiry *q;
+  const spn_search_result *result;
+  const size_t *front; /* numbers of evaluations */
+  size_t fronts;
+} arch_facts;
+
+static void put_front(spn_json_writer *w, const arch_facts *f) {
+  spn_json_array(w, "front", SPN_JSON_LINES);
+  for (size_t i = 0; i < f->fronts; i++) {
+    const spn_evaluation *e = spn_archive_at(f->q->archive, f->front[i]);
+    spn_code code;
+    spn_code_of(&f->q->decisions, &e->choice, &code);
+    spn_json_object(w, NULL, SPN_JSON_INLINE);
+    spn_json_put_integer(w, "evaluation", (long long)f->front[i] + 1);
+    spn_json_put_text(w, "network", code.text);
+    spn_json_put_number(w, "cost", e->answer.cost);
+    spn_json_put_number(w, "accuracy", e->answer.accuracy);
+    spn_json_end(w);
+  }
+  spn_json_end(w);
+}
+
+static void write_facts(const void *owner, spn_json_writer *w) {
+  const arch_facts *f = owner;
+  const spn_inquiry *q = f->q;
+  spn_images done = processed(q);
+  spn_json_put_text(w, "evaluator", q->settings->search_evaluator);
+  spn_json_put_integer(w, "evaluations", (long long)q->asked);
+  spn_json_put_number(w, "images_trained", done.trained);
+  spn_json_put_number(w, "images_evaluated", done.evaluated);
+  if (q->evaluator && q->evaluator->facts) q->evaluator->facts(q->own, f->result, w);
+  put_front(w, f);
+}
+
+static spn_status finish(spn_inquiry *q, const spn_problem *p, spn_search_result *out, spn_err *err) {
+  spn_images done = processed(q);
+  SPN_TRY(spn_inquiry_result(q, &out->choice, err));
+  out->cost = spn_cost_of(q->cost, &out->choice);
+  out->within = out->cost >= q->low && out->cost <= q->high;
+  out->images = images_of(&done);
+  if (q->evaluator && q->evaluator->finish) SPN_TRY(q->evaluator->finish(q->own, p, out, err));
+  out->seconds = spn_run_seconds(p->run);
+  arch_facts facts = {.q = q, .result = out};
+  size_t *front = malloc((spn_archive_count(q->archive) + 1) * sizeof *front);
+  if (!front) return spn_fail(err, SPN_ENOMEM, "archive: out of memory");
+  spn_status status = spn_archive_front(q->archive, front, &facts.fronts, err);
+  facts.front = front;
+  if (!status) status = spn_outcome_write(p, out, write_facts, &facts, err);
+  free(front);
+  return status;
+}
+
+spn_status spn_inquiry_run(const spn_problem *p, spn_status (*search)(spn_inquiry *q, spn_err *err),
+                           spn_search_result *out, spn_err *err) {
+  spn_inquiry q;
+  const spn_evaluator *evaluator = p->settings->search_evaluations == 1 ? NULL : spn_evaluator_of(p->settings);
+  SPN_TRY(spn_inquiry_open(p, evaluator, spn_run_path(p->run, "archive.jsonl"), &q, err));
+  spn_status status = search(&q, err);
+  if (!status) status = finish(&q, p, out, err);
+  spn_inquiry_close(&q);
+  return status;
+}

@@ -1,0 +1,220 @@
+/* Methods that ask, on made-up tables: they find what is there to be found, stop at their budget, go on after a stop as
+ * if there had been none, and name what is wrong with their input. */
+#include "table_case.h"
+
+#include "search/reach.h"
+
+static char path[2][160];
+
+static void read_all(const char *name, char **text, size_t *size) {
+  spn_err err;
+  must(spn_file_read(name, 1 << 26, text, size, &err), &err);
+}
+
+static int same_files(const char *a, const char *b) {
+  char *x, *y;
+  size_t n, m;
+  read_all(a, &x, &n);
+  read_all(b, &y, &m);
+  int same = n == m && !memcmp(x, y, n);
+  free(x);
+  free(y);
+  return same;
+}
+
+/* ---- Every method ---- */
+
+/* Stopped again and again, once with a torn line: the same archive, to the last byte. */
+static void test_resume(table_case *t, const char *method) {
+  spn_err err;
+  struct stat info;
+  remove(path[0]);
+  remove(path[1]);
+  t->settings.run_max_steps = 0;
+  CHECK_OK(search_table(t, method, path[0], NULL, &err), err);
+  t->settings.run_max_steps = 37;
+  int stops = 0;
+  spn_status status;
+  while ((status = search_table(t, method, path[1], NULL, &err)) == SPN_ESTOPPED && stops < 50)
+    if (stops++ == 2) CHECK(!stat(path[1], &info) && !truncate(path[1], info.st_size - 20), "a torn line");
+  CHECK(status == SPN_OK && stops >= 4, "%s: %d stops, then %d: %s", method, stops, status, err.text);
+  CHECK(same_files(path[0], path[1]), "%s: a search that was stopped asks other questions", method);
+  t->settings.run_max_steps = 0;
+}
+
+/* With enough evaluations, the best network of a table, or one close to it. */
+static void test_finds(table_case *t, const char *method, long long evaluations, double within) {
+  spn_err err;
+  double accuracy = 0, best = optimum(t);
+  t->settings.search_evaluations = evaluations;
+  for (int seed = 1; seed <= 3; seed++) {
+    t->settings.run_seed = seed;
+    CHECK_OK(search_table(t, method, NULL, &accuracy, &err), err);
+    CHECK(accuracy >= best - within, "%s, seed %d: found %.3f of %.3f", method, seed, accuracy, best);
+  }
+  t->settings.search_evaluations = 0;
+  t->settings.run_seed = 1;
+}
+
+static void test_counts(table_case *t, const char *method) {
+  spn_inquiry q;
+  spn_err err;
+  must(spn_inquiry_open(&t->problem, spn_evaluator_of(&t->settings), NULL, &q, &err), &err);
+  CHECK_OK(method_named(method)->search(&q, &err), err);
+  CHECK(spn_archive_count(q.archive) == 200 && q.asked == 200, "%s: %zu evaluations", method, q.asked);
+  CHECK(spn_inquiry_used(&q) == 1 && !spn_inquiry_goes_on(&q), "%s: the budget is used", method);
+  spn_inquiry_close(&q);
+}
+
+/* ---- Reach: exactly the options that lead to networks within the budget ---- */
+
+typedef struct {
+  const spn_choice *prefix;
+  int decisions; /* that are fixed */
+  int found;
+} completion;
+
+static void find_completion(const table_case *t, const spn_choice *c, void *context) {
+  completion *w = context;
+  for (int i = 0; i < w->decisions; i++)
+    if (spn_decision_get(&t->decisions.list[i], c) != spn_decision_get(&t->decisions.list[i], w->prefix)) return;
+  w->found |= spn_cost_of(&t->cost, c) <= t->problem.target;
+}
+
+static void test_reach(table_case *t, uint64_t seed) {
+  unsigned char allowed[SPN_MAX_OPTIONS];
+  spn_choice c, all;
+  spn_reach *r = spn_reach_new(&t->space, &t->cost, &t->decisions, t->problem.target);
+  spn_choice_max(&t->space, &c);
+  for (int d = 0; d < t->decisions.count; d++) {
+    const spn_decision *now = &t->decisions.list[d];
+    if (!spn_decision_matters(now, &c)) continue;
+    int count = spn_reach_options(r, d, &c, allowed), take = -1;
+    CHECK(count >= 1, "%s: a way is left", now->name);
+    for (int o = 0; o < now->options; o++) {
+      spn_choice with = c;
+      spn_decision_set(&t->space, now, o, &with);
+      completion w = {.prefix = &with, .decisions = d + 1};
+      for_all(t, 0, &all, find_completion, &w);
+      CHECK(allowed[o] == w.found, "%s option %d: allowed %d, truth %d", now->name, o, allowed[o], w.found);
+      if (allowed[o] && (take < 0 || spn_rng_uniform(seed, SPN_RNG_TEST, (uint64_t)(d * 10 + o)) < 0.5)) take = o;
+    }
+    spn_decision_set(&t->space, now, take, &c);
+  }
+  CHECK(spn_cost_of(&t->cost, &c) <= t->problem.target, "the network is within the budget");
+  free(r);
+}
+
+/* ---- What is refused ---- */
+
+static void refuses(spn_status status, const spn_err *err, const char *wants) {
+  CHECK(status == SPN_EINPUT && strstr(err->text, wants), "expected an error with \"%s\", got %d \"%s\"", wants, status,
+        status ? err->text : "");
+}
+
+static void test_broken_tables(table_case *t) {
+  static const char *const cases[][2] = {
+      {"", ":1: expected a header"},
+      {"network\n", "expected a column accuracy"},
+      {"layer 0 kernel,accuracy\n", "there is none for \"layer 1 keep\""},
+      {"network,accuracy\n", "expected networks of space nas-bench-macro, got none"},
+      {"network,accuracy\n11111111,0.5\n11111111,0.5\n", ":3: expected each network once"},
+      {"network,accuracy\n1111111,0.5\n", ":2: column network: expected a digit for each searchable layer"},
+      {"network,accuracy\n111111111,0.5\n", ":2: column network: expected 8 digits"},
+      {"network,accuracy\n1111x111,0.5\n", ":2: column network"},
+      {"network,accuracy\n11111111,often\n", ":2: column accuracy: expected a number from 0 to 100, got \"often\""},
+      {"network,accuracy\n11111111,nan\n", "got \"nan\""},
+      {"network,accuracy\n11111111\n", ":2: expected 2 cells"},
+      {"network,accuracy\n01111111,0.5\n", "got none (1 rows of other networks)"},
+      {"network,accuracy\n11111111,0.5\n", "expected all networks of space nas-bench-macro; there is no row for"}};
+  spn_err err;
+  snprintf(t->settings.search_table, sizeof t->settings.search_table, "%s/broken.csv", t->folder);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    FILE *f = fopen(t->settings.search_table, "w");
+    fputs(cases[i][0], f);
+    fclose(f);
+    refuses(search_table(t, "random", NULL, NULL, &err), &err, cases[i][1]);
+  }
+  snprintf(t->settings.search_table, sizeof t->settings.search_table, "%s/none.csv", t->folder);
+  refuses(search_table(t, "random", NULL, NULL, &err), &err, "none.csv");
+  t->settings.search_table[0] = 0;
+  refuses(search_table(t, "random", NULL, NULL, &err), &err, "search.table: expected a CSV");
+  snprintf(t->settings.search_table, sizeof t->settings.search_table, "%s", t->csv);
+}
+
+/* A table by columns named after decisions says the same as one of digits. */
+static void write_named(const table_case *t, const spn_choice *c, void *context) {
+  for (int i = 0; i < t->decisions.count; i++) {
+    const spn_decision *d = &t->decisions.list[i];
+    int option = spn_decision_get(d, c);
+    const spn_layer *layer = &t->space.layer[d->layer];
+    if (spn_decision_matters(d, c))
+      fprintf(context, "%d", d->kind == SPN_DECISION_KEEP ? option : layer->kernel[option]);
+    fputc(',', context);
+  }
+  fprintf(context, "%.1f\n", 100 * truth(t, c)); /* in percent */
+}
+
+static void test_named_columns(table_case *t) {
+  double want, got = 0;
+  spn_err err;
+  spn_choice c;
+  CHECK_OK(search_table(t, "evolution", NULL, &want, &err), err);
+  snprintf(t->settings.search_table, sizeof t->settings.search_table, "%s/named.csv", t->folder);
+  FILE *f = fopen(t->settings.search_table, "w");
+  for (int i = 0; i < t->decisions.count; i++) fprintf(f, "%s,", t->decisions.list[i].name);
+  fprintf(f, "accuracy\n");
+  for_all(t, 0, &c, write_named, f);
+  fclose(f);
+  CHECK_OK(search_table(t, "evolution", NULL, &got, &err), err);
+  CHECK(got == want, "columns by name: found %.3f, by digits %.3f", got, want);
+  snprintf(t->settings.search_table, sizeof t->settings.search_table, "%s", t->csv);
+}
+
+static void test_refusals(table_case *t) {
+  spn_err err;
+  spn_problem far = t->problem;
+  spn_settings s = t->settings;
+  far.settings = &s;
+  s.search_target_share = 0;
+  s.search_target = 1e-3;
+  refuses(spn_problem_budget(&far, &err), &err, "search.target: expected at least");
+  int images;
+  s.search_method = "gradient";
+  refuses(spn_problem_needs_images(&s, &images, &err), &err, "expected a method that asks");
+  remove(path[0]);
+  CHECK_OK(search_table(t, "random", path[0], NULL, &err), err);
+  refuses(search_table(t, "evolution", path[0], NULL, &err), &err, "evaluation 1: expected network");
+  spn_space fixed = t->space;
+  for (int l = 0; l < fixed.layers; l++) fixed.layer[l].kernels = 1, fixed.layer[l].skippable = 0;
+  far = t->problem;
+  far.space = &fixed;
+  spn_inquiry q;
+  refuses(spn_inquiry_open(&far, spn_evaluator_of(&t->settings), NULL, &q, &err), &err, "there is nothing to search");
+}
+
+static const char *const methods[] = {"random", "evolution"};
+
+int main(void) {
+  table_case *t = table_new(1, 0.5), *tight = table_new(2, 0.2), *free_choice = table_new(3, 1);
+  for (int i = 0; i < 2; i++) snprintf(path[i], sizeof path[i], "%s/archive%d.jsonl", t->folder, i);
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+    test_counts(t, methods[i]);
+    test_resume(t, methods[i]);
+  }
+  test_finds(t, "random", 20000, 0.015); /* draws at the budget, not below it */
+  test_finds(t, "evolution", 2000, 0);
+  test_finds(tight, "evolution", 500, 0);
+  test_finds(free_choice, "evolution", 2000, 0);
+  for (uint64_t seed = 0; seed < 3; seed++) {
+    test_reach(t, seed);
+    test_reach(tight, seed);
+  }
+  test_broken_tables(t);
+  test_named_columns(t);
+  test_refusals(t);
+  table_free(t);
+  table_free(tight);
+  table_free(free_choice);
+  return check_report("test_methods");
+}
