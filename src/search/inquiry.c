@@ -174,9 +174,7 @@ double spn_inquiry_uniform(spn_inquiry *q) { return spn_rng_uniform(q->seed, SPN
 
 uint64_t spn_inquiry_below(spn_inquiry *q, uint64_t n) { return spn_rng_below(q->seed, SPN_RNG_METHOD, q->draws++, n); }
 
-void spn_inquiry_random(spn_inquiry *q, spn_choice *out) {
-  spn_choice_random(q->space, q->seed, q->draws++, out);
-}
+void spn_inquiry_random(spn_inquiry *q, spn_choice *out) { spn_choice_random(q->space, q->seed, q->draws++, out); }
 
 spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err) {
   for (int i = 0; i < DRAWS; i++) {
