@@ -8,7 +8,7 @@ TESTS=$(cd "$(dirname "$0")" && pwd)
 SPNAS=$(cd "$1" && pwd)/spnas
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-export OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
+export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
 PASSED=0
 FAILED=0
 KILLS=20
@@ -120,9 +120,9 @@ test_kills() {
   check "$1: killed after the last checkpoint" finish_again "$1"
 }
 
-# wait_for FILE: up to 20 seconds
+# wait_for FILE: up to a minute; gigabytes of memory are touched before the slow search begins
 wait_for() {
-  for i in $(seq 200); do
+  for i in $(seq 600); do
     [ -s "$1" ] && return 0
     sleep 0.1
   done

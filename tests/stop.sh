@@ -115,8 +115,8 @@ test_pipes() {
 test_phases() {
   run 0 'predicted' "$SPNAS" search --config search.json --out whole --quiet
   last=whole/checkpoints/$(ls whole/checkpoints | tail -n 1)
-  interrupt TERM 143 'recalibration.*; --resume goes on' "[ -e ${last#whole/} -o -e long/${last#whole/} ]" \
-    "$SPNAS" search --config search.json --out long --quiet --set search.recalibrate=10000
+  interrupt TERM 143 'judging of gains.*; --resume goes on' "[ -e ${last#whole/} -o -e long/${last#whole/} ]" \
+    "$SPNAS" search --config search.json --out long --quiet --set search.judge=100000
   interrupt INT 130 'stopped .*; --resume goes on' true "$SPNAS" search --resume --out long --quiet
   check "nothing was decided" [ ! -e long/arch.json ]
   interrupt TERM 143 'evaluation on test images' 'sleep 2' "$SPNAS" eval whole/inherited.safetensors --data many \
@@ -171,7 +171,7 @@ test_failed_starts() {
 }
 
 make_data
-echo '{"optim": {"batch": 1}, "data": {"mean": "0.5", "std": "0.5"}}' >slow.json
+echo '{"run": {"isa": "ref", "threads": 1}, "data": {"mean": "0.5", "std": "0.5"}}' >slow.json
 test_phases
 test_pipes
 test_folder_alone

@@ -33,7 +33,7 @@ spn_status spn_inherit(const spn_problem *p, const spn_supernet *net, spn_search
   o.smoothing = 0;
   SPN_TRY(spn_network_create(&arch, &o, 0, &g, err));
   spn_status status = spn_network_cut(net->graph, g, err);
-  if (!status) status = spn_recalibrate(g, p->data, p->settings, (int)p->settings->search_recalibrate, err);
+  if (!status) status = spn_recalibrate(g, NULL, p->data, p->settings, (size_t)p->settings->search_recalibrate, err);
   if (!status) status = score(p, g, SPN_SPLIT_HOLDOUT, &out->inherited_holdout, err);
   if (!status) status = score(p, g, SPN_SPLIT_TEST, &out->inherited_test, err);
   if (!status) status = write_weights(p, g, &arch, out, err);

@@ -41,23 +41,33 @@ spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, co
   return status;
 }
 
-spn_status spn_recalibrate(spn_graph *g, const spn_data *d, const spn_settings *s, int batches, spn_err *err) {
+static spn_status average_statistics(spn_graph *g, spn_loader *loader, spn_work *work, spn_err *err) {
+  for (uint64_t i = 0; i < work->total; i++) {
+    spn_batch batch;
+    int end = 0;
+    SPN_TRY(spn_work_at(work, i, err));
+    SPN_TRY(spn_loader_next(loader, &batch, &end, err));
+    g->norm_momentum = (double)i / (double)(i + 1);
+    SPN_TRY(spn_graph_forward(g, batch.images, NULL, batch.count, 1, err));
+  }
+  return SPN_OK;
+}
+
+spn_status spn_recalibrate(spn_graph *g, real *weights, const spn_data *d, const spn_settings *s, size_t images,
+                           spn_err *err) {
   spn_data plain = *d;
   spn_loader *loader;
   plain.train = d->eval;
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_TRAIN, 1, 0, &loader, err));
-  spn_work work = {.what = "recalibration of batch norm", .unit = "batches", .total = (uint64_t)batches};
-  spn_status status = SPN_OK;
-  for (int i = 0; i < batches && !status; i++) {
-    spn_batch batch;
-    int end = 0;
-    if ((status = spn_work_at(&work, (uint64_t)i, err))) break;
-    if ((status = spn_loader_next(loader, &batch, &end, err))) break;
-    g->norm_momentum = (double)i / (i + 1);
-    status = spn_graph_forward(g, batch.images, NULL, batch.count, 1, err);
-  }
+  size_t epoch = spn_loader_batches(loader), batch = (size_t)s->optim_batch, batches = (images + batch - 1) / batch;
+  real *own = g->weights;
+  if (weights) g->weights = weights;
+  spn_work work = {
+      .what = "recalibration of batch norm", .unit = "batches", .total = batches < epoch ? batches : epoch};
+  spn_status status = average_statistics(g, loader, &work, err);
   spn_work_end(&work);
   g->norm_momentum = -1;
+  g->weights = own;
   spn_loader_close(loader);
   return status;
 }

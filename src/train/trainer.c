@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "model/network.h"
 #include "train/machine.h"
 #include "train/model_file.h"
+#include "train/parting.h"
 #include "train/steps.h"
 
 /* Of the epoch under way, and of the best one. */
@@ -20,10 +22,17 @@ typedef struct {
   spn_steps walk;
   const spn_arch *arch;
   train_numbers n;
+  spn_parting parting;
+  real *judged; /* what an epoch's end evaluates and saves: averaged weights with statistics of their own */
 } trainer;
 
-static const real *final_weights(const trainer *t) {
-  return t->walk.optimizer->ema ? t->walk.optimizer->ema : t->walk.graph->weights;
+/* The averaged weights into t->judged. What is trained is left alone. */
+static spn_status settle_weights(trainer *t, spn_err *err) {
+  spn_graph *g = t->walk.graph;
+  const real *from = t->walk.optimizer->ema ? t->walk.optimizer->ema : g->weights;
+  memcpy(t->judged, from, g->param_elements * sizeof *from);
+  size_t images = (size_t)t->walk.s->train_recalibrate;
+  return images ? spn_recalibrate(g, t->judged, t->walk.data, t->walk.s, images, err) : SPN_OK;
 }
 
 static spn_status save_model(trainer *t, const char *name, const spn_score *score, spn_err *err) {
@@ -32,8 +41,7 @@ static spn_status save_model(trainer *t, const char *name, const spn_score *scor
   snprintf(text[1], sizeof text[1], "%.6f", score->top1);
   snprintf(text[2], sizeof text[2], "%llu", (unsigned long long)(t->walk.step / t->walk.per_epoch));
   const char *facts[] = {"spnas.seed", text[0], "spnas.holdout_top1", text[1], "spnas.epochs", text[2], NULL};
-  return spn_model_save(spn_run_path(t->walk.run, name), t->walk.graph, final_weights(t), t->arch, t->walk.data, facts,
-                        err);
+  return spn_model_save(spn_run_path(t->walk.run, name), t->walk.graph, t->judged, t->arch, t->walk.data, facts, err);
 }
 
 static spn_status log_step(trainer *t, const spn_batch *batch, double decay, double lr, spn_err *err) {
@@ -68,33 +76,54 @@ static spn_status log_epoch(trainer *t, double epoch, const spn_score *score, sp
   spn_row_number(row, "train_top1", t->n.epoch_hits / t->n.epoch_images, 6);
   spn_row_number(row, "holdout_loss", score ? score->loss : 0, 9);
   spn_row_number(row, "holdout_top1", score ? score->top1 : 0, 6);
+  spn_row_number(row, "parted_epochs", t->parting.epochs, 6);
   return spn_row_end(row, err);
+}
+
+static void say_epoch(trainer *t, double epoch, const spn_score *score) {
+  double loss = t->n.epoch_loss / t->n.epoch_images;
+  int classes = t->walk.data->classes;
+  char held_out[80] = "";
+  if (score) snprintf(held_out, sizeof held_out, "; held out: loss %.3f, %.2f %%", score->loss, 100 * score->top1);
+  spn_run_say(t->walk.run, "epoch %.0f: train loss %.3f, top-1 %.2f %%%s", epoch, loss,
+              100 * t->n.epoch_hits / t->n.epoch_images, held_out);
+  if (score && t->parting.epochs == SPN_PARTING_EPOCHS)
+    spn_run_say(
+        t->walk.run,
+        "warning: held-out and training loss have parted (%.3f and %.3f; a guess among %d classes: %.3f; the best so "
+        "far: %.3f): %s",
+        score->loss, loss, classes, log(classes), t->parting.best,
+        spn_parting_cause(&t->parting, loss, classes, t->walk.s->train_recalibrate > 0));
+}
+
+static spn_status keep_models(trainer *t, double epoch, const spn_score *score, int held_out, spn_err *err) {
+  if (!held_out || score->top1 > t->n.best_top1 || !t->n.best_epoch) {
+    t->n.best_epoch = epoch;
+    t->n.best_images = (double)score->images;
+    t->n.best_loss = score->loss;
+    t->n.best_top1 = score->top1;
+    t->n.best_top5 = score->top5;
+    SPN_TRY(save_model(t, "best.safetensors", score, err));
+  }
+  return save_model(t, "last.safetensors", score, err);
 }
 
 /* Scores the epoch on the held-out images (the training images' own loss without them) and keeps the best weights. */
 static spn_status end_epoch(void *owner, spn_err *err) {
   trainer *t = owner;
-  spn_run *run = t->walk.run;
+  double epoch = (double)(t->walk.step / t->walk.per_epoch);
   spn_score score = {.loss = t->n.epoch_loss / t->n.epoch_images, .top1 = t->n.epoch_hits / t->n.epoch_images};
   int held_out = spn_dataset_count(t->walk.data->set, SPN_SPLIT_HOLDOUT) > 0;
-  if (held_out)
-    SPN_TRY(spn_evaluate(t->walk.graph, final_weights(t), t->walk.data, t->walk.s, SPN_SPLIT_HOLDOUT, &score, err));
-  double epoch = (double)(t->walk.step / t->walk.per_epoch);
-  SPN_TRY(log_epoch(t, epoch, held_out ? &score : NULL, err));
-  char chosen[40] = "";
-  if (held_out) snprintf(chosen, sizeof chosen, "; held out %.2f %%", 100 * score.top1);
-  spn_run_say(run, "epoch %.0f: train loss %.3f, top-1 %.2f %%%s", epoch, t->n.epoch_loss / t->n.epoch_images,
-              100 * t->n.epoch_hits / t->n.epoch_images, chosen);
-  t->n.epoch_loss = t->n.epoch_hits = t->n.epoch_images = 0;
-  if (!held_out || score.top1 > t->n.best_top1 || !t->n.best_epoch) {
-    t->n.best_epoch = epoch;
-    t->n.best_images = (double)score.images;
-    t->n.best_loss = score.loss;
-    t->n.best_top1 = score.top1;
-    t->n.best_top5 = score.top5;
-    SPN_TRY(save_model(t, "best.safetensors", &score, err));
+  SPN_TRY(settle_weights(t, err));
+  if (held_out) {
+    double train = score.loss;
+    SPN_TRY(spn_evaluate(t->walk.graph, t->judged, t->walk.data, t->walk.s, SPN_SPLIT_HOLDOUT, &score, err));
+    spn_parting_epoch(&t->parting, train, score.loss, t->walk.data->classes);
   }
-  return save_model(t, "last.safetensors", &score, err);
+  SPN_TRY(log_epoch(t, epoch, held_out ? &score : NULL, err));
+  say_epoch(t, epoch, held_out ? &score : NULL);
+  t->n.epoch_loss = t->n.epoch_hits = t->n.epoch_images = 0;
+  return keep_models(t, epoch, &score, held_out, err);
 }
 
 static void list_state(void *owner, spn_state *s) {
@@ -107,6 +136,9 @@ static void list_state(void *owner, spn_state *s) {
   spn_state_double(s, "best.loss", &t->n.best_loss);
   spn_state_double(s, "best.top1", &t->n.best_top1);
   spn_state_double(s, "best.top5", &t->n.best_top5);
+  spn_state_double(s, "parting.epochs", &t->parting.epochs);
+  spn_state_double(s, "parting.best", &t->parting.best);
+  spn_state_double(s, "parting.best_train", &t->parting.best_train);
 }
 
 static const spn_steps_hooks hooks = {.step = train_step, .end_epoch = end_epoch, .state = list_state};
@@ -144,6 +176,8 @@ static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
   SPN_TRY(spn_network_create(t->arch, &o, 0, &t->walk.graph, err));
   if (init) SPN_TRY(spn_network_from_tensors(t->walk.graph, init, 1, err));
   SPN_TRY(spn_optimizer_create(t->walk.graph, s, &t->walk.optimizer, err));
+  t->judged = calloc(t->walk.graph->param_elements + 16, sizeof *t->judged); /* kernels load whole vectors */
+  if (!t->judged) return spn_fail(err, SPN_ENOMEM, "training: out of memory for a copy of the weights");
   return spn_steps_open(&t->walk, (int)s->train_epochs, err);
 }
 
@@ -160,6 +194,7 @@ spn_status spn_train(spn_run *run, const spn_settings *s, const spn_arch *arch, 
     status = final_test(&t, out, err);
   }
   spn_steps_close(&t.walk);
+  free(t.judged);
   spn_optimizer_free(t.walk.optimizer);
   spn_graph_free(t.walk.graph);
   return status;
