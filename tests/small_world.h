@@ -67,6 +67,7 @@ static void make_settings(spn_settings *s) {
   s->search_target_share = 0.8;
   s->search_tolerance = 0.3;
   s->search_judge = 1;
+  s->search_force = 1;
   s->run_log_steps = 1;
   s->train_epochs = 1;
   strcpy(s->run_isa, "auto");
@@ -110,7 +111,9 @@ __attribute__((unused)) static spn_status train_once(int resume, spn_err *err) {
   SPN_TRY(spn_data_open(&s, 8, 1, &data, err));
   spn_status status = spn_run_open(run_folder, &s, "train", resume, 1, &run, err);
   if (!status) {
-    status = spn_train(run, &s, &arch, &data, NULL, &result, err);
+    spn_origin origin = {0};
+    spn_training job = {.run = run, .settings = &s, .arch = &arch, .data = &data, .origin = &origin};
+    status = spn_train(&job, &result, err);
     spn_run_close(run);
   }
   spn_data_close(&data);

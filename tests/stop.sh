@@ -57,7 +57,7 @@ make_data() {
 TEXT
   cat >search.json <<TEXT
 {"data": {"path": "data"}, "optim": {"batch": 20},
- "search": {"space": "./space.json", "cost": "macs", "target_share": 0.6, "epochs": 3, "warmup_epochs": 1, "recalibrate": 3}}
+ "search": {"space": "./space.json", "cost": "macs", "target_share": 0.6, "epochs": 3, "warmup_epochs": 1, "recalibrate": 60, "force": true}}
 TEXT
 }
 
@@ -164,7 +164,7 @@ test_checkpoints() {
 # Refused late, when the images are open: nothing may be left.
 test_failed_starts() {
   sed 's/"kernel": \[3, 5\], "expand": \[3, 6\], "skip": true/"kernel": [3], "expand": [3]/' space.json >one.json
-  run 2 'nothing to search' "$SPNAS" search --config search.json --set search.space=one.json --set search.target_share=1 --out a/b/refused
+  run 2 "no budget to meet" "$SPNAS" search --config search.json --set search.space=one.json --set search.target_share=1 --out a/b/refused
   run 2 'expected' "$SPNAS" train --arch whole/arch.json --set train.width=2 --set train.size=16 --data data --init whole/inherited.safetensors --out a/b/refused
   check "no folder is left of a start that failed" [ ! -e a ]
   run 0 'predicted' "$SPNAS" search --config search.json --out a/b/refused --quiet

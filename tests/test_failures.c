@@ -96,7 +96,7 @@ static spn_status evaluate_once(spn_err *err) {
   if (!status) {
     status = spn_options_choose(&s, &o, err);
     if (!status) status = spn_network_create(&m.arch, &o, 1, &g, err);
-    if (!status) status = spn_network_from_tensors(g, m.tensors, 0, err);
+    if (!status) status = spn_network_from_tensors(g, m.tensors, err);
     if (!status) status = spn_evaluate(g, NULL, &data, &s, SPN_SPLIT_TEST, &score, err);
     spn_graph_free(g);
     spn_data_close(&data);

@@ -89,7 +89,7 @@ static spn_status judge_file(const char *path, const spn_settings *s, const spn_
   SPN_TRY(spn_model_load(path, &m, err));
   spn_status status = spn_options_choose(s, &o, err);
   if (!status) status = spn_network_create(&m.arch, &o, 0, &g, err);
-  if (!status) status = spn_network_from_tensors(g, m.tensors, 0, err);
+  if (!status) status = spn_network_from_tensors(g, m.tensors, err);
   if (!status) status = spn_evaluate(g, NULL, data, s, SPN_SPLIT_HOLDOUT, out, err);
   spn_graph_free(g);
   spn_model_free(&m);
@@ -122,7 +122,9 @@ static void train(const char *name, long long recalibrate, double rate, history 
   spn_space_arch(&space, &choice, 0, &arch);
   CHECK_OK(spn_data_open(&s, SIDE, 1, &data, &err), err);
   CHECK_OK(spn_run_open(out, &s, "train", 0, 1, &run, &err), err);
-  CHECK_OK(spn_train(run, &s, &arch, &data, NULL, &h->result, &err), err);
+  spn_origin origin = {0};
+  spn_training job = {.run = run, .settings = &s, .arch = &arch, .data = &data, .origin = &origin};
+  CHECK_OK(spn_train(&job, &h->result, &err), err);
   read_metrics(spn_run_path(run, "metrics.jsonl"), h);
   CHECK_OK(judge_file(spn_run_path(run, "last.safetensors"), &s, &data, &h->again, &err), err);
   spn_run_close(run);

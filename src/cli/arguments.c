@@ -7,26 +7,30 @@
 typedef struct {
   char letter;
   const char *name, *setting; /* setting: the option is short for --set setting=value */
+  const char *expects;        /* what its value is, for messages */
 } option;
 
-static const option options[] = {{'d', "--data", "data.path"},
-                                 {'t', "--target", "search.target"},
-                                 {'a', "--arch", "train.arch"},
-                                 {'i', "--init", "train.init"},
-                                 {'c', "--config", NULL},
-                                 {'s', "--set", NULL},
-                                 {'o', "--out", NULL},
-                                 {'D', "--dump", NULL},
-                                 {'f', "--format", "export.format"},
-                                 {'S', "--seed", "run.seed"},
-                                 {'T', "--threads", "run.threads"}};
-static const option flags[] = {
-    {'r', "--resume", NULL}, {'q', "--quiet", NULL}, {'j', "--json", NULL}, {'R', "--reproducible", NULL}};
+static const option options[] = {{'d', "--data", "data.path", "the folder of the images, or a pack"},
+                                 {'t', "--target", "search.target", "the budget"},
+                                 {'a', "--arch", "train.arch", "arch.json, a name in data/networks or a block string"},
+                                 {'i', "--init", "train.init", "a .safetensors file of spnas to start from"},
+                                 {'c', "--config", NULL, "a JSON file of settings"},
+                                 {'s', "--set", NULL, "section.key=value"},
+                                 {'o', "--out", NULL, "the file or folder to write"},
+                                 {'D', "--dump", NULL, "the file to write"},
+                                 {'f', "--format", "export.format", "a format's name"},
+                                 {'S', "--seed", "run.seed", "a number"},
+                                 {'T', "--threads", "run.threads", "a number"}};
+static const option flags[] = {{.letter = 'r', "--resume"},
+                               {.letter = 'q', "--quiet"},
+                               {.letter = 'j', "--json"},
+                               {.letter = 'R', "--reproducible"}};
 
 static int taken(const char *takes, char letter) { return strchr("csST", letter) || strchr(takes, letter); }
 
 static spn_status set_value(spn_arguments *out, const option *o, const char *value, spn_err *err) {
   char text[1200];
+  if (!*value) return spn_fail(err, SPN_EINPUT, "%s: expected %s, got an empty value", o->name, o->expects);
   if (o->letter == 'o') out->out = value;
   if (o->letter == 'D') out->dump = value;
   if (o->letter == 'c') return spn_settings_load(&out->settings, value, err);
@@ -96,6 +100,7 @@ spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arg
       } else if (pass == 1 && !set_flag(out, takes, argv[i])) {
         if (argv[i][0] == '-' || !strchr(takes, 'p'))
           return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", argv[i]);
+        if (!argv[i][0]) return spn_fail(err, SPN_EINPUT, "expected a file or name, got an empty argument");
         if (out->positional)
           return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, argv[i]);
         out->positional = argv[i];

@@ -160,17 +160,18 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   const spn_settings *s = &a->settings;
   const char *what = a->positional;
   spn_space space;
-  spn_arch arch;
-  char note[256], named[2][256];
+  spn_named_arch network;
+  char named[2][256];
   if (!what) return spn_fail(err, SPN_EINPUT, "expected a network or a space, got nothing; see --help");
   if (ends_with(what, ".safetensors")) return print_model(s, what, err);
   spn_err not_space;
   if (!spn_space_load(what, &space, &not_space)) return print_space(s, &space, err);
   spn_settings own = *s;
-  SPN_TRY(spn_cli_load_arch(&own, what, &arch, note, err));
-  if (note[0]) printf("note        %s\n", note);
+  SPN_TRY(spn_cli_load_arch(&own, what, &network, err));
+  if (network.note[0]) printf("note        %s\n", network.note);
+  if (network.origin.note[0]) printf("note        %s\n", network.origin.note);
   named_in_file(what, named[0], named[1], sizeof named[0]);
-  return print_arch(s, &arch, named[0], named[1], err);
+  return print_arch(s, &network.arch, named[0], named[1], err);
 }
 
 const spn_command spn_cmd_info = {

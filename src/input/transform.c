@@ -74,12 +74,20 @@ static spn_status reserve(float **block, size_t *room, size_t need) {
   return *block ? SPN_OK : SPN_ENOMEM;
 }
 
-/* The whole image with its short side resized to `side` (the long side in proportion, rounded down), and the central
- * part of the output's size; an odd rest is halved to even, as in torchvision. */
-static view view_centre(int h, int w, int side, int size) {
-  view v = {.h = h, .w = w, .full_h = side, .full_w = side};
-  if (h <= w) v.full_w = (int)((int64_t)side * w / h);
-  else v.full_h = (int)((int64_t)side * h / w);
+void spn_resized(int h, int w, int side, int *out_h, int *out_w) {
+  *out_h = *out_w = side;
+  if (h <= w) *out_w = (int)((int64_t)side * w / h);
+  else *out_h = (int)((int64_t)side * h / w);
+}
+
+int spn_transform_side(const spn_transform *t) { return (int)lround(t->size / t->eval_crop); }
+
+/* The whole image with its short side resized to `side`, and the central part of the output's size; half of an odd rest
+ * is rounded to even, as in torchvision. An image out of a pack is resized to what the original would be resized to, so
+ * that the same part of it is seen. */
+static view view_centre(const spn_image *image, int side, int size) {
+  view v = {.h = image->h, .w = image->w};
+  spn_resized(image->whole_h ? image->whole_h : v.h, image->whole_w ? image->whole_w : v.w, side, &v.full_h, &v.full_w);
   v.part_y = (int)lrint((v.full_h - size) / 2.0);
   v.part_x = (int)lrint((v.full_w - size) / 2.0);
   return v;
@@ -109,15 +117,15 @@ static view view_inception(const spn_transform *t, int h, int w, uint64_t key) {
   return v;
 }
 
-static view choose_view(const spn_transform *t, int h, int w, uint64_t epoch, uint64_t sample) {
-  if (t->augment == SPN_AUGMENT_NONE) return view_centre(h, w, (int)lround(t->size / t->eval_crop), t->size);
+static view choose_view(const spn_transform *t, const spn_image *image, uint64_t epoch, uint64_t sample) {
+  if (t->augment == SPN_AUGMENT_NONE) return view_centre(image, spn_transform_side(t), t->size);
   uint64_t key = spn_rng_split(t->seed, SPN_RNG_AUGMENT, epoch << 32 ^ sample);
   view v;
   if (t->augment == SPN_AUGMENT_INCEPTION) {
-    v = view_inception(t, h, w, key);
+    v = view_inception(t, image->h, image->w, key);
   } else {
     uint64_t places = 2 * (uint64_t)t->pad + 1;
-    v = view_centre(h, w, t->size, t->size);
+    v = view_centre(image, t->size, t->size);
     v.shift_y = (int)spn_rng_below(key, SPN_RNG_AUGMENT, DRAW_ROW, places) - t->pad;
     v.shift_x = (int)spn_rng_below(key, SPN_RNG_AUGMENT, DRAW_COLUMN, places) - t->pad;
   }
@@ -125,12 +133,15 @@ static view choose_view(const spn_transform *t, int h, int w, uint64_t epoch, ui
   return v;
 }
 
+const float spn_grey_weights[3] = {0.299f, 0.587f, 0.114f}; /* luma of ITU-R BT.601 */
+
 /* In place, back to front when the line grows. line holds size*3 floats. */
 static void change_channels(float *line, int size, int from, int to) {
   if (from == 1 && to == 3) {
     for (int x = size - 1; x >= 0; x--) line[3 * x] = line[3 * x + 1] = line[3 * x + 2] = line[x];
-  } else if (from == 3 && to == 1) { /* luma of ITU-R BT.601 */
-    for (int x = 0; x < size; x++) line[x] = 0.299f * line[3 * x] + 0.587f * line[3 * x + 1] + 0.114f * line[3 * x + 2];
+  } else if (from == 3 && to == 1) {
+    const float *k = spn_grey_weights;
+    for (int x = 0; x < size; x++) line[x] = k[0] * line[3 * x] + k[1] * line[3 * x + 1] + k[2] * line[3 * x + 2];
   }
 }
 
@@ -167,7 +178,7 @@ static void copy_line(const unsigned char *restrict src, int n, float *restrict 
 spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image,
                              uint64_t epoch, uint64_t sample, float *out) {
   const spn_transform *t = &plan->t;
-  view v = choose_view(t, image->h, image->w, epoch, sample);
+  view v = choose_view(t, image, epoch, sample);
   int size = t->size, from = image->channels, plain = v.h == v.full_h && v.w == v.full_w;
   size_t stride = (size_t)image->w * (size_t)from, out_stride = (size_t)size * (size_t)t->channels;
   const unsigned char *corner = image->pixels + (size_t)v.y * stride + (size_t)v.x * (size_t)from;

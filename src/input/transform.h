@@ -30,6 +30,10 @@ void spn_taps_blend_rows(const unsigned char *src, size_t stride, spn_span span,
 /* row (w,channels), followed by room for one more float, into line (count,channels). */
 void spn_taps_blend_columns(const spn_taps *taps, const float *row, int channels, float *line);
 
+/* The size of an image (h,w) whose short side is resized to `side`: the long one in proportion, rounded down, as
+ * torchvision's Resize has it. */
+void spn_resized(int h, int w, int side, int *out_h, int *out_w);
+
 /* Buffers of one thread, reused from image to image. Zero-initialise. */
 typedef struct {
   spn_taps y, x;

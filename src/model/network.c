@@ -162,10 +162,13 @@ spn_status spn_network_to_tensors(const spn_graph *g, const real *from, spn_tens
   return SPN_OK;
 }
 
-static spn_status check_shape(const spn_param *p, const spn_tensor *t, spn_err *err) {
+static int same_shape(const spn_param *p, const spn_tensor *t) {
   int same = t && t->dtype == SPN_F32 && t->dims == p->dims;
   for (int d = 0; same && d < p->dims; d++) same = t->shape[d] == p->shape[d];
-  if (same) return SPN_OK;
+  return same;
+}
+
+static spn_status fail_shape(const spn_param *p, const spn_tensor *t, spn_err *err) {
   char want[80] = "", got[80] = "none";
   for (int d = 0, n = 0; d < p->dims; d++)
     n += snprintf(want + n, sizeof want - (size_t)n, "%s%zu", d ? "x" : "", p->shape[d]);
@@ -174,14 +177,28 @@ static spn_status check_shape(const spn_param *p, const spn_tensor *t, spn_err *
   return spn_fail(err, SPN_EINPUT, "tensor %s: expected f32 %s, got %s", p->name, want, got);
 }
 
-spn_status spn_network_from_tensors(spn_graph *g, const spn_tensors *set, int skip_classifier, spn_err *err) {
+static void take(spn_graph *g, const spn_param *p, const spn_tensor *t) {
+  for (size_t k = 0; k < p->size; k++) g->weights[p->offset + k] = (real)((const float *)t->data)[k];
+}
+
+spn_status spn_network_from_tensors(spn_graph *g, const spn_tensors *set, spn_err *err) {
   for (int i = 0; i < g->param_count; i++) {
     const spn_param *p = &g->params[i];
     const spn_tensor *t = spn_tensors_find(set, p->name);
-    spn_status status = check_shape(p, t, err);
-    if (status && skip_classifier && !strncmp(p->name, "classifier.", 11)) continue;
-    SPN_TRY(status);
-    for (size_t k = 0; k < p->size; k++) g->weights[p->offset + k] = (real)((const float *)t->data)[k];
+    if (!same_shape(p, t)) return fail_shape(p, t, err);
+    take(g, p, t);
   }
   return SPN_OK;
+}
+
+int spn_network_take_tensors(spn_graph *g, const spn_tensors *set) {
+  int taken = 0;
+  for (int i = 0; i < g->param_count; i++) {
+    const spn_param *p = &g->params[i];
+    const spn_tensor *t = spn_tensors_find(set, p->name);
+    if (!same_shape(p, t)) continue;
+    take(g, p, t);
+    taken++;
+  }
+  return taken;
 }

@@ -20,7 +20,7 @@ typedef struct {
 
 typedef struct {
   spn_steps walk;
-  const spn_arch *arch;
+  const spn_training *job;
   train_numbers n;
   spn_parting parting;
   real *judged; /* what an epoch's end evaluates and saves: averaged weights with statistics of their own */
@@ -38,10 +38,14 @@ static spn_status settle_weights(trainer *t, spn_err *err) {
 static spn_status save_model(trainer *t, const char *name, const spn_score *score, spn_err *err) {
   char text[3][40];
   snprintf(text[0], sizeof text[0], "%lld", t->walk.s->run_seed);
-  snprintf(text[1], sizeof text[1], "%.6f", score->top1);
+  snprintf(text[1], sizeof text[1], score->images ? "%.6f" : "unknown", score->top1);
   snprintf(text[2], sizeof text[2], "%llu", (unsigned long long)(t->walk.step / t->walk.per_epoch));
-  const char *facts[] = {"spnas.seed", text[0], "spnas.holdout_top1", text[1], "spnas.epochs", text[2], NULL};
-  return spn_model_save(spn_run_path(t->walk.run, name), t->walk.graph, t->judged, t->arch, t->walk.data, facts, err);
+  const char *facts[SPN_ORIGIN_FACTS + 7] = {"spnas.seed", text[0],        "spnas.holdout_top1",
+                                             text[1],      "spnas.epochs", text[2]};
+  spn_origin_text numbers;
+  spn_origin_facts(t->job->origin, &numbers, facts + 6);
+  return spn_model_save(spn_run_path(t->walk.run, name), t->walk.graph, t->judged, t->job->arch, t->walk.data, facts,
+                        err);
 }
 
 static spn_status log_step(trainer *t, const spn_batch *batch, double decay, double lr, spn_err *err) {
@@ -74,8 +78,8 @@ static spn_status log_epoch(trainer *t, double epoch, const spn_score *score, sp
   spn_row_number(row, "epoch_end", epoch, 9);
   spn_row_number(row, "train_loss", t->n.epoch_loss / t->n.epoch_images, 9);
   spn_row_number(row, "train_top1", t->n.epoch_hits / t->n.epoch_images, 6);
-  spn_row_number(row, "holdout_loss", score ? score->loss : 0, 9);
-  spn_row_number(row, "holdout_top1", score ? score->top1 : 0, 6);
+  spn_row_number(row, "holdout_loss", score ? score->loss : NAN, 9);
+  spn_row_number(row, "holdout_top1", score ? score->top1 : NAN, 6);
   spn_row_number(row, "parted_epochs", t->parting.epochs, 6);
   return spn_row_end(row, err);
 }
@@ -147,10 +151,11 @@ static spn_status write_result(const trainer *t, const spn_train_result *r, spn_
   spn_json_writer w = {0};
   spn_json_object(&w, NULL, SPN_JSON_LINES);
   spn_json_put_integer(&w, "best_epoch", r->best_epoch);
-  spn_json_put_rounded(&w, "holdout_top1", r->best_holdout.top1, 6);
-  spn_json_put_rounded(&w, "test_top1", r->test.top1, 6);
-  spn_json_put_rounded(&w, "test_top5", r->test.top5, 6);
-  spn_json_put_rounded(&w, "test_loss", r->test.loss, 9);
+  const int tested = r->test.images > 0; /* what there is no image for is null */
+  spn_json_put_rounded(&w, "holdout_top1", r->best_holdout.images ? r->best_holdout.top1 : NAN, 6);
+  spn_json_put_rounded(&w, "test_top1", tested ? r->test.top1 : NAN, 6);
+  spn_json_put_rounded(&w, "test_top5", tested ? r->test.top5 : NAN, 6);
+  spn_json_put_rounded(&w, "test_loss", tested ? r->test.loss : NAN, 9);
   spn_json_put_integer(&w, "test_images", (long long)r->test.images);
   spn_json_put_rounded(&w, "seconds", r->seconds, 6);
   spn_json_end(&w);
@@ -161,30 +166,33 @@ static spn_status write_result(const trainer *t, const spn_train_result *r, spn_
 static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   spn_model best;
   SPN_TRY(spn_model_load(spn_run_path(t->walk.run, "best.safetensors"), &best, err));
-  spn_status status = spn_network_from_tensors(t->walk.graph, best.tensors, 0, err);
+  spn_status status = spn_network_from_tensors(t->walk.graph, best.tensors, err);
   spn_model_free(&best);
-  if (!status) status = spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, &out->test, err);
+  if (!status && spn_dataset_count(t->walk.data->set, SPN_SPLIT_TEST))
+    status = spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, &out->test, err);
   if (status) return status;
   out->seconds = spn_run_seconds(t->walk.run);
   return write_result(t, out, err);
 }
 
-static spn_status prepare(trainer *t, const spn_tensors *init, spn_err *err) {
+static spn_status prepare(trainer *t, spn_err *err) {
   const spn_settings *s = t->walk.s;
   spn_network_options o;
+  char note[512] = "";
   SPN_TRY(spn_options_choose(s, &o, err));
-  SPN_TRY(spn_network_create(t->arch, &o, 0, &t->walk.graph, err));
-  if (init) SPN_TRY(spn_network_from_tensors(t->walk.graph, init, 1, err));
+  SPN_TRY(spn_network_create(t->job->arch, &o, 0, &t->walk.graph, err));
+  if (t->job->init) SPN_TRY(spn_model_start(t->walk.graph, t->job->init, t->walk.data, note, sizeof note, err));
+  if (note[0]) spn_run_say(t->walk.run, "%s", note);
   SPN_TRY(spn_optimizer_create(t->walk.graph, s, &t->walk.optimizer, err));
   t->judged = calloc(t->walk.graph->param_elements + 16, sizeof *t->judged); /* kernels load whole vectors */
   if (!t->judged) return spn_fail(err, SPN_ENOMEM, "training: out of memory for a copy of the weights");
   return spn_steps_open(&t->walk, (int)s->train_epochs, err);
 }
 
-spn_status spn_train(spn_run *run, const spn_settings *s, const spn_arch *arch, const spn_data *data,
-                     const spn_tensors *init, spn_train_result *out, spn_err *err) {
-  trainer t = {.walk = {.run = run, .s = s, .data = data, .hooks = &hooks, .owner = &t}, .arch = arch};
-  spn_status status = prepare(&t, init, err);
+spn_status spn_train(const spn_training *job, spn_train_result *out, spn_err *err) {
+  trainer t = {.walk = {.run = job->run, .s = job->settings, .data = job->data, .hooks = &hooks, .owner = &t},
+               .job = job};
+  spn_status status = prepare(&t, err);
   if (!status) status = spn_steps_run(&t.walk, err);
   if (!status) {
     *out = (spn_train_result){
