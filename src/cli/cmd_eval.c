@@ -41,7 +41,7 @@ static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s
   return status;
 }
 
-static spn_status print_json(const spn_score *score, spn_err *err) {
+static spn_status print_json(const spn_score *score, const char *note, spn_err *err) {
   const char *text;
   spn_json_writer w = {0};
   spn_json_object(&w, NULL, SPN_JSON_INLINE);
@@ -49,6 +49,7 @@ static spn_status print_json(const spn_score *score, spn_err *err) {
   spn_json_put_rounded(&w, "top1", score->top1, 6);
   spn_json_put_rounded(&w, "top5", score->top5, 6);
   spn_json_put_rounded(&w, "loss", score->loss, 9);
+  if (note) spn_json_put_text(&w, "note", note);
   spn_json_end(&w);
   spn_status status = spn_json_finish(&w, "--json", &text, NULL, err);
   if (!status) puts(text);
@@ -80,16 +81,17 @@ static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *
   if (note[0]) fprintf(stderr, "spnas eval: %s\n", note);
   if (!status) status = spn_network_create(&m->arch, &o, 1, &g, err);
   if (!status) {
-    status = spn_network_from_tensors(g, m->tensors, 0, err);
+    status = spn_network_from_tensors(g, m->tensors, err);
     if (!status) status = spn_evaluate(g, NULL, &data, s, SPN_SPLIT_TEST, &score, err);
     if (!status && a->dump) status = dump(g, &data, s, m, a->dump, err);
     spn_graph_free(g);
   }
   spn_data_close(&data);
   if (status) return status;
-  if (a->json) return print_json(&score, err);
+  if (a->json) return print_json(&score, spn_tensors_meta(m->tensors, SPN_ORIGIN_NOTE_KEY), err);
   printf("top-1 %.2f %%  top-5 %.2f %%  cross entropy %.4f  on %zu test images\n", 100 * score.top1, 100 * score.top5,
          score.loss, score.images);
+  spn_cli_print_origin(m->tensors);
   return SPN_OK;
 }
 

@@ -13,8 +13,11 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   SPN_TRY(spn_export_format(a->settings.export_format, a->out, &format, err));
   SPN_TRY(spn_model_load(a->positional, &m, err));
   spn_status status = spn_model_export(&m, &a->settings, format, a->out, err);
+  if (!status) {
+    printf("wrote %s (%s)\n", a->out, format);
+    spn_cli_print_origin(m.tensors);
+  }
   spn_model_free(&m);
-  if (!status) printf("wrote %s (%s)\n", a->out, format);
   return status;
 }
 

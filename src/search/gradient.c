@@ -14,6 +14,7 @@ typedef struct {
   spn_supernet *net;
   spn_learner *learner;
   double epoch_ce, epoch_hits, epoch_images; /* sums of the epoch under way */
+  double last_ce, last_significant;          /* of the epoch before: mean; indicators whose dCE/dmask is told from 0 */
 } search;
 
 static void list_state(void *owner, spn_state *s) {
@@ -22,6 +23,8 @@ static void list_state(void *owner, spn_state *s) {
   spn_state_double(s, "epoch.ce", &t->epoch_ce);
   spn_state_double(s, "epoch.hits", &t->epoch_hits);
   spn_state_double(s, "epoch.images", &t->epoch_images);
+  spn_state_double(s, "epoch.last_ce", &t->last_ce);
+  spn_state_double(s, "epoch.last_significant", &t->last_significant);
 }
 
 /* ---- A step ---- */
@@ -78,7 +81,7 @@ static const double SIGNIFICANT = 2;
 static const double DEAD = 1e-6, MOVED = 1e-3;
 
 /* Says in words which indicators cannot decide anything any more. */
-static void report_indicators(const search *t) {
+static void report_indicators(search *t) {
   const spn_indicators *in = t->learner->indicators;
   int dead = 0, moved = 0, significant = 0;
   for (int i = 0; i < in->count; i++) {
@@ -96,6 +99,7 @@ static void report_indicators(const search *t) {
   spn_run_say(t->walk.run,
               "indicators: %d, dead %d, moved %d; gradient of CE significant (|mean| > %g standard errors) for %d",
               in->count, dead, t->learner->started ? moved : 0, SIGNIFICANT, significant);
+  t->last_significant = significant;
 }
 
 static spn_status log_epoch(search *t, double epoch, spn_err *err) {
@@ -118,6 +122,7 @@ static spn_status end_epoch(void *owner, spn_err *err) {
               t->learner->indicators->expected_cost, t->problem->cost->unit, t->learner->lambda);
   report_indicators(t);
   SPN_TRY(log_epoch(t, epoch, err));
+  t->last_ce = t->epoch_ce / t->epoch_images;
   t->epoch_ce = t->epoch_hits = t->epoch_images = 0;
   for (int i = 0; i < t->learner->indicators->count; i++) spn_threshold_end_epoch(&t->learner->threshold[i]);
   return SPN_OK;
@@ -155,6 +160,7 @@ static spn_status prepare(search *t, spn_err *err) {
 typedef struct {
   search *search;
   spn_loader *loader;
+  spn_work work;
 } judging;
 
 static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
@@ -162,6 +168,7 @@ static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
   spn_graph *g = j->search->net->graph;
   spn_batch batch;
   int end = 0;
+  SPN_TRY(spn_work_at(&j->work, i, err));
   SPN_TRY(spn_loader_next(j->loader, &batch, &end, err));
   g->step = j->search->walk.steps + i; /* of dropout */
   SPN_TRY(spn_graph_forward(g, batch.images, batch.labels, batch.count, 1, err));
@@ -173,16 +180,33 @@ static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
 static spn_status judge(search *t, spn_err *err) {
   const spn_settings *s = t->problem->settings;
   spn_data plain = *t->problem->data;
-  judging j = {.search = t};
+  judging j = {.search = t,
+               .work = {.what = "judging of gains", .unit = "batches", .total = (uint64_t)s->search_judge}};
   size_t images = spn_dataset_count(plain.set, SPN_SPLIT_HOLDOUT);
   if (s->search_explore <= 0 || !s->search_judge || images < (size_t)s->optim_batch) return SPN_OK;
   plain.train = plain.eval; /* shuffled, but not augmented */
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_HOLDOUT, 1, 0, &j.loader, err));
   t->net->graph->norm_momentum = 1; /* running statistics stay those of the training images */
   spn_status status = spn_learner_judge(t->learner, (uint64_t)s->search_judge, t->walk.steps, judge_pass, &j, err);
+  spn_work_end(&j.work);
   t->net->graph->norm_momentum = -1;
   spn_loader_close(j.loader);
   return status;
+}
+
+/* What inherited weights say comes on top (spn_inherit). */
+static spn_evidence evidence_of(const search *t) {
+  const spn_indicators *in = t->learner->indicators;
+  double warm = ceil(t->problem->settings->search_warmup_epochs * (double)t->walk.per_epoch);
+  spn_evidence e = {.stated = 1,
+                    .steps = fmax(0, (double)t->walk.steps - warm),
+                    .gains = in->count,
+                    .ce = t->last_ce,
+                    .chance = log(t->problem->data->classes)};
+  if (!in->explores) e.significant = (int)t->last_significant;
+  for (int i = 0; in->explores && i < in->count; i++)
+    e.significant += spn_indicator_significance(&in->list[i]) >= SIGNIFICANT;
+  return e;
 }
 
 static spn_status decode(search *t, spn_search_result *out, spn_err *err) {
@@ -196,7 +220,7 @@ static spn_status decode(search *t, spn_search_result *out, spn_err *err) {
   out->cost = found.cost;
   out->within = found.outcome == SPN_BUDGET_MET;
   out->images = (double)t->walk.steps * t->net->graph->batch;
-  out->seconds = spn_run_seconds(p->run);
+  out->evidence = evidence_of(t);
   if (!out->within)
     spn_run_say(p->run, "note: no network of the space costs between %.4g and %.4g %s; the nearest below costs %.4g",
                 p->low, p->target, p->cost->unit, out->cost);
@@ -215,8 +239,6 @@ static void write_facts(const void *owner, spn_json_writer *w) {
   const arch_facts *f = owner;
   const spn_indicators *in = f->search->learner->indicators;
   spn_json_put_integer(w, "flips_to_meet_target", f->result->flips);
-  spn_json_put_number(w, "inherited_holdout_top1", f->result->inherited_holdout.top1);
-  spn_json_put_number(w, "inherited_test_top1", f->result->inherited_test.top1);
   spn_json_array(w, "indicators", SPN_JSON_LINES);
   for (int i = 0; i < in->count; i++) {
     const spn_indicator *n = &in->list[i];
@@ -235,6 +257,7 @@ static void write_facts(const void *owner, spn_json_writer *w) {
 static spn_status finish(search *t, spn_search_result *out, spn_err *err) {
   SPN_TRY(decode(t, out, err));
   SPN_TRY(spn_inherit(t->problem, t->net, out, err));
+  out->seconds = spn_run_seconds(t->problem->run);
   arch_facts facts = {t, out};
   return spn_outcome_write(t->problem, out, write_facts, &facts, err);
 }

@@ -1,4 +1,5 @@
 /* A training that starts from another network's weights. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,26 @@ static int match(const spn_data *data, const char *const *names, int count, int 
   return found;
 }
 
+/* Adds to the note. */
+static void remark(char *note, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void remark(char *note, size_t size, const char *format, ...) {
+  size_t used = strlen(note);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(note + used, size - used, format, args);
+  va_end(args);
+}
+
+/* What fits by name and shape. */
+static spn_status take(spn_graph *g, const spn_tensors *init, char *note, size_t size, spn_err *err) {
+  int taken = spn_network_take_tensors(g, init);
+  if (!taken)
+    return spn_fail(err, SPN_EINPUT, "train.init: none of its tensors has the name and shape of one of this network");
+  remark(note, size, "weights: %d of %d tensors are taken from train.init (same name and shape)%s", taken,
+         g->param_count, taken < g->param_count ? ", the others start anew" : "");
+  return SPN_OK;
+}
+
 static void tell(const spn_data *data, const int *from, int found, char *note, size_t size) {
   int moved = 0, first = -1;
   for (int c = 0; c < data->classes; c++) {
@@ -45,11 +66,11 @@ static void tell(const spn_data *data, const int *from, int found, char *note, s
     if (from[c] < 0 && first < 0) first = c;
   }
   if (found < data->classes)
-    snprintf(note, size,
-             "the classifier starts anew for %d of %d classes, \"%.80s\" among them, which train.init does not know",
-             data->classes - found, data->classes, spn_dataset_class_name(data->set, first));
+    remark(note, size,
+           "; the classifier starts anew for %d of %d classes, \"%.80s\" among them, which train.init does not know",
+           data->classes - found, data->classes, spn_dataset_class_name(data->set, first));
   else if (moved)
-    snprintf(note, size, "train.init has the classes in another order: the classifier's rows go by their names");
+    remark(note, size, "; train.init has the classes in another order: the classifier's rows go by their names");
 }
 
 static spn_status start_named(spn_graph *g, const spn_tensors *init, const spn_data *data, const char *const *names,
@@ -58,8 +79,9 @@ static spn_status start_named(spn_graph *g, const spn_tensors *init, const spn_d
   const spn_tensor *tw = spn_tensors_find(init, "classifier.weight"), *tb = spn_tensors_find(init, "classifier.bias");
   int fits = w && b && has_rows(w, tw, count) && has_rows(b, tb, count);
   if (!fits) {
-    snprintf(note, size, "the classifier starts anew: that of train.init has another shape");
-    return spn_network_from_tensors(g, init, 1, err);
+    SPN_TRY(take(g, init, note, size, err));
+    remark(note, size, "; the classifier starts anew: that of train.init has another shape");
+    return SPN_OK;
   }
   real *before = malloc((w->size + b->size) * sizeof *before);
   int *from = malloc(((size_t)data->classes + 1) * sizeof *from);
@@ -67,7 +89,7 @@ static spn_status start_named(spn_graph *g, const spn_tensors *init, const spn_d
   if (!status) {
     memcpy(before, g->weights + w->offset, w->size * sizeof *before);
     memcpy(before + w->size, g->weights + b->offset, b->size * sizeof *before);
-    status = spn_network_from_tensors(g, init, 1, err);
+    status = take(g, init, note, size, err);
   }
   if (!status) {
     tell(data, from, match(data, names, count, from), note, size);
@@ -86,8 +108,8 @@ spn_status spn_model_start(spn_graph *g, const spn_tensors *init, const spn_data
   note[0] = 0;
   SPN_TRY(spn_classes_read(init, &names, &count, err));
   spn_status status = names ? start_named(g, init, data, names, count, note, size, err)
-                            : spn_network_from_tensors(g, init, 1, err);
-  if (!names && !status) snprintf(note, size, "train.init names no classes: its classifier is taken if it has as many");
+                            : take(g, init, note, size, err);
+  if (!names && !status) remark(note, size, "; train.init names no classes: its classifier is taken if it has as many");
   free(names);
   return status;
 }
