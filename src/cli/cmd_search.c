@@ -127,7 +127,7 @@ const spn_command spn_cmd_search = {
              "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of "
              "search.cost\n"
              "  --out RUNDIR       folder of the run: config, log, checkpoints, arch.json, weights\n"
-             "  --resume           go on from the newest valid checkpoint in RUNDIR\n"
+             "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .help = list_methods,
