@@ -88,9 +88,10 @@ static void test_codes(const table_case *t) {
 /* ---- Archive ---- */
 
 static spn_evaluation evaluation(const table_case *t, uint64_t i) {
-  spn_evaluation e = {.answer = {.accuracy = spn_rng_uniform(8, SPN_RNG_TEST, i), .loss = i % 3 ? 0.1 * (double)i : NAN},
-                      .images = {.trained = 128.0 * (double)i, .evaluated = 5.0 * (double)i},
-                      .seconds = 0.25};
+  spn_evaluation e = {
+      .answer = {.accuracy = spn_rng_uniform(8, SPN_RNG_TEST, i), .loss = i % 3 ? 0.1 * (double)i : NAN},
+      .images = {.trained = 128.0 * (double)i, .evaluated = 5.0 * (double)i},
+      .seconds = 0.25};
   spn_choice_random(&t->space, 5, i, &e.choice);
   e.answer.cost = spn_cost_of(&t->cost, &e.choice);
   return e;

@@ -41,6 +41,15 @@ double spn_inquiry_used(const spn_inquiry *q) {
   return fmin(1, fmax(evaluations, images));
 }
 
+double spn_inquiry_expected(const spn_inquiry *q) {
+  spn_images first = {0}, each = {0};
+  double most = q->limit ? (double)q->limit : INFINITY;
+  if (q->evaluator && q->evaluator->price) q->evaluator->price(q->own, &first, &each);
+  if (q->images > 0 && images_of(&each) > 0)
+    most = fmin(most, 1 + fmax(0, q->images - images_of(&first)) / images_of(&each));
+  return floor(most);
+}
+
 /* Without a word from the user, as many images as the schedule of a search over training images takes. */
 static void read_budget(spn_inquiry *q, const spn_problem *p) {
   const spn_settings *s = p->settings;
@@ -173,9 +182,7 @@ double spn_inquiry_uniform(spn_inquiry *q) { return spn_rng_uniform(q->seed, SPN
 
 uint64_t spn_inquiry_below(spn_inquiry *q, uint64_t n) { return spn_rng_below(q->seed, SPN_RNG_METHOD, q->draws++, n); }
 
-void spn_inquiry_random(spn_inquiry *q, spn_choice *out) {
-  spn_choice_random(q->space, q->seed, q->draws++, out);
-}
+void spn_inquiry_random(spn_inquiry *q, spn_choice *out) { spn_choice_random(q->space, q->seed, q->draws++, out); }
 
 spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err) {
   for (int i = 0; i < DRAWS; i++) {
