@@ -32,7 +32,7 @@ int spnas_network_open(const char *path, int threads, spnas_network **out, spnas
 void spnas_network_close(spnas_network *net); /* NULL is allowed */
 
 int spnas_network_classes(const spnas_network *net);
-/* Name of a class, or "" when the file holds none. Lives as long as the network. */
+/* Name of a class (UTF-8), or "" when the file holds none. Lives as long as the network. */
 const char *spnas_network_class_name(const spnas_network *net, int class_number);
 /* Side of the square input in pixels. */
 int spnas_network_input_size(const spnas_network *net);
@@ -44,7 +44,8 @@ void spnas_network_counts(const spnas_network *net, long long *parameters, long 
 int spnas_network_classify(spnas_network *net, const unsigned char *rgb, int height, int width, float *probability,
                            spnas_error *error);
 
-/* Writes the network in a format of `spnas export` ("onnx") with its default options. Returns error->code. */
+/* Writes the network in a format of `spnas export` ("onnx", "tflite"; NULL or "auto": the one whose suffix path has)
+ * with its default options. A suffix of another format than the one named is refused. Returns error->code. */
 int spnas_network_export(const spnas_network *net, const char *format, const char *path, spnas_error *error);
 
 #ifdef __cplusplus

@@ -26,7 +26,7 @@ def search(spnas, data, out, *more):
     run = subprocess.run([spnas, "search", "--data", data, "--out", out, "--quiet", "--set", "search.space=demo",
                           "--set", "search.proxy_size=16", "--set", "search.epochs=2", "--set", "search.warmup_epochs=0.5",
                           "--set", "search.force=true", "--set", "optim.batch=20", "--set", "run.log_steps=1",
-                          "--set", "run.tensorboard=true", "--set", "search.recalibrate=2", "--target", "60", *more],
+                          "--set", "run.tensorboard=true", "--set", "search.recalibrate=2", "--set", "search.force=true", "--target", "60", *more],
                          env={**os.environ, "SPNAS_DATA": str(TESTS.parent / "data")}, capture_output=True, text=True)
     return run.returncode, run.stderr
 

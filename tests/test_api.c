@@ -81,6 +81,12 @@ int main(void) {
   CHECK(!spnas_network_export(net, "onnx", onnx, &error), "%s", error.text);
   CHECK(!access(onnx, R_OK), "the export exists");
   CHECK(spnas_network_export(net, "nonsense", onnx, &error) == 2, "unknown format: %s", error.text);
+  unlink(onnx);
+  CHECK(!spnas_network_export(net, NULL, onnx, &error) && !access(onnx, R_OK), "format by suffix: %s", error.text);
+  CHECK(spnas_network_export(net, "tflite", onnx, &error) == 2 && strstr(error.text, ".tflite"), "%s", error.text);
+  CHECK(spnas_network_export(net, NULL, "/tmp/net.pb", &error) == 2 && strstr(error.text, "onnx (.onnx)"), "%s",
+        error.text);
+  CHECK(spnas_network_export(net, NULL, "", &error) == 2, "no path");
   spnas_network_close(net);
   CHECK(spnas_network_open("/nonexistent/file", 1, &net, &error) == 2 && strstr(error.text, "/nonexistent/file"), "%s",
         error.text);

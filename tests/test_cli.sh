@@ -63,7 +63,7 @@ END
 
 search() {
   "$SPNAS" search --data data --set search.space=space.json --set search.cost=macs --set search.target_share=0.6 --set search.epochs=3 \
-    --set search.warmup_epochs=1 --set optim.batch=20 --set search.recalibrate=3 --set run.log_steps=2 "$@"
+    --set search.warmup_epochs=1 --set optim.batch=20 --set search.recalibrate=3 --set run.log_steps=2 --set search.force=1 "$@"
 }
 
 train() {
@@ -109,7 +109,14 @@ test_settings() {
   run 2 'optim.batch: expected an integer' search --set optim.batch=many --out refused
   run 2 'optim.foo: no such setting' search --set optim.foo=1 --out refused
   run 2 'expected section.key=value' search --set optim.lr --out refused
-  run 2 'search.target: expected at least' search --set search.target_share=0.0001 --out refused
+  run 2 'search.target: expected .* below: no network meets it' search --set search.target_share=0.0001 --out refused
+  run 2 'search.target: expected .* which is .* MMACs above: every network' "$SPNAS" search --data data --set search.space=space.json \
+    --set search.cost=macs --target 1000 --out refused
+  run 2 'search.warmup_epochs: expected less than search.epochs = 3, got 3' search --set search.warmup_epochs=3 --out refused
+  run 2 'search.proxy_size: expected 0 or at least 8 pixels, got 1' search --set search.proxy_size=1 --out refused
+  run 2 'search.proxy_width: expected 0 or at least 0.05, got 1e-09' search --set search.proxy_width=1e-9 --out refused
+  run 2 'run.threads: expected at most' search --threads 1024 --out refused
+  run 2 'run.threads: expected at most' train --arch mnasnet-a1 --threads 1024 --out refused
   run 2 'absent.json.*No such file' search --config absent.json --out refused
   check "nothing is written for wrong settings" [ ! -e refused ]
   run 2 'run.isa' search --set run.isa=abacus --out refused
@@ -120,7 +127,7 @@ test_settings() {
 
 test_data() {
   mkdir empty cut
-  run 2 'data.path: expected' "$SPNAS" search --set search.space=space.json --set search.cost=macs --set search.target=1 --out refused
+  run 2 'data.path: expected' "$SPNAS" search --set search.space=space.json --set search.cost=macs --set search.target=0.5 --out refused
   run 2 'absent' search --data absent --out refused
   run 2 'empty' search --data empty --out refused
   cp data/* cut
@@ -187,7 +194,66 @@ test_chain() {
   run 0 'parameters' "$SPNAS" info trained/best.safetensors
   run 0 '10^' "$SPNAS" info space.json --set search.cost=macs
   run 0 '80.441' "$SPNAS" info single-path-nas
+  run 0 'cost  *333.4671 MMACs' "$SPNAS" info single-path-nas --set search.cost=macs
+  run 0 'cost  *300.7743 MMACs' "$SPNAS" info mobilenetv2 --set search.cost=macs
+  run 0 'cost  *3.5049 Mparams' "$SPNAS" info mobilenetv2 --set search.cost=params
+  run 0 'cost  *[0-9.]* Mparams' "$SPNAS" info searched/arch.json --set search.cost=params
+  run 0 'unknown: space singlepath: expected input 224' "$SPNAS" info single-path-nas --set train.size=192
+  run 2 'nonsense: .*mnasnet-a1, .*nonsense: .*spaces; there are: demo, ' "$SPNAS" info nonsense
   run 0 'parameters' "$SPNAS" info "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24"
+}
+
+# What is trained and exported is the network that meets the budget; the proxy only when asked, and then everything says so.
+test_proxy() {
+  run 0 'trains the network as it is deployed, at 32x32' search --out searched --resume
+  predicted=$(sed -n 's/.*"predicted": \([0-9.]*\).*/\1/p' searched/arch.json)
+  run 0 'note: the images\|network tiny at 32x32' train --out again --set train.epochs=2
+  check "training says what was predicted" grep -q "predicted .* MMACs (macs, target" log
+  run 0 "predicted .* MMACs (macs)" "$SPNAS" eval again/best.safetensors --data data
+  run 0 "predicted .* MMACs (macs)" "$SPNAS" export again/best.safetensors --out again.onnx
+  run 0 "spnas.predicted  *$(echo "$predicted" | cut -c 1-4)" "$SPNAS" info again/best.safetensors
+  check "the export carries the prediction" grep -aq 'spnas.predicted' again.onnx
+  run 0 'of the proxy, not the network of' search --out proxied --set search.proxy_size=16
+  check "the run says what it trains" grep -q 'trains the proxy, not the network that is found, at 16x16' log
+  check "arch.json says what was trained" grep -q '"searched_on": "proxy at 16x16, width 1, not the network of .* MMACs"' proxied/arch.json
+  note='proxy, not the network of .* MMACs'
+  run 0 "note: .*$note" train --arch proxied/arch.json --set train.variant=proxy --out proxy --init proxied/inherited.safetensors --set train.epochs=2
+  check "the training ends with the note" grep -q "^note  *$note\|; $note" log
+  check "all weights fit" grep -q 'weights: \([0-9]*\) of \1 tensors are taken' log
+  run 0 "$note" "$SPNAS" eval proxy/best.safetensors --data data
+  run 0 "\"note\": .*$note" "$SPNAS" eval proxy/best.safetensors --data data --json
+  run 0 "$note" "$SPNAS" export proxy/best.safetensors --out proxy.onnx
+  run 0 "$note" "$SPNAS" info proxy/best.safetensors
+  run 0 "$note" "$SPNAS" info proxied/arch.json --set train.variant=proxy
+  check "the export carries the note" grep -aq "$note" proxy.onnx
+  check "and no prediction" [ "$(grep -ac 'spnas.predicted' proxy.onnx)" = 0 ]
+  run 0 'weights: .* tensors are taken .*the others start anew' train --arch proxied/arch.json --set train.width=0.5 --out narrowed \
+    --init proxied/inherited.safetensors --set train.epochs=2
+  check "another width is another network" grep -q 'note  *.*train.width 0.5, not the network of' log
+}
+
+# A search that knows too little names nothing, unless it is told to.
+test_evidence() {
+  run 2 'too little evidence.*steps after the warm-up.*search.force=1' search --out unknown --set search.force=0
+  check "nothing is named" [ ! -e unknown/arch.json -a ! -e unknown/inherited.safetensors ]
+  check "its checkpoints stay" [ -s unknown/checkpoints/step-000000039.safetensors ]
+  run 0 'evidence  *TOO LITTLE: 26 steps' search --out unknown --resume
+  check "arch.json says so" grep -q '"note": "too little evidence: ' unknown/arch.json
+  run 0 'note: too little evidence: ' train --arch unknown/arch.json --out known --set train.epochs=2
+  run 0 'too little evidence: ' "$SPNAS" info known/best.safetensors
+  run 0 'evidence  *1[0-9]* steps' search --out enough --set search.force=0 --set search.epochs=12 --set search.threshold_lr=0.05
+  check "arch.json has the evidence" grep -q '"evidence": {"enough": true, ' enough/arch.json
+  run 0 'unknown without held-out images' search --out blind --set data.holdout=0
+  check "what is not known is null" grep -q '"inherited_holdout_top1": null' blind/arch.json
+  run 0 'held out  *none: there are no such images' train --out blind-train --set data.holdout=0 --set train.epochs=2
+  check "nor is that of a training" grep -q '"holdout_top1": null' blind-train/result.json
+}
+
+# A table that tells no networks apart.
+test_table() {
+  sed 's/\("cost": \)\[.*\]/\1[[0, 0], [0, 0]]/; s/"cost": 19.5999/"cost": 0/' "$SPNAS_DATA/latency/pixel1-singlepath.json" >zero.json
+  run 2 'every network of space singlepath costs 0 ms: there is no budget' "$SPNAS" search --data data --set search.cost=zero.json --out refused
+  check "nothing is written" [ ! -e refused ]
 }
 
 test_records() {
@@ -270,6 +336,71 @@ test_pack() {
   rm -rf refused
 }
 
+# ---- Classes, test images alone, suffixes ----
+
+# put KIND FOLDER...: eight pictures of a kind in each folder.
+put() {
+  kind=$1
+  shift
+  for folder in "$@"; do
+    mkdir -p "$folder"
+    for i in 1 2 3 4 5 6 7 8; do jpeg "$kind" >"$folder/$i"; done
+  done
+}
+
+small() {
+  "$SPNAS" train --data named --arch "ds_r1_k3_s1_c16_noskip | ir_r1_k3_s2_e3_c24" --set train.size=16 --set train.width=0.25 \
+    --set train.epochs=40 --set optim.batch=8 --set optim.ema=0 --set optim.lr_warmup_epochs=1 --set data.holdout=0 \
+    --set data.augment=none --set optim.lr=0.2 --quiet "$@"
+}
+
+top1() { sed -n 's/.*"top1": \([0-9.]*\).*/\1/p' log; }
+
+# A network knows its classes by name: data with them in another order, or with some of them, are judged alike.
+test_classes() {
+  put jpeg_rgb named/train/colour named/test/colour
+  put jpeg_grey named/train/grey named/test/grey
+  run 0 'trained' small --out names
+  run 0 '"top1"' "$SPNAS" eval names/best.safetensors --data named --json
+  check "the classes are told apart" [ "$(top1)" = 1 ]
+  mkdir -p fewer/test stranger/test
+  cp -r named/test/grey fewer/test/grey
+  run 0 '"images": 8, "top1": 1' "$SPNAS" eval names/best.safetensors --data fewer --json
+  cp -r named/test/grey stranger/test/violet
+  cp -r named/test/grey stranger/test/grey
+  run 2 'stranger: class "violet": expected a class that the network knows (2: "colour" or "grey")' \
+    "$SPNAS" eval names/best.safetensors --data stranger
+  mkdir -p more/train more/test
+  cp -r named/train/colour more/train/colour && cp -r named/train/grey more/train/grey
+  put jpeg_progressive more/train/azure more/test/azure
+  cp -r named/test/colour more/test/colour && cp -r named/test/grey more/test/grey
+  run 0 'starts anew for 1 of 3 classes, "azure"' "$SPNAS" train --data more --init names/best.safetensors --out more-run \
+    --arch "ds_r1_k3_s1_c16_noskip | ir_r1_k3_s2_e3_c24" --set train.size=16 --set train.width=0.25 --set train.epochs=1 \
+    --set optim.batch=4 --set optim.lr=0 --set optim.lr_warmup_epochs=0 --set optim.ema=0 --set train.recalibrate=0
+  run 0 '"top1"' "$SPNAS" eval more-run/last.safetensors --data fewer --json
+  check "known classes keep their rows: $(top1)" [ "$(top1)" = 1 ]
+  run 2 'optim.batch: expected at most the 16 training images' small --out refused --set optim.batch=17
+  check "no run folder for a batch above the data" [ ! -e refused ]
+}
+
+test_exports() {
+  run 2 'net.pb: its suffix names no format; expected.*onnx (.onnx)' "$SPNAS" export trained/best.safetensors --out net.pb
+  run 0 'wrote net.pb (onnx)' "$SPNAS" export trained/best.safetensors --out net.pb --format onnx
+  run 0 'wrote suffix.tflite (tflite)' "$SPNAS" export trained/best.safetensors --out suffix.tflite
+  check "a TFLite file by its suffix" [ "$(head -c 8 suffix.tflite | tail -c 4)" = TFL3 ]
+  run 2 'other.tflite: expected a name that ends with .onnx' "$SPNAS" export trained/best.safetensors --out other.tflite --format onnx
+  check "nothing is written under another format's name" [ ! -e other.tflite ]
+  run 2 '--out: expected the file or folder to write, got an empty value' "$SPNAS" export trained/best.safetensors --out ''
+  run 2 '--data: expected the folder of the images' "$SPNAS" eval trained/best.safetensors --data ''
+  run 2 '--init: expected a .safetensors file' small --out refused --init ''
+  run 2 'got an empty argument' "$SPNAS" eval ''
+  printf 'PK\003\004\000\000\010\010archive/data.pkl' >weights.pth
+  run 2 'weights.pth: expected a tensor file (safetensors).*PyTorch' "$SPNAS" eval weights.pth --data data
+  run 2 'weights.pth: expected.*PyTorch' small --out refused --init weights.pth
+  run 2 'net.onnx: expected.*ONNX' "$SPNAS" eval net.onnx --data data
+  check "nothing is left of what was refused" [ ! -e refused ]
+}
+
 # first_ce FOLDER
 first_ce() { sed -n '1s/.*"ce": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
 
@@ -350,11 +481,16 @@ test_data
 test_networks
 test_folders
 test_chain
+test_proxy
+test_evidence
+test_table
 test_records
 test_weights
 test_resume
 test_numeric
 test_pack
+test_classes
+test_exports
 test_precision
 test_judge
 test_file_limit

@@ -428,7 +428,8 @@ static void check_errors(const char *folder) {
   snprintf(path, sizeof path, "%s/refused.onnx", folder);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     spn_tensors *bad = damaged(w, cases[i].name, cases[i].edit);
-    check_refused("onnx", &a, bad, NULL, path, SPN_EINPUT, cases[i].expected);
+    for (int f = 0; spn_exporter_names[f]; f++)
+      check_refused(spn_exporter_names[f], &a, bad, NULL, path, SPN_EINPUT, cases[i].expected);
     spn_tensors_free(bad);
   }
   check_refused("onxx", &a, w, NULL, path, SPN_EINPUT, "did you mean \"onnx\"?");

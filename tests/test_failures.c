@@ -139,6 +139,7 @@ static void make_settings(spn_settings *s) {
   s->search_target_share = 0.8;
   s->search_tolerance = 0.3;
   s->search_judge = 1;
+  s->search_force = 1;
   s->run_log_steps = 1;
   s->train_epochs = 1;
   strcpy(s->run_isa, "auto");
@@ -182,7 +183,9 @@ static spn_status train_once(spn_err *err) {
   SPN_TRY(spn_data_open(&s, 8, 1, &data, err));
   spn_status status = spn_run_open(run_folder, &s, "train", 0, 1, &run, err);
   if (!status) {
-    status = spn_train(run, &s, &arch, &data, NULL, &result, err);
+    spn_origin origin = {0};
+    spn_training job = {.run = run, .settings = &s, .arch = &arch, .data = &data, .origin = &origin};
+    status = spn_train(&job, &result, err);
     spn_run_close(run);
   }
   spn_data_close(&data);
@@ -203,7 +206,7 @@ static spn_status evaluate_once(spn_err *err) {
   if (!status) {
     status = spn_options_choose(&s, &o, err);
     if (!status) status = spn_network_create(&m.arch, &o, 1, &g, err);
-    if (!status) status = spn_network_from_tensors(g, m.tensors, 0, err);
+    if (!status) status = spn_network_from_tensors(g, m.tensors, err);
     if (!status) status = spn_evaluate(g, NULL, &data, &s, SPN_SPLIT_TEST, &score, err);
     spn_graph_free(g);
     spn_data_close(&data);

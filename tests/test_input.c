@@ -4,8 +4,10 @@
 
 static unsigned char bytes[1 << 18];
 
+static int allow_empty; /* of the sets opened next */
+
 static spn_dataset *open_set(const char *kind, const char *name, spn_status expected, const char *words) {
-  spn_dataset_options options = {.kind = kind, .path = at(name), .holdout = 0, .max_bad = 0, .seed = 1};
+  spn_dataset_options options = {.kind = kind, .path = at(name), .seed = 1, .allow_empty = allow_empty};
   spn_dataset *set = NULL;
   spn_err err = {0};
   spn_status status = spn_dataset_open(&options, &set, &err);
@@ -146,7 +148,10 @@ static void test_folder(void) {
   put("tree/train/a/3", jpeg_grey, sizeof jpeg_grey);
   put("tree/train/c/4.jpg", jpeg_cmyk, sizeof jpeg_cmyk);
   put("tree/val/b/1.jpg", jpeg_rgb, sizeof jpeg_rgb);
+  refuse("auto", "tree", "test images\0class \"a\"\0(2 of 3\0data.allow_empty_classes\0");
+  allow_empty = 1;
   spn_dataset *set = open_set("auto", "tree", SPN_OK, "");
+  allow_empty = 0;
   if (!set) return;
   CHECK(set->train_count == 6 && set->count == 7 && set->classes == 3, "%zu %zu", set->train_count, set->count);
   CHECK(!strcmp(spn_dataset_class_name(set, 0), "a") && set->labels[6] == 1, "classes");
@@ -308,8 +313,9 @@ static void test_bad_share(void) {
     put_png(name, 3, i);
   }
   put("share/test/x/good", jpeg_rgb, sizeof jpeg_rgb);
+  put("share/test/y/good", jpeg_rgb, sizeof jpeg_rgb);
   put("share/train/x/broken", jpeg_rgb, 100);
-  refuse("folder", "share", "1 of 22\0max_bad\0train/x/broken: truncated\0");
+  refuse("folder", "share", "1 of 23\0max_bad\0train/x/broken: truncated\0");
   spn_dataset_options options = {.kind = "folder", .path = at("share"), .max_bad = 0.1};
   spn_dataset *set;
   spn_err err;
@@ -336,6 +342,28 @@ static void test_real(void) {
   spn_dataset_close(set);
 }
 
+/* Measured without decoding, on the files as they are. */
+static void test_median_side(void) {
+  char name[64];
+  for (int i = 0; i < 5; i++) {
+    snprintf(name, sizeof name, "sides/train/%c/%d.png", "ab"[i % 2], i);
+    put_png(name, i == 4 ? 20 : i == 3 ? 200 : 100, i);
+    snprintf(name, sizeof name, "sides/test/%c/%d.png", "ab"[i % 2], i);
+    put_png(name, 30, i);
+  }
+  put("sides/train/a/broken.png", "not an image", 12);
+  spn_dataset *set = open_set("auto", "sides", SPN_OK, "");
+  if (set) {
+    CHECK(spn_dataset_median_side(set) == 100, "%d", spn_dataset_median_side(set));
+    CHECK(!spn_dataset_bad(set, NULL, 0), "looking counts nothing as bad");
+  }
+  spn_dataset_close(set);
+  put_idx("sides-idx", 30, 9, 4);
+  set = open_set("auto", "sides-idx", SPN_OK, "");
+  if (set) CHECK(spn_dataset_median_side(set) == 4, "%d", spn_dataset_median_side(set));
+  spn_dataset_close(set);
+}
+
 int main(void) {
   files_begin();
   test_kinds();
@@ -347,6 +375,7 @@ int main(void) {
   test_bad_images();
   test_splits();
   test_bad_share();
+  test_median_side();
   test_real();
   files_end();
   return check_report("test_input");

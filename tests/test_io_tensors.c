@@ -232,11 +232,36 @@ static void replay(const char *file, size_t size) {
   free(plain);
 }
 
+/* Other programs' files are called by their names. */
+static void check_foreign(void) {
+  static const struct {
+    const char *start;
+    size_t size;
+    const char *says;
+  } files[] = {{"PK\3\4\0\0\10\10\0\0archive/data.pkl", 26, "PyTorch"},
+               {"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P", 14, "pickle"},
+               {"\x80\4\x95\x10\0\0\0\0\0\0\0}", 12, "pickle"},
+               {"\x89HDF\r\n\x1a\n\0\0\0\0", 12, "Keras"},
+               {"\x1c\0\0\0TFL3\x14\0 \0", 12, "TFLite"},
+               {"\x08\x07\x12\x05spnas\x1a\x05", 11, "ONNX"},
+               {"{\"arch\": {\"name\": \"x\"}}", 23, "JSON"},
+               {"spnaspak\0\0\0\0", 12, "pack"}};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    spn_err err = {0};
+    spn_tensors *set;
+    CHECK(spn_tensors_parse("given.bin", files[i].start, files[i].size, &set, &err) == SPN_EINPUT &&
+              strstr(err.text, "given.bin: expected") && strstr(err.text, "safetensors") &&
+              strstr(err.text, files[i].says),
+          "\"%s\" does not say %s", err.text, files[i].says);
+  }
+}
+
 int main(void) {
   int fd = mkstemp(path);
   CHECK(fd >= 0, "mkstemp");
   close(fd);
   check_set();
+  check_foreign();
   spn_tensors *set = sample();
   check_round_trip(set);
   spn_err err = {0};

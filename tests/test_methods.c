@@ -179,7 +179,7 @@ static void test_refusals(table_case *t) {
   far.settings = &s;
   s.search_target_share = 0;
   s.search_target = 1e-3;
-  refuses(spn_problem_budget(&far, &err), &err, "search.target: expected at least");
+  refuses(spn_problem_budget(&far, &err), &err, "below: no network meets it");
   int images;
   s.search_method = "gradient";
   refuses(spn_problem_needs_images(&s, &images, &err), &err, "expected a method that asks");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/model_export.h"
+#include "export/export.h"
 #include "model/network.h"
 #include "core/version.h"
 #include "train/machine.h"
@@ -38,7 +39,7 @@ static spn_status open_network(const char *path, int threads, spnas_network *net
   spn_network_options o;
   SPN_TRY(spn_options_choose(&s, &o, err));
   SPN_TRY(spn_network_create(&net->model.arch, &o, 1, &net->graph, err));
-  SPN_TRY(spn_network_from_tensors(net->graph, net->model.tensors, 0, err));
+  SPN_TRY(spn_network_from_tensors(net->graph, net->model.tensors, err));
   size_t size = (size_t)net->model.eval.size;
   net->image = malloc(size * size * (size_t)net->model.eval.channels * sizeof *net->image);
   return net->image ? SPN_OK : spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
@@ -102,5 +103,8 @@ int spnas_network_export(const spnas_network *net, const char *format, const cha
   spn_err err;
   spn_settings s;
   spn_settings_default(&s);
-  return tell(error, spn_model_export(&net->model, &s, format, path, &err), &err);
+  spn_status status = path && *path ? spn_export_format(format, path, &format, &err)
+                                    : spn_fail(&err, SPN_EINPUT, "export: expected the file to write, got nothing");
+  if (!status) status = spn_model_export(&net->model, &s, format, path, &err);
+  return tell(error, status, &err);
 }

@@ -1,6 +1,5 @@
 #include "api/model_export.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +7,7 @@
 #include "model/blockstring.h"
 #include "core/version.h"
 
-enum { MAX_FACTS = 24 };
+enum { MAX_FACTS = 48 };
 
 static int opset_number(spn_opset opset) {
   switch (opset) {
@@ -18,11 +17,14 @@ static int opset_number(spn_opset opset) {
   return 0; /* the exporter refuses it */
 }
 
-/* The file's own facts, and the network as block strings. */
+/* The file's own facts, the rules of its preprocessing, and the network as block strings. */
 static size_t collect_facts(const spn_model *m, char *mnasnet, char *timm, spn_export_fact *facts) {
   size_t count = 0;
   facts[count++] = (spn_export_fact){"spnas.mnasnet", mnasnet};
   facts[count++] = (spn_export_fact){"spnas.timm", timm};
+#define RULE(name, rule) facts[count++] = (spn_export_fact){"input." name, rule};
+  SPN_EVAL_RULES(RULE)
+#undef RULE
   const char *key, *value;
   for (size_t i = 0; count < MAX_FACTS && spn_tensors_meta_at(m->tensors, i, &key, &value); i++)
     if (strcmp(key, "spnas.classes")) facts[count++] = (spn_export_fact){key, value};
@@ -39,7 +41,7 @@ spn_status spn_model_export(const spn_model *m, const spn_settings *s, const cha
   o.fold_bn = s->export_fold_bn;
   o.input = s->export_normalize ? SPN_INPUT_PIXELS : SPN_INPUT_NORMALISED;
   for (int i = 0; i < 3; i++) o.mean[i] = (double)m->eval.mean[i], o.std[i] = (double)m->eval.std[i];
-  o.resize = (int)lround(m->eval.size / m->eval.eval_crop);
+  o.resize = spn_transform_side(&m->eval);
   o.crop_fraction = m->eval.eval_crop;
   o.resize_filter = spn_resize_names[m->eval.resize];
   o.class_names = classes;

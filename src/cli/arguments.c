@@ -6,26 +6,33 @@
 typedef struct {
   char letter;
   const char *name, *setting; /* setting: the option is short for --set setting=value */
+  const char *expects;        /* what its value is, for messages */
 } option;
 
-static const option options[] = {{'d', "--data", "data.path"},
-                                 {'t', "--target", "search.target"},
-                                 {'a', "--arch", "train.arch"},
-                                 {'i', "--init", "train.init"},
-                                 {'c', "--config", NULL},
-                                 {'s', "--set", NULL},
-                                 {'o', "--out", NULL},
-                                 {'D', "--dump", NULL},
-                                 {'f', "--format", "export.format"},
-                                 {'S', "--seed", "run.seed"},
-                                 {'T', "--threads", "run.threads"}};
-static const option flags[] = {
-    {'r', "--resume", NULL}, {'q', "--quiet", NULL}, {'j', "--json", NULL}, {'R', "--reproducible", NULL}};
+static const option options[] = {{'d', "--data", "data.path", "the folder of the images, or a pack"},
+                                 {'t', "--target", "search.target", "the budget"},
+                                 {'a', "--arch", "train.arch", "arch.json, a name in data/networks or a block string"},
+                                 {'i', "--init", "train.init", "a .safetensors file of spnas to start from"},
+                                 {'c', "--config", NULL, "a JSON file of settings"},
+                                 {'s', "--set", NULL, "section.key=value"},
+                                 {'o', "--out", NULL, "the file or folder to write"},
+                                 {'D', "--dump", NULL, "the file to write"},
+                                 {'f', "--format", "export.format", "a format's name"},
+                                 {'n', "--networks", "latency.networks", "a CSV of measured networks"},
+                                 {'h', "--holdout", "latency.holdout", "a CSV of measured networks"},
+                                 {'P', "--plot", "latency.plot", "the CSV to write"},
+                                 {'S', "--seed", "run.seed", "a number"},
+                                 {'T', "--threads", "run.threads", "a number"}};
+static const option flags[] = {{.letter = 'r', "--resume"},
+                               {.letter = 'q', "--quiet"},
+                               {.letter = 'j', "--json"},
+                               {.letter = 'R', "--reproducible"}};
 
 static int taken(const char *takes, char letter) { return strchr("csST", letter) || strchr(takes, letter); }
 
 static spn_status set_value(spn_arguments *out, const option *o, const char *value, spn_err *err) {
   char text[1200];
+  if (!*value) return spn_fail(err, SPN_EINPUT, "%s: expected %s, got an empty value", o->name, o->expects);
   if (o->letter == 'o') out->out = value;
   if (o->letter == 'D') out->dump = value;
   if (o->letter == 'c') return spn_settings_load(&out->settings, value, err);
@@ -55,6 +62,21 @@ static const option *find_option(const char *takes, const char *arg) {
   return NULL;
 }
 
+/* An argument that is no option. */
+static spn_status take_word(spn_arguments *out, const char *takes, const char *word, spn_err *err) {
+  int several = strchr(takes, 'w') != NULL;
+  if (word[0] == '-' || (!several && !strchr(takes, 'p')))
+    return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", word);
+  if (!word[0]) return spn_fail(err, SPN_EINPUT, "expected a file or name, got an empty argument");
+  if (out->positional && !several)
+    return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, word);
+  if (out->words == SPN_MAX_WORDS)
+    return spn_fail(err, SPN_EINPUT, "expected at most %d arguments, got more", SPN_MAX_WORDS);
+  if (!out->positional) out->positional = word;
+  out->word[out->words++] = word;
+  return SPN_OK;
+}
+
 /* Config files first, whatever their place, so that everything else on the command line overrides them. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err) {
   memset(out, 0, sizeof *out);
@@ -72,11 +94,7 @@ spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arg
         i++;
         if ((o->letter == 'c') == (pass == 0)) SPN_TRY(set_value(out, o, argv[i], err));
       } else if (pass == 1 && !set_flag(out, takes, argv[i])) {
-        if (argv[i][0] == '-' || !strchr(takes, 'p'))
-          return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", argv[i]);
-        if (out->positional)
-          return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, argv[i]);
-        out->positional = argv[i];
+        SPN_TRY(take_word(out, takes, argv[i], err));
       }
     }
   return SPN_OK;

@@ -5,23 +5,38 @@
 #include <stdio.h>
 
 #include "core/status.h"
+#include "io/tensors.h"
 #include "model/arch.h"
+#include "train/origin.h"
 #include "train/settings.h"
 
+enum { SPN_MAX_WORDS = 256 };
+
 typedef struct {
-  const char *positional; /* the one argument without a dash, or NULL */
+  const char *positional;          /* the one argument without a dash, or NULL */
+  const char *word[SPN_MAX_WORDS]; /* all of them, where a command takes several */
+  int words;
   const char *out, *dump;
   int resume, quiet, json;
   spn_settings settings;
 } spn_arguments;
 
 /* takes: the letters of the options the command has besides --config, --set, --seed, --threads and --help, which all
- * have; the letters stand in the tables of arguments.c, and p is the positional argument. Returns SPN_OK, or SPN_EINPUT
- * with the argument named; *help is set by --help. */
+ * have; the letters stand in the tables of arguments.c, p is the positional argument, w several of them. Returns
+ * SPN_OK, or SPN_EINPUT with the argument named; *help is set by --help. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err);
 
-/* The network behind --arch, at train.width and train.size. note (256 chars): a remark on an accepted oddity, or "". */
-spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_arch *out, char *note, spn_err *err);
+/* A network as a user names one. */
+typedef struct {
+  spn_arch arch;
+  spn_origin origin; /* of a searched one */
+  char note[256];    /* a remark on an accepted oddity of a block string, or "" */
+} spn_named_arch;
+/* The network behind --arch: of a search the member that train.variant asks for; at train.width and train.size. */
+spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_named_arch *out, spn_err *err);
+
+/* Prints what a weight file says about where its network is from: predicted cost and note, a line each. */
+void spn_cli_print_origin(const spn_tensors *weights);
 
 /* A command. Adding one: a file cmd_<name>.c that defines `const spn_command spn_cmd_<name>`, and a line in
  * commands.def, whose word is what users type. run returns a status, by which the program ends. */

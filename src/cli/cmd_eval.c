@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -40,7 +41,7 @@ static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s
   return status;
 }
 
-static spn_status print_json(const spn_score *score, spn_err *err) {
+static spn_status print_json(const spn_score *score, const char *note, spn_err *err) {
   const char *text;
   spn_json_writer w = {0};
   spn_json_object(&w, NULL, SPN_JSON_INLINE);
@@ -48,6 +49,7 @@ static spn_status print_json(const spn_score *score, spn_err *err) {
   spn_json_put_rounded(&w, "top1", score->top1, 6);
   spn_json_put_rounded(&w, "top5", score->top5, 6);
   spn_json_put_rounded(&w, "loss", score->loss, 9);
+  if (note) spn_json_put_text(&w, "note", note);
   spn_json_end(&w);
   spn_status status = spn_json_finish(&w, "--json", &text, NULL, err);
   if (!status) puts(text);
@@ -58,33 +60,38 @@ static spn_status print_json(const spn_score *score, spn_err *err) {
 static spn_status evaluate(const spn_arguments *a, const spn_model *m, spn_err *err) {
   spn_settings settled = a->settings;
   const spn_settings *s = &settled;
-  char note[SPN_PRECISION_NOTE];
+  char note[SPN_PRECISION_NOTE], remark[256];
   spn_data data;
   spn_graph *g;
   spn_score score;
-  SPN_TRY(spn_data_open(s, m->arch.input_size, m->arch.input_channels, &data, err));
-  data.eval = m->eval; /* the weights' own preprocessing */
-  data.eval.augment = SPN_AUGMENT_NONE;
-  spn_status status = data.classes == m->arch.classes
-                          ? SPN_OK
-                          : spn_fail(err, SPN_EINPUT, "%s: expected data with the network's %d classes, got %d",
-                                     s->data_path, m->arch.classes, data.classes);
+  const char **names;
+  int count;
+  SPN_TRY(spn_classes_read(m->tensors, &names, &count, err));
+  spn_status status = !names || count == m->arch.classes
+                          ? spn_data_open_test(s, &m->eval, names, m->arch.classes, &data, err)
+                          : spn_fail(err, SPN_EINPUT, "%s: expected the names of %d classes, got %d", a->positional,
+                                     m->arch.classes, count);
+  free(names);
+  SPN_TRY(status);
+  spn_data_note(&data, remark, sizeof remark);
+  if (remark[0]) fprintf(stderr, "spnas eval: %s\n", remark);
   spn_network_options o;
   if (!status) status = spn_options_choose(s, &o, err);
   spn_precision_settle(&settled, NULL, note);
   if (note[0]) fprintf(stderr, "spnas eval: %s\n", note);
   if (!status) status = spn_network_create(&m->arch, &o, 1, &g, err);
   if (!status) {
-    status = spn_network_from_tensors(g, m->tensors, 0, err);
+    status = spn_network_from_tensors(g, m->tensors, err);
     if (!status) status = spn_evaluate(g, NULL, &data, s, SPN_SPLIT_TEST, &score, err);
     if (!status && a->dump) status = dump(g, &data, s, m, a->dump, err);
     spn_graph_free(g);
   }
   spn_data_close(&data);
   if (status) return status;
-  if (a->json) return print_json(&score, err);
+  if (a->json) return print_json(&score, spn_tensors_meta(m->tensors, SPN_ORIGIN_NOTE_KEY), err);
   printf("top-1 %.2f %%  top-5 %.2f %%  cross entropy %.4f  on %zu test images\n", 100 * score.top1, 100 * score.top5,
          score.loss, score.images);
+  spn_cli_print_origin(m->tensors);
   return SPN_OK;
 }
 
@@ -99,7 +106,8 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 }
 
 const spn_command spn_cmd_eval = {
-    .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing stored in its file.",
+    .about = "Top-1 and top-5 of a trained network on the test images, with the preprocessing and classes stored in "
+             "its file.",
     .usage = "spnas eval NETWORK.safetensors --data DIR [--json] [--dump FILE] [--config FILE] [--set a.b=c]...\n\n"
              "  --data DIR         data.path: the images\n  --json             one JSON object\n"
              "  --dump FILE        also writes images (as the network takes them), labels and logits as safetensors, "

@@ -17,7 +17,10 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the file to write, got nothing");
   if (!s->data_path[0])
     return spn_fail(err, SPN_EINPUT, "data.path: expected the folder of the images (--data DIR), got nothing");
-  spn_dataset_options o = {.kind = s->data_kind, .path = s->data_path, .max_bad = s->data_max_bad};
+  spn_dataset_options o = {.kind = s->data_kind,
+                           .path = s->data_path,
+                           .max_bad = s->data_max_bad,
+                           .allow_empty = s->data_allow_empty_classes};
   SPN_TRY(spn_dataset_open(&o, &set, err));
   spn_status status = spn_pack_write(set, a->out, (int)s->pack_side, s->data_resize, spn_thread_count(s),
                                      a->quiet ? NULL : progress, &bad, err);

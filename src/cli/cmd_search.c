@@ -10,6 +10,29 @@
 #include "train/run.h"
 #include "train/schedule.h"
 
+/* "81.22 % on 5000 held-out images" */
+static void score_text(const spn_score *score, const char *which, char *text, size_t size) {
+  if (score->images) snprintf(text, size, "%.2f %% on %zu %s images", 100 * score->top1, score->images, which);
+  else snprintf(text, size, "unknown without %s images", which);
+}
+
+static void report_inherited(const spn_problem *p, const spn_search_result *r) {
+  char holdout[64], test[64];
+  score_text(&r->inherited_holdout, "held-out", holdout, sizeof holdout);
+  score_text(&r->inherited_test, "test", test, sizeof test);
+  printf("inherited   top-1 %s, %s (supernet weights, not trained further", holdout, test);
+  if (spn_space_is_proxy(p->space)) printf("; of the proxy, not the network of %.4g %s", r->cost, p->cost->unit);
+  printf(")\n");
+}
+
+static void report_evidence(const spn_evidence *e) {
+  char text[SPN_EVIDENCE_TEXT], lacks[SPN_EVIDENCE_TEXT];
+  if (!e->stated) return;
+  spn_evidence_text(e, text);
+  spn_evidence_lacks(e, lacks);
+  printf("evidence    %s%s\n", lacks[0] ? "TOO LITTLE: " : "", text);
+}
+
 static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {
   char text[1024];
   spn_choice_text(p->space, &r->choice, text, sizeof text);
@@ -20,16 +43,13 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
          : r->cost <= p->target ? "kept, with room to spare"
                                 : "NOT met",
          r->flips, r->flips == 1 ? "" : "s");
-  if (r->inherits)
-    printf("inherited   top-1 %.2f %% on %zu held-out images, %.2f %% on %zu test images (supernet weights, not "
-           "trained further)\n",
-           100 * r->inherited_holdout.top1, r->inherited_holdout.images, 100 * r->inherited_test.top1,
-           r->inherited_test.images);
+  report_evidence(&r->evidence);
+  if (r->inherits) report_inherited(p, r);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
   printf("files       %s/arch.json%s\n", folder, r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
-static void announce(const spn_problem *p) {
+static void announce(const spn_problem *p, const char *size) {
   const spn_dataset *set = p->data->set;
   spn_run_say(
       p->run,
@@ -37,6 +57,7 @@ static void announce(const spn_problem *p) {
       p->space->name, spn_space_log10_size(p->space), p->cost->name, p->target, p->cost->unit, spn_dataset_kind(set),
       spn_dataset_count(set, SPN_SPLIT_TRAIN), spn_dataset_count(set, SPN_SPLIT_HOLDOUT),
       spn_dataset_count(set, SPN_SPLIT_TEST));
+  spn_run_say(p->run, "%s", size);
 }
 
 static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) {
@@ -44,20 +65,21 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   spn_space space;
   spn_cost cost;
   spn_data data;
+  char size[SPN_SIZE_TEXT];
   spn_problem problem = {.settings = s, .space = &space, .cost = &cost, .data = &data};
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_space_load(s->search_space, &space, err));
-  if (s->search_proxy_size) space.proxy_size = (int)s->search_proxy_size;
-  if (s->search_proxy_width > 0) space.proxy_width = s->search_proxy_width;
   if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
   SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
   SPN_TRY(spn_problem_budget(&problem, err));
-  SPN_TRY(spn_data_open(s, space.proxy_size, space.base.input_channels, &data, err));
-  spn_status status = spn_schedule_search(s, spn_dataset_count(data.set, SPN_SPLIT_TRAIN), err);
+  SPN_TRY(spn_data_open_set(s, &data, err));
+  spn_status status = spn_problem_size(s, &space, data.set, size, err);
+  if (!status) status = spn_data_prepare(&data, s, space.proxy_size, space.base.input_channels, err);
+  if (!status) status = spn_schedule_search(s, spn_dataset_count(data.set, SPN_SPLIT_TRAIN), err);
   if (!status) status = spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err);
   if (!status) {
     spn_search_result result = {.images = 0};
-    announce(&problem);
+    announce(&problem, size);
     status = spn_problem_search(&problem, &result, err);
     if (!status) report(a->out, &problem, &result);
     spn_run_close(problem.run);

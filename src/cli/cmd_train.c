@@ -6,32 +6,68 @@
 #include "train/schedule.h"
 #include "train/trainer.h"
 
-static spn_status train(const spn_arguments *a, spn_settings *s, spn_arch *arch, const spn_tensors *init,
+static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data) {
+  const spn_arch *a = &n->arch;
+  spn_counts counts = spn_arch_counts(a);
+  int side = spn_dataset_median_side(data->set);
+  spn_run_say(
+      run, "network %s at %dx%d: %.3f M parameters, %.1f M MACs; %s data, %zu training, %zu held-out, %zu test images",
+      a->name, a->input_size, a->input_size, (double)counts.params * 1e-6, (double)counts.macs * 1e-6,
+      spn_dataset_kind(data->set), spn_dataset_count(data->set, SPN_SPLIT_TRAIN),
+      spn_dataset_count(data->set, SPN_SPLIT_HOLDOUT), spn_dataset_count(data->set, SPN_SPLIT_TEST));
+  if (n->origin.searched && !n->origin.differs)
+    spn_run_say(run, "predicted %.3f %s by %s, for a target of %.4g", n->origin.predicted, n->origin.unit,
+                n->origin.cost, n->origin.target);
+  if (n->origin.note[0]) spn_run_say(run, "note: %s", n->origin.note);
+  char note[256];
+  spn_data_note(data, note, sizeof note);
+  if (note[0]) spn_run_say(run, "%s", note);
+  if (n->origin.searched && 2 * side < a->input_size)
+    spn_run_say(run,
+                "note: the images, %d pixels in the median, are enlarged to %d, the size that the prediction is for; "
+                "train.variant=proxy trains the network as the search did",
+                side, a->input_size);
+}
+
+static void report_score(const char *what, const spn_score *score, int top5) {
+  printf("%-11s ", what);
+  if (!score->images) {
+    printf("none: there are no such images\n");
+    return;
+  }
+  printf("top-1 %.2f %%", 100 * score->top1);
+  if (top5) printf(", top-5 %.2f %%", 100 * score->top5);
+  printf(" on %zu images\n", score->images);
+}
+
+static void report(const char *folder, const spn_named_arch *n, const spn_train_result *r) {
+  printf("trained     best epoch %d%s\n", r->best_epoch,
+         r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
+  report_score("held out", &r->best_holdout, 0);
+  report_score("test", &r->test, 1);
+  if (n->origin.searched && !n->origin.differs)
+    printf("predicted   %.3f %s (%s, target %.4g)\n", n->origin.predicted, n->origin.unit, n->origin.cost,
+           n->origin.target);
+  if (n->origin.note[0]) printf("note        %s\n", n->origin.note);
+  printf("time        %.1f s in this process\nfiles       %s/best.safetensors, %s/last.safetensors, %s/result.json\n",
+         r->seconds, folder, folder, folder);
+}
+
+static spn_status train(const spn_arguments *a, spn_settings *s, spn_named_arch *n, const spn_tensors *init,
                         spn_err *err) {
   spn_data data;
   spn_run *run;
-  SPN_TRY(spn_data_open(s, arch->input_size, arch->input_channels, &data, err));
-  arch->classes = data.classes;
-  if (s->optim_dropout >= 0) arch->dropout = s->optim_dropout;
+  SPN_TRY(spn_data_open(s, n->arch.input_size, n->arch.input_channels, &data, err));
+  n->arch.classes = data.classes;
+  if (s->optim_dropout >= 0) n->arch.dropout = s->optim_dropout;
   spn_status status = spn_schedule_train(s, spn_dataset_count(data.set, SPN_SPLIT_TRAIN), err);
   if (!status) status = spn_run_open(a->out, s, "train", a->resume, a->quiet, &run, err);
   if (!status) {
     spn_train_result r;
-    spn_counts counts = spn_arch_counts(arch);
-    spn_run_say(
-        run,
-        "network %s at %dx%d: %.3f M parameters, %.1f M MACs; %s data, %zu training, %zu held-out, %zu test images",
-        arch->name, arch->input_size, arch->input_size, (double)counts.params * 1e-6, (double)counts.macs * 1e-6,
-        spn_dataset_kind(data.set), spn_dataset_count(data.set, SPN_SPLIT_TRAIN),
-        spn_dataset_count(data.set, SPN_SPLIT_HOLDOUT), spn_dataset_count(data.set, SPN_SPLIT_TEST));
-    status = spn_train(run, s, arch, &data, init, &r, err);
-    if (!status)
-      printf(
-          "trained     best epoch %d: top-1 %.2f %% on %zu held-out images\ntest        top-1 %.2f %%, top-5 %.2f %% "
-          "on %zu images\n"
-          "time        %.1f s in this process\nfiles       %s/best.safetensors, %s/last.safetensors, %s/result.json\n",
-          r.best_epoch, 100 * r.best_holdout.top1, r.best_holdout.images, 100 * r.test.top1, 100 * r.test.top5,
-          r.test.images, r.seconds, a->out, a->out, a->out);
+    spn_training job = {.run = run, .settings = s, .arch = &n->arch, .data = &data, .init = init, .origin = &n->origin};
+    announce(run, n, &data);
+    status = spn_train(&job, &r, err);
+    if (!status) report(a->out, n, &r);
     spn_run_close(run);
   }
   spn_data_close(&data);
@@ -39,17 +75,16 @@ static spn_status train(const spn_arguments *a, spn_settings *s, spn_arch *arch,
 }
 
 static spn_status command(const spn_arguments *a, spn_err *err) {
+  static spn_named_arch named;
   spn_network_options machine;
-  spn_arch arch;
   spn_model init = {0};
-  char note[256];
   spn_settings settings = a->settings, *s = &settings;
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
-  SPN_TRY(spn_cli_load_arch(s, s->train_arch, &arch, note, err));
-  if (note[0]) fprintf(stderr, "spnas train: %s\n", note);
+  SPN_TRY(spn_cli_load_arch(s, s->train_arch, &named, err));
+  if (named.note[0]) fprintf(stderr, "spnas train: %s\n", named.note);
   if (s->train_init[0]) SPN_TRY(spn_model_load(s->train_init, &init, err));
-  spn_status status = train(a, s, &arch, init.tensors, err);
+  spn_status status = train(a, s, &named, init.tensors, err);
   if (init.tensors) spn_model_free(&init);
   return status;
 }

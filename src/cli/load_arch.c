@@ -7,49 +7,57 @@
 #include "model/blockstring.h"
 #include "model/frame_json.h"
 
-/* A block string has a stride or a repeat right after an underscore-separated word and no path in it. */
-static int is_block_string(const char *text) {
-  return (text[0] == 'r' || !strncmp(text, "ds_", 3) || !strncmp(text, "ir_", 3)) && strstr(text, "_k") &&
-         !strchr(text, '/') && !strstr(text, ".json");
-}
-
-/* A block string leaves stem, head and BN open: MnasNet's. */
-static spn_status from_block_string(const char *text, spn_arch *out, char *note, spn_err *err) {
-  SPN_TRY(spn_arch_load("mnasnet-b1", out, err));
-  snprintf(out->name, sizeof out->name, "block-string");
-  SPN_TRY(spn_blockstring_parse(text, out, note, err));
+/* Of an arch.json that a search wrote. */
+static spn_status read_searched(const spn_json *root, spn_variant variant, spn_named_arch *out, spn_err *err) {
+  spn_json proxy = spn_json_get(root, "proxy");
+  spn_arch deployed;
+  SPN_TRY(spn_origin_read(root, &out->origin, err));
+  SPN_TRY(spn_arch_read(root, &deployed, NULL, err));
+  out->arch = deployed;
+  if (variant == SPN_VARIANT_DEPLOYMENT) return SPN_OK;
+  if (!spn_json_is_object(&proxy))
+    return spn_json_fail(root, err, "train.variant proxy: this file holds no proxy network");
+  SPN_TRY(spn_arch_read(&proxy, &out->arch, NULL, err));
+  if (!spn_arch_equal(&out->arch, &deployed)) spn_origin_differ(&out->origin, "proxy");
   return SPN_OK;
 }
 
-/* The member that train.variant asks for, of an arch.json that a search wrote. */
-static spn_status read_variant(const spn_json *root, spn_variant variant, spn_arch *out, spn_err *err) {
-  spn_json proxy = spn_json_get(root, "proxy");
-  if (variant == SPN_VARIANT_DEPLOYMENT) return spn_arch_read(root, out, NULL, err);
-  if (!spn_json_is_object(&proxy))
-    return spn_json_fail(root, err, "train.variant proxy: this file holds no proxy network");
-  return spn_arch_read(&proxy, out, NULL, err);
-}
-
-static spn_status load(const spn_settings *s, const char *arch, spn_arch *out, char *note, spn_err *err) {
+static spn_status load(const spn_settings *s, const char *arch, spn_named_arch *out, spn_err *err) {
   if (!arch[0])
     return spn_fail(err, SPN_EINPUT,
                     "--arch: expected arch.json, a name in data/networks or a block string, got nothing");
-  if (is_block_string(arch)) return from_block_string(arch, out, note, err);
-  if (!strstr(arch, ".json") && !strchr(arch, '/')) return spn_arch_load_noted(arch, out, note, err);
+  if (spn_blockstring_is(arch)) return spn_blockstring_network(arch, &out->arch, out->note, err);
+  if (!strstr(arch, ".json") && !strchr(arch, '/')) return spn_arch_load_noted(arch, &out->arch, out->note, err);
   spn_json_doc *doc;
   SPN_TRY(spn_json_load(arch, &doc, err));
   spn_json root = spn_json_root(doc);
   spn_json inner = spn_json_get(&root, "arch");
-  spn_status status = spn_json_is_object(&inner) ? read_variant(&root, s->train_variant, out, err)
-                                                 : spn_arch_load_noted(arch, out, note, err);
+  spn_status status = spn_json_is_object(&inner) ? read_searched(&root, s->train_variant, out, err)
+                                                 : spn_arch_load_noted(arch, &out->arch, out->note, err);
   spn_json_free(doc);
   return status;
 }
 
-spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_arch *out, char *note, spn_err *err) {
-  note[0] = 0;
-  SPN_TRY(load(s, arch, out, note, err));
-  if (s->train_width != 1) spn_arch_scale(out, s->train_width);
-  if (s->train_size) out->input_size = (int)s->train_size;
-  return spn_arch_check(out, err);
+spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_named_arch *out, spn_err *err) {
+  char what[64];
+  *out = (spn_named_arch){.note = ""};
+  SPN_TRY(load(s, arch, out, err));
+  if (s->train_width != 1) {
+    snprintf(what, sizeof what, "train.width %g", s->train_width);
+    spn_origin_differ(&out->origin, what);
+    spn_arch_scale(&out->arch, s->train_width);
+  }
+  if (s->train_size && s->train_size != out->arch.input_size) {
+    snprintf(what, sizeof what, "train.size %lld", s->train_size);
+    spn_origin_differ(&out->origin, what);
+    out->arch.input_size = (int)s->train_size;
+  }
+  return spn_arch_check(&out->arch, err);
+}
+
+void spn_cli_print_origin(const spn_tensors *weights) {
+  const char *predicted = spn_tensors_meta(weights, "spnas.predicted"), *unit = spn_tensors_meta(weights, "spnas.unit");
+  const char *cost = spn_tensors_meta(weights, "spnas.cost"), *note = spn_tensors_meta(weights, SPN_ORIGIN_NOTE_KEY);
+  if (predicted && unit && cost) printf("predicted   %s %s (%s)\n", predicted, unit, cost);
+  if (note) printf("note        %s\n", note);
 }

@@ -53,6 +53,12 @@ typedef struct {
 extern const char *const spn_exporter_names[];
 extern const spn_exporter *const spn_exporters[];
 
+/* "auto" and the formats' names; ends with NULL. */
+extern const char *const spn_export_format_names[];
+/* The format to write to path: the one named, or with NULL or "auto" the one whose suffix the path has. SPN_EINPUT: no
+ * such format, a suffix that no format has, or the suffix of another format than the one named. */
+spn_status spn_export_format(const char *format, const char *path, const char **out, spn_err *err);
+
 /* Writes the network to path, atomically, in a format of spn_exporter_names. weights hold float32 under these names (i
  * counts arch->block, skipped ones included but without tensors; K kernel side, E expanded and S squeeze channels;
  * others in the set are ignored): stem.conv.weight (O,I,K,K), stem.bn.*; block.<i>.expand.weight (E,I,1,1),

@@ -26,18 +26,6 @@ char *spn_path_join(const char *folder, const char *name) {
   return path;
 }
 
-spn_status spn_classes_number(spn_dataset *set, int classes, spn_err *err) {
-  set->class_names = calloc((size_t)classes, sizeof *set->class_names);
-  if (!set->class_names) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
-  set->classes = classes;
-  for (int i = 0; i < classes; i++) {
-    char text[16];
-    snprintf(text, sizeof text, "%d", i);
-    if (!(set->class_names[i] = strdup(text))) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", set->path);
-  }
-  return SPN_OK;
-}
-
 /* ---- Kinds ---- */
 
 enum { AUTO, FIRST_KIND }; /* places in spn_dataset_names */
@@ -91,9 +79,12 @@ static spn_status check_options(const spn_dataset_options *o, spn_err *err) {
 static spn_status open_set(spn_dataset *set, const spn_dataset_options *options, spn_err *err) {
   set->path = strdup(options->path);
   set->max_bad = options->max_bad;
+  set->test_only = options->test_only;
+  set->allow_empty = options->allow_empty || options->test_only;
   if (!set->path) return spn_fail(err, SPN_ENOMEM, "out of memory");
   SPN_TRY(choose_kind(set, options->kind, err));
   SPN_TRY(set->reader->read(set, err));
+  SPN_TRY(spn_classes_check(set, options, err));
   SPN_TRY(spn_splits_make(set, options, err));
   if (!set->reader->image) return SPN_OK;
   set->reason = calloc(set->count, sizeof *set->reason);
@@ -137,9 +128,17 @@ size_t spn_dataset_count(const spn_dataset *set, spn_split split) { return set->
 
 int spn_dataset_classes(const spn_dataset *set) { return set->classes; }
 
+size_t spn_dataset_class_count(const spn_dataset *set, spn_split split, int label) {
+  size_t count = 0;
+  for (size_t i = 0; i < set->split_count[split]; i++) count += set->labels[set->split[split][i]] == label;
+  return count;
+}
+
 const char *spn_dataset_class_name(const spn_dataset *set, int label) {
   return label >= 0 && label < set->classes ? set->class_names[label] : "?";
 }
+
+int spn_dataset_side(const spn_dataset *set) { return set->side; }
 
 const char *spn_dataset_kind(const spn_dataset *set) { return set->kind; }
 

@@ -8,7 +8,7 @@
 #include "input/image.h"
 #include "input/input.h"
 
-enum { SPN_SPLITS = 3, SPN_BAD_LISTED = 8, SPN_CLASSES_MAX = 65536, SPN_SMALL_SIDE = 64 };
+enum { SPN_SPLITS = 3, SPN_BAD_LISTED = 8, SPN_CLASSES_MAX = 65536, SPN_CLASS_NAME_MAX = 512, SPN_SMALL_SIDE = 64 };
 #define SPN_KEEP_MAX ((size_t)1 << 30)   /* bytes of small folder images kept decoded */
 #define SPN_PIXELS_MAX ((size_t)1 << 35) /* bytes of an idx or CIFAR set */
 
@@ -26,6 +26,7 @@ typedef struct {
   spn_status (*image)(spn_dataset *set, uint32_t item, int max_side, spn_image *out, spn_err *err);
   /* Where an item's image lies, for messages; returns its length, as snprintf. NULL: "path: class/name". */
   int (*place)(const spn_dataset *set, uint32_t item, char *out, size_t size);
+  int fixed;   /* the format states the classes, so that one without images says nothing about a label gone astray */
   int decodes; /* `image` takes long: small images are kept in memory, and a pack of the set (pack.h) is worth while */
 
   void (*close)(spn_dataset *set); /* frees set->own, which may be half made; NULL: nothing is to be freed */
@@ -42,6 +43,8 @@ struct spn_dataset {
   const char *kind; /* its name */
   char *path;
   double max_bad;
+  int test_only;   /* the reader need not look at training files where there are test files */
+  int allow_empty; /* a class may have no image */
 
   /* By the reader. */
   size_t count, train_count;
@@ -50,6 +53,7 @@ struct spn_dataset {
   char **class_names;
   unsigned char *pixels; /* (count,h,w,channels); NULL where the reader has `image` */
   int h, w, channels;
+  int side;        /* a pack's: images with a longer short side were reduced to it; 0: none were */
   char *names;     /* where the reader has `image`: the items' names, zero-terminated */
   size_t *name_at; /* (count) where an item's name starts */
   void *own;       /* what else the reader remembers */
@@ -96,5 +100,9 @@ spn_status spn_names_add(spn_names *names, const char *name, size_t *at);
 char *spn_path_join(const char *folder, const char *name);
 /* The names "0", "1", ... */
 spn_status spn_classes_number(spn_dataset *set, int classes, spn_err *err);
+/* SPN_EINPUT with the class: a name that is no UTF-8 of 1 to SPN_CLASS_NAME_MAX bytes, holds a control character, or
+ * stands twice; a class without training images or, where there are test files, without test images
+ * (options->allow_empty, test_only and kinds of fixed classes take those). */
+spn_status spn_classes_check(const spn_dataset *set, const spn_dataset_options *options, spn_err *err);
 
 #endif

@@ -36,7 +36,8 @@ static int find_file(const cifar_kind *kind, const char *folder, const char *nam
 
 static int cifar_found(const cifar_kind *kind, const char *path) {
   char file[4352];
-  return find_file(kind, path, kind->train[0], file, sizeof file);
+  return find_file(kind, path, kind->train[0], file, sizeof file) ||
+         find_file(kind, path, kind->test, file, sizeof file);
 }
 
 /* Interleaves the planes of a record and takes its label. */
@@ -113,7 +114,7 @@ static spn_status read_names(spn_dataset *set, const cifar_kind *kind, spn_err *
 static spn_status cifar_read(const cifar_kind *kind, spn_dataset *set, spn_err *err) {
   set->h = set->w = SIDE;
   set->channels = 3;
-  for (int i = 0; kind->train[i]; i++) SPN_TRY(read_file(set, kind, kind->train[i], err));
+  for (int i = 0; kind->train[i] && !set->test_only; i++) SPN_TRY(read_file(set, kind, kind->train[i], err));
   set->train_count = set->count;
   SPN_TRY(read_file(set, kind, kind->test, err));
   return read_names(set, kind, err);
@@ -125,5 +126,6 @@ static spn_status cifar10_read(spn_dataset *set, spn_err *err) { return cifar_re
 static spn_status cifar100_read(spn_dataset *set, spn_err *err) { return cifar_read(&cifar100, set, err); }
 
 const spn_dataset_reader spn_reader_cifar10 = {
-    .expects = "data_batch_1.bin", .found = cifar10_found, .read = cifar10_read};
-const spn_dataset_reader spn_reader_cifar100 = {.expects = "train.bin", .found = cifar100_found, .read = cifar100_read};
+    .expects = "data_batch_1.bin", .found = cifar10_found, .read = cifar10_read, .fixed = 1};
+const spn_dataset_reader spn_reader_cifar100 = {
+    .expects = "train.bin", .found = cifar100_found, .read = cifar100_read, .fixed = 1};

@@ -39,14 +39,26 @@ static spn_status list_add(name_list *list, const char *name) {
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* 'd' folder, 'f' regular file, 0 anything else; links are followed. */
+/* 'd' folder, 'f' regular file, 0 anything else; links are followed. 'l' a link that leads nowhere. */
 static int entry_type(DIR *dir, const struct dirent *entry) {
   if (entry->d_type == DT_DIR) return 'd';
   if (entry->d_type == DT_REG) return 'f';
   struct stat info;
-  if ((entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) || fstatat(dirfd(dir), entry->d_name, &info, 0))
-    return 0;
+  if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) return 0;
+  if (fstatat(dirfd(dir), entry->d_name, &info, 0)) return 'l';
   return S_ISDIR(info.st_mode) ? 'd' : S_ISREG(info.st_mode) ? 'f' : 0;
+}
+
+/* One entry that is not hidden. A link that leads nowhere could be either: among images it is one that cannot be read,
+ * and counts as such; among class folders it is refused. */
+static spn_status list_entry(DIR *dir, const char *folder, const struct dirent *entry, int type, name_list *list,
+                             spn_err *err) {
+  int found = entry_type(dir, entry);
+  if (found == 'l' && type == 'd')
+    return spn_fail(err, SPN_EINPUT, "%.600s/%.255s: a link that leads nowhere, or back to itself", folder,
+                    entry->d_name);
+  if (found != type && found != 'l') return SPN_OK;
+  return list_add(list, entry->d_name) ? spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder) : SPN_OK;
 }
 
 /* The sorted names of the entries of one type that are not hidden. */
@@ -57,14 +69,61 @@ static spn_status list_folder(const char *folder, int type, name_list *list, spn
   spn_status status = SPN_OK;
   errno = 0;
   while (!status && (entry = readdir(dir))) {
-    if (entry->d_name[0] != '.' && entry_type(dir, entry) == type) status = list_add(list, entry->d_name);
-    errno = status ? ENOMEM : 0;
+    if (entry->d_name[0] != '.') status = list_entry(dir, folder, entry, type, list, err);
+    errno = 0;
   }
-  if (status) spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
-  else if (errno) status = spn_fail(err, SPN_EIO, "%.800s: cannot be listed: %s", folder, strerror(errno));
+  if (!status && errno) status = spn_fail(err, SPN_EIO, "%.800s: cannot be listed: %s", folder, strerror(errno));
   closedir(dir);
   if (!status && list->count) qsort(list->names, list->count, sizeof *list->names, by_name);
   return status;
+}
+
+/* Which folder a path leads to. */
+typedef struct {
+  dev_t device;
+  ino_t number;
+  const char *name;
+} identity;
+
+static int by_identity(const void *a, const void *b) {
+  const identity *x = a, *y = b;
+  if (x->device != y->device) return x->device < y->device ? -1 : 1;
+  if (x->number != y->number) return x->number < y->number ? -1 : 1;
+  return strcmp(x->name, y->name);
+}
+
+static spn_status identify(const char *folder, const char *name, identity *out, spn_err *err) {
+  struct stat info;
+  char *path = spn_path_join(folder, name);
+  if (!path) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
+  spn_status status = stat(path, &info) ? spn_fail(err, SPN_EIO, "%.800s: %s", path, strerror(errno)) : SPN_OK;
+  if (!status) *out = (identity){info.st_dev, info.st_ino, name};
+  free(path);
+  return status;
+}
+
+/* Links may make one folder appear as two classes, or lead back up: neither is what a user means. */
+static spn_status check_links(const char *folder, const name_list *classes, spn_err *err) {
+  static const char *const above[] = {".", ".."};
+  size_t n = classes->count + 2;
+  identity *all = malloc(n * sizeof *all);
+  spn_status status = all ? SPN_OK : spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
+  for (size_t i = 0; i < n && !status; i++)
+    status = identify(folder, i < 2 ? above[i] : classes->names[i - 2], &all[i], err);
+  if (!status) qsort(all, n, sizeof *all, by_identity);
+  for (size_t i = 1; i < n && !status; i++)
+    if (all[i].device == all[i - 1].device && all[i].number == all[i - 1].number && strcmp(all[i].name, ".."))
+      status = spn_fail(err, SPN_EINPUT,
+                        "%.400s: expected a folder of its own for each class, but %.200s leads to %.200s", folder,
+                        all[i].name, all[i - 1].name);
+  free(all);
+  return status;
+}
+
+/* The class folders of a split. */
+static spn_status list_classes(const char *folder, name_list *classes, spn_err *err) {
+  SPN_TRY(list_folder(folder, 'd', classes, err));
+  return check_links(folder, classes, err);
 }
 
 static int has_folder(const char *path, const char *name) {
@@ -76,8 +135,8 @@ static int has_folder(const char *path, const char *name) {
 static int folder_found(const char *path) {
   name_list list = {0};
   spn_status status = has_folder(path, "train") ? SPN_OK : list_folder(path, 'd', &list, NULL);
-  int found = has_folder(path, "train") || (!status && list.count > 1) ||
-              status == SPN_ENOMEM; /* told when it is read */
+  int found = has_folder(path, "train") || (!status && list.count > 1) || has_folder(path, "test") ||
+              has_folder(path, "val") || status == SPN_ENOMEM; /* told when it is read */
   list_free(&list);
   return found;
 }
@@ -110,8 +169,10 @@ static spn_status add_class(spn_dataset *set, arena *a, const char *folder, int 
   char *path = spn_path_join(folder, set->class_names[label]);
   if (!path) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", folder);
   spn_status status = list_folder(path, 'f', &files, err);
-  if (!status && !files.count)
-    status = spn_fail(err, SPN_EINPUT, "%.900s: expected images in this class folder, got none", path);
+  if (!status && !files.count && !set->allow_empty)
+    status = spn_fail(err, SPN_EINPUT,
+                      "%.900s: expected images in this class folder, got none; data.allow_empty_classes=true takes it",
+                      path);
   for (size_t i = 0; !status && i < files.count; i++)
     if (add_image(set, a, label, files.names[i])) status = spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", path);
   if (!status && set->count >= UINT32_MAX) status = spn_fail(err, SPN_EINPUT, "%.900s: more than 2^32 images", folder);
@@ -120,12 +181,14 @@ static spn_status add_class(spn_dataset *set, arena *a, const char *folder, int 
   return status;
 }
 
-static spn_status index_train(spn_dataset *set, arena *a, const char *folder, spn_err *err) {
+/* The classes are the folders in `folder`. */
+static spn_status index_first(spn_dataset *set, arena *a, const char *folder, spn_err *err) {
   name_list classes = {0};
-  spn_status status = list_folder(folder, 'd', &classes, err);
-  if (!status && (classes.count < 2 || classes.count > SPN_CLASSES_MAX))
-    status = spn_fail(err, SPN_EINPUT, "%.800s: expected 2 to %d class folders, got %zu", folder, SPN_CLASSES_MAX,
-                      classes.count);
+  const size_t least = set->test_only ? 1 : 2;
+  spn_status status = list_classes(folder, &classes, err);
+  if (!status && (classes.count < least || classes.count > SPN_CLASSES_MAX))
+    status = spn_fail(err, SPN_EINPUT, "%.800s: expected %zu to %d class folders, got %zu", folder, least,
+                      SPN_CLASSES_MAX, classes.count);
   if (status) {
     list_free(&classes);
     return status;
@@ -133,13 +196,12 @@ static spn_status index_train(spn_dataset *set, arena *a, const char *folder, sp
   set->class_names = classes.names; /* owned by the set from here on */
   set->classes = (int)classes.count;
   for (int i = 0; i < set->classes; i++) SPN_TRY(add_class(set, a, folder, i, err));
-  set->train_count = set->count;
   return SPN_OK;
 }
 
 static spn_status index_test(spn_dataset *set, arena *a, const folders *own, spn_err *err) {
   name_list classes = {0};
-  spn_status status = list_folder(own->test, 'd', &classes, err);
+  spn_status status = list_classes(own->test, &classes, err);
   if (!status && !classes.count)
     status = spn_fail(err, SPN_EINPUT, "%.900s: expected class folders, got none", own->test);
   for (size_t i = 0; !status && i < classes.count; i++) {
@@ -154,19 +216,27 @@ static spn_status index_test(spn_dataset *set, arena *a, const folders *own, spn
   return status;
 }
 
+/* SPN_EINPUT where both names lead to one folder: the test images would be the training images. */
+static spn_status check_apart(const char *path, const char *test, spn_err *err) {
+  identity a, b;
+  SPN_TRY(identify(path, "train", &a, err));
+  SPN_TRY(identify(path, test, &b, err));
+  if (a.device != b.device || a.number != b.number) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "%.800s: expected two folders, but train and %s are the same one", path, test);
+}
+
 /* Where the images are: path/train with path/test or path/val beside it, or path itself. */
-static spn_status find_folders(const char *path, folders *own, spn_err *err) {
-  const char *test = has_folder(path, "test") ? "test" : has_folder(path, "val") ? "val" : NULL;
-  if (has_folder(path, "train")) {
-    own->train = spn_path_join(path, "train");
-    if (test) own->test = spn_path_join(path, test);
-  } else if (test) {
+static spn_status find_folders(const spn_dataset *set, folders *own, spn_err *err) {
+  const char *path = set->path, *test = has_folder(path, "test") ? "test" : has_folder(path, "val") ? "val" : NULL;
+  int train = has_folder(path, "train");
+  if (test && !train && !set->test_only)
     return spn_fail(err, SPN_EINPUT, "%.800s: expected a folder train beside %s", path, test);
-  } else {
-    own->train = strdup(path);
-    test = NULL;
-  }
-  if (!own->train || (test && !own->test)) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", path);
+  if (test && train) SPN_TRY(check_apart(path, test, err));
+  if (test) own->test = spn_path_join(path, test);
+  if (train) own->train = spn_path_join(path, "train");
+  else if (!test) own->train = strdup(path);
+  if ((train && !own->train) || (test && !own->test) || (!own->train && !own->test))
+    return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", path);
   return SPN_OK;
 }
 
@@ -174,8 +244,10 @@ static spn_status folder_read(spn_dataset *set, spn_err *err) {
   arena a = {0};
   folders *own = set->own = calloc(1, sizeof *own);
   if (!own) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", set->path);
-  SPN_TRY(find_folders(set->path, own, err));
-  SPN_TRY(index_train(set, &a, own->train, err));
+  SPN_TRY(find_folders(set, own, err));
+  if (set->test_only && own->test) return index_first(set, &a, own->test, err);
+  SPN_TRY(index_first(set, &a, own->train, err));
+  set->train_count = set->count;
   return own->test ? index_test(set, &a, own, err) : SPN_OK;
 }
 

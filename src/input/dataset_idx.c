@@ -8,12 +8,18 @@
 #include "input/dataset.h"
 
 enum { IMAGES_MAGIC = 0x803, LABELS_MAGIC = 0x801, SIDE_MAX = 4096 };
+enum { READ_BUFFER = 1 << 16 };
 #define READ_STEP ((size_t)16 << 20)
 
+/* A plain file, or one or more gzip members, each checked to its last byte (zlib's gzread would take a file that is cut
+ * within its length and checksum, or has anything behind them). */
 typedef struct {
   char path[4352];
-  gzFile file; /* zlib reads plain files unchanged */
-  size_t at;   /* bytes read, after inflating */
+  FILE *file;
+  size_t at; /* bytes read, after inflating */
+  z_stream z;
+  int packed, between; /* between: a gzip member has ended, and none has begun since */
+  unsigned char buffer[READ_BUFFER];
 } idx_file;
 
 /* Fills path with the name that exists: train-images-idx3-ubyte or train-images.idx3-ubyte, with or without .gz. */
@@ -29,35 +35,70 @@ static int find_file(const char *folder, const char *what, const char *type, cha
 
 static int idx_found(const char *path) {
   char name[4352];
-  return find_file(path, "train-images", "idx3", name, sizeof name);
+  return find_file(path, "train-images", "idx3", name, sizeof name) ||
+         find_file(path, "t10k-images", "idx3", name, sizeof name);
+}
+
+static void file_close(idx_file *f) {
+  if (f->packed) inflateEnd(&f->z);
+  fclose(f->file);
 }
 
 static spn_status file_open(idx_file *f, const char *folder, const char *what, const char *type, spn_err *err) {
-  f->at = 0;
   if (!find_file(folder, what, type, f->path, sizeof f->path))
     return spn_fail(err, SPN_EINPUT, "%.900s: no such file", f->path);
-  f->file = gzopen(f->path, "rb");
+  f->file = fopen(f->path, "rb");
   if (!f->file) return spn_fail(err, SPN_EIO, "%.900s: cannot be opened", f->path);
-  gzbuffer(f->file, 1 << 18);
-  return SPN_OK;
+  unsigned char start[2];
+  f->packed = fread(start, 1, 2, f->file) == 2 && start[0] == 0x1f && start[1] == 0x8b;
+  f->at = 0;
+  f->between = 1;
+  f->z = (z_stream){0};
+  rewind(f->file);
+  if (!f->packed || inflateInit2(&f->z, 16 + MAX_WBITS) == Z_OK) return SPN_OK; /* 16: gzip, not zlib's own format */
+  fclose(f->file);
+  return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", f->path);
+}
+
+/* More compressed data into the buffer; none at the end of the file. */
+static spn_status refill(idx_file *f, spn_err *err) {
+  f->z.next_in = f->buffer;
+  f->z.avail_in = (uInt)fread(f->buffer, 1, sizeof f->buffer, f->file);
+  return ferror(f->file) ? spn_fail(err, SPN_EIO, "%.900s: cannot be read", f->path) : SPN_OK;
+}
+
+static spn_status inflate_some(idx_file *f, unsigned char *bytes, size_t n, size_t *got, spn_err *err) {
+  f->z.next_out = bytes;
+  f->z.avail_out = (uInt)(n < READ_STEP ? n : READ_STEP);
+  const uInt room = f->z.avail_out;
+  if (f->between) inflateReset(&f->z);
+  f->between = 0;
+  int code = inflate(&f->z, Z_NO_FLUSH);
+  *got += room - f->z.avail_out;
+  f->at += room - f->z.avail_out;
+  if (code == Z_STREAM_END) f->between = 1;
+  if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR) return SPN_OK;
+  if (code == Z_MEM_ERROR) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", f->path);
+  return spn_fail(err, SPN_EINPUT, "%.700s: corrupt gzip data after byte %zu: %.200s", f->path, f->at,
+                  f->z.msg ? f->z.msg : "a dictionary is missing");
 }
 
 /* Reads up to n bytes; *got says how many there were. */
 static spn_status file_read(idx_file *f, void *bytes, size_t n, size_t *got, spn_err *err) {
   *got = 0;
+  if (!f->packed) {
+    *got = fread(bytes, 1, n, f->file);
+    f->at += *got;
+    return ferror(f->file) ? spn_fail(err, SPN_EIO, "%.900s: cannot be read", f->path) : SPN_OK;
+  }
   while (*got < n) {
-    size_t step = n - *got < READ_STEP ? n - *got : READ_STEP;
-    int count = gzread(f->file, (char *)bytes + *got, (unsigned)step);
-    if (count < 0) {
-      int code;
-      const char *text = gzerror(f->file, &code);
-      if (code == Z_MEM_ERROR) return spn_fail(err, SPN_ENOMEM, "%.900s: out of memory", f->path);
-      if (code == Z_BUF_ERROR) break; /* the compressed data ends early: told as a truncation */
-      return spn_fail(err, SPN_EINPUT, "%.700s: corrupt gzip data after byte %zu: %.200s", f->path, f->at, text);
-    }
-    if (count == 0) break;
-    *got += (size_t)count;
-    f->at += (size_t)count;
+    if (!f->z.avail_in) SPN_TRY(refill(f, err));
+    if (!f->z.avail_in && f->between) break;
+    if (!f->z.avail_in)
+      return spn_fail(err, SPN_EINPUT,
+                      "%.800s: truncated: the gzip data end after byte %zu without length and checksum", f->path,
+                      f->at);
+    SPN_TRY(inflate_some(f, (unsigned char *)bytes + *got, n - *got, got, err));
   }
   return SPN_OK;
 }
@@ -100,7 +141,7 @@ static spn_status read_rest(idx_file *f, size_t size, unsigned char **out, size_
   }
   unsigned char more;
   size_t got;
-  SPN_TRY(file_read(f, &more, 1, &got, err)); /* this also makes zlib check the sum at the end */
+  SPN_TRY(file_read(f, &more, 1, &got, err)); /* this also has zlib check length and sum at the end */
   if (got)
     return spn_fail(err, SPN_EINPUT, "%.900s: byte %zu: expected the end of the file, got more", f->path,
                     header + size);
@@ -162,18 +203,18 @@ static spn_status read_pair(spn_dataset *set, const char *prefix, spn_err *err) 
   snprintf(what, sizeof what, "%s-images", prefix);
   SPN_TRY(file_open(&f, set->path, what, "idx3", err));
   spn_status status = read_images(set, &f, set->count, &count, err);
-  gzclose(f.file);
+  file_close(&f);
   SPN_TRY(status);
   snprintf(what, sizeof what, "%s-labels", prefix);
   SPN_TRY(file_open(&f, set->path, what, "idx1", err));
   status = read_labels(set, &f, set->count, count, err);
-  gzclose(f.file);
+  file_close(&f);
   set->count += count;
   return status;
 }
 
 static spn_status idx_read(spn_dataset *set, spn_err *err) {
-  SPN_TRY(read_pair(set, "train", err));
+  if (!set->test_only) SPN_TRY(read_pair(set, "train", err));
   set->train_count = set->count;
   SPN_TRY(read_pair(set, "t10k", err));
   return spn_classes_number(set, set->classes, err);

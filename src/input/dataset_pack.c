@@ -55,9 +55,11 @@ static spn_status check_end(const spn_dataset *set, const pack *own, spn_pack_en
   if (memcmp(own->map, SPN_PACK_MAGIC, start) || memcmp(end->magic, SPN_PACK_MAGIC, sizeof end->magic))
     return spn_fail(err, SPN_EINPUT, "%.800s: not a pack, or cut short: expected \"%s\" in its first and last 8 bytes",
                     set->path, SPN_PACK_MAGIC);
+  if (end->side > UINT16_MAX)
+    return spn_fail(err, SPN_EINPUT, "%.800s: expected a side up to %d, got %u", set->path, UINT16_MAX, end->side);
   if (end->version != SPN_PACK_VERSION)
-    return spn_fail(err, SPN_EINPUT, "%.800s: pack version: expected %d, got %u", set->path, SPN_PACK_VERSION,
-                    end->version);
+    return spn_fail(err, SPN_EINPUT, "%.800s: pack version: expected %d, got %u; pack the images again", set->path,
+                    SPN_PACK_VERSION, end->version);
   if (end->index_at < start || end->index_at > rest || end->index_bytes != rest - end->index_at)
     return spn_fail(err, SPN_EINPUT, "%.800s: index at %llu of %llu bytes: expected it to end at %zu", set->path,
                     (unsigned long long)end->index_at, (unsigned long long)end->index_bytes, rest);
@@ -101,6 +103,9 @@ static spn_status check_entry(const spn_dataset *set, const spn_pack_end *end, s
   if (!bytes || e->at < sizeof SPN_PACK_MAGIC - 1 || e->at > end->index_at || bytes > end->index_at - e->at)
     return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: %ux%u pixels at byte %llu do not fit", set->path, i, e->h,
                     e->w, (unsigned long long)e->at);
+  if (!e->whole_h || !e->whole_w || e->whole_h > SPN_IMAGE_MAX_SIDE || e->whole_w > SPN_IMAGE_MAX_SIDE)
+    return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: expected to be reduced from 1 to %d pixels a side, got %ux%u",
+                    set->path, i, SPN_IMAGE_MAX_SIDE, e->whole_h, e->whole_w);
   if (e->label < 0 || e->label >= set->classes)
     return spn_fail(err, SPN_EINPUT, "%.800s: image %zu: expected a label below %d, got %d", set->path, i, set->classes,
                     e->label);
@@ -129,6 +134,7 @@ static spn_status pack_read(spn_dataset *set, spn_err *err) {
   set->count = (size_t)end.count;
   set->train_count = (size_t)end.train_count;
   set->classes = (int)end.classes;
+  set->side = (int)end.side;
   SPN_TRY(read_names(set, set->names, names, err));
   for (size_t i = 0; i < set->count; i++) {
     SPN_TRY(check_entry(set, &end, i, names, err));
@@ -142,7 +148,8 @@ static spn_status pack_image(spn_dataset *set, uint32_t item, int max_side, spn_
   pack *own = set->own;
   const spn_pack_entry *e = &own->entries[item];
   size_t bytes = (size_t)e->h * e->w * 3;
-  *out = (spn_image){.pixels = own->map + e->at, .h = e->h, .w = e->w, .channels = 3};
+  *out = (spn_image){
+      .pixels = own->map + e->at, .h = e->h, .w = e->w, .channels = 3, .whole_h = e->whole_h, .whole_w = e->whole_w};
   if (atomic_load_explicit(&own->verified[item], memory_order_relaxed)) return SPN_OK;
   if ((uint32_t)crc32_z(0, out->pixels, bytes) != e->crc) {
     atomic_store(&set->reason[item], "checksum differs: the pack is damaged");

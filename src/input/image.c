@@ -41,7 +41,7 @@ static void *block_grow(void *block, size_t size) {
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR
-#define STBI_MAX_DIMENSIONS 16384
+#define STBI_MAX_DIMENSIONS SPN_IMAGE_MAX_SIDE
 #define STBI_FAILURE_USERMSG
 #define STBI_ASSERT(condition) ((void)(condition))
 #define STB_IMAGE_STATIC

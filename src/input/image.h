@@ -10,8 +10,10 @@ typedef struct {
   const unsigned char *pixels; /* (h,w,channels) */
   unsigned char *owned;        /* what spn_image_free frees; NULL when the pixels belong to someone else */
   int h, w, channels;          /* channels: 3, or 1 for grey */
+  int whole_h, whole_w;        /* before a pack reduced it; 0: it was not */
 } spn_image;
 
+enum { SPN_IMAGE_MAX_SIDE = 16384 };           /* pixels */
 #define SPN_IMAGE_MAX_FILE ((size_t)64 << 20)  /* bytes of a file */
 #define SPN_IMAGE_MAX_PIXELS ((size_t)1 << 28) /* bytes of a decoded image */
 

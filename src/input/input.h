@@ -26,6 +26,9 @@ typedef struct {
   size_t max_train; /* use at most so many training images (0 = all), chosen at random by seed, classes in proportion */
   size_t max_test;  /* likewise for the test images */
   uint64_t seed;
+  int allow_empty; /* classes may have no images; otherwise each needs training and, where there are test files, test
+                      ones */
+  int test_only;   /* for evaluation: only the test split is made, where there are test files from these alone */
 } spn_dataset_options;
 
 typedef struct spn_dataset spn_dataset;
@@ -38,8 +41,19 @@ spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **ou
 void spn_dataset_close(spn_dataset *set);
 size_t spn_dataset_count(const spn_dataset *set, spn_split split);
 int spn_dataset_classes(const spn_dataset *set);
+size_t spn_dataset_class_count(const spn_dataset *set, spn_split split, int label); /* images of one class */
 const char *spn_dataset_class_name(const spn_dataset *set, int label);
+/* Place of name among names (classes), -1 when it is none of them. */
+int spn_class_find(const char *const *names, int classes, const char *name);
+/* Makes the set's labels places in another's list of class names (copied; each once), by name. Before a loader is
+ * opened. SPN_EINPUT with the first class that is not in the list; the set is unchanged then. */
+spn_status spn_dataset_relabel(spn_dataset *set, const char *const *names, int classes, spn_err *err);
 const char *spn_dataset_kind(const spn_dataset *set); /* what auto found */
+/* Median of the short sides of some training images, in pixels, as the files have them (a pack: as it holds them); 0
+ * when none of them can be read. Decodes nothing. */
+int spn_dataset_median_side(spn_dataset *set);
+/* Of a pack: the short side to which larger images were reduced; 0: they were not. */
+int spn_dataset_side(const spn_dataset *set);
 /* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */
 size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size);
 
@@ -57,10 +71,31 @@ typedef struct {
   int flip;         /* mirror half the images left-right (train only) */
   double min_area;  /* INCEPTION: 0.08 */
   double eval_crop; /* NONE: fraction of the resized short side kept: 0.875; 1 = none */
+  int ops;          /* training: operations of RandAugment (randaugment.h); 0: none */
+  double magnitude; /* theirs, 0..10 */
+  double erase;     /* training: share of the images of which a rectangle is erased */
   spn_resize resize;
   float mean[3], std[3]; /* of pixels in 0..1 */
   uint64_t seed;
 } spn_transform;
+
+/* What NONE does to every image, as X(key, value), for files that must say how it is repeated elsewhere. The short side
+ * becomes spn_transform_side pixels, the long one in proportion, rounded down; samples sit at pixel centres, the filter
+ * is widened when shrinking, cut at the borders and normalised there, and nothing is rounded; the crop starts at half
+ * of what is too much, rounded half to even. That is torchvision's Resize and CenterCrop on PIL images, but for their
+ * rounding to 8 bit (within one level of 255). */
+#define SPN_EVAL_RULES(X)            \
+  X("orientation_tag", "ignored")    \
+  X("resize_long_side", "floor")     \
+  X("resize_sampling", "half_pixel") \
+  X("resize_antialias", "true")      \
+  X("resize_edges", "renormalised")  \
+  X("resize_rounding", "none")       \
+  X("crop", "centre")                \
+  X("crop_offset", "round_half_even")
+extern const float spn_grey_weights[3]; /* of R, G and B where an image of three channels becomes one */
+/* NONE: what the short side is resized to before the crop, size / eval_crop. */
+int spn_transform_side(const spn_transform *t);
 
 /* One image (H,W,3) 8 bit RGB into out (size,size,channels) float, a pure function of (seed, epoch, sample). Fails only
  * with SPN_ENOMEM. */

@@ -13,7 +13,7 @@ enum { CHUNK = 256 }; /* images decoded together */
 
 typedef struct {
   unsigned char *pixels;
-  int h, w;
+  int h, w, whole_h, whole_w;
   uint32_t crc;
   spn_status status;
   spn_err err;
@@ -50,14 +50,13 @@ static spn_status reduce(spn_scratch *s, const spn_image *image, int out_h, int 
   return status;
 }
 
-/* Out's size: short side `side`, the long one in proportion (at least 1); never enlarged. */
+/* Out's size: short side `side`, the long one as evaluation has it, so that an evaluation that resizes to `side` finds
+ * nothing left to resize; never enlarged. */
 static void reduced_size(const spn_image *image, int side, int *h, int *w) {
   int least = image->h < image->w ? image->h : image->w;
+  if (side && least > side) return spn_resized(image->h, image->w, side, h, w);
   *h = image->h;
   *w = image->w;
-  if (!side || least <= side) return;
-  *h = (int)(((int64_t)image->h * side + least / 2) / least);
-  *w = (int)(((int64_t)image->w * side + least / 2) / least);
 }
 
 static void pack_image(spn_dataset *set, uint32_t item, int side, spn_resize filter, packed *out) {
@@ -65,13 +64,15 @@ static void pack_image(spn_dataset *set, uint32_t item, int side, spn_resize fil
   spn_scratch scratch = {0};
   *out = (packed){.status = spn_dataset_image(set, item, &image, &out->err)};
   if (out->status) return;
+  out->whole_h = image.h;
+  out->whole_w = image.w;
   reduced_size(&image, side, &out->h, &out->w);
   size_t bytes = (size_t)out->h * (size_t)out->w * 3;
   out->pixels = malloc(bytes);
   out->status = !out->pixels ? SPN_ENOMEM
-                : out->h > UINT16_MAX || out->w > UINT16_MAX
-                    ? spn_fail(&out->err, SPN_EINPUT, "image of %dx%d: expected sides up to %d; give pack.side",
-                               image.w, image.h, UINT16_MAX)
+                : image.h > UINT16_MAX || image.w > UINT16_MAX
+                    ? spn_fail(&out->err, SPN_EINPUT, "image of %dx%d: expected sides up to %d", image.w, image.h,
+                               UINT16_MAX)
                     : SPN_OK;
   if (!out->status && out->h == image.h && out->w == image.w) memcpy(out->pixels, image.pixels, bytes);
   else if (!out->status) out->status = reduce(&scratch, &image, out->h, out->w, filter, out->pixels);
@@ -91,7 +92,9 @@ static spn_status add_image(writer *w, uint32_t item, const packed *image, uint6
                                                 .name_at = (uint32_t)name_at,
                                                 .label = w->set->labels[item],
                                                 .h = (uint16_t)image->h,
-                                                .w = (uint16_t)image->w};
+                                                .w = (uint16_t)image->w,
+                                                .whole_h = (uint16_t)image->whole_h,
+                                                .whole_w = (uint16_t)image->whole_w};
   if (item < w->set->train_count) w->end.train_count++;
   *at += bytes;
   return spn_file_append(w->file, image->pixels, bytes, err);

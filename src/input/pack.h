@@ -16,13 +16,15 @@
 #include "input/input.h"
 
 #define SPN_PACK_MAGIC "spnaspak"
-enum { SPN_PACK_VERSION = 1 };
+enum { SPN_PACK_VERSION = 2 };
 
 typedef struct {
   uint64_t at; /* of the first pixel, from the start of the file */
   uint32_t crc, name_at;
   int32_t label;
   uint16_t h, w;
+  uint16_t whole_h, whole_w; /* before the reduction */
+  uint32_t reserved;
 } spn_pack_entry;
 
 typedef struct {

@@ -119,6 +119,7 @@ static spn_status make_splits(spn_dataset *set, const spn_dataset_options *o) {
   }
   SPN_TRY(limit_split(set, SPN_SPLIT_TRAIN, o->max_train, spn_rng_split(seed, SPN_RNG_HOLDOUT, CHOOSE_MAX_TRAIN)));
   SPN_TRY(limit_split(set, SPN_SPLIT_TEST, o->max_test, spn_rng_split(seed, SPN_RNG_HOLDOUT, CHOOSE_MAX_TEST)));
+  if (o->test_only) set->split_count[SPN_SPLIT_TRAIN] = 0;
   size_t want = (size_t)llround(o->holdout * (double)set->split_count[SPN_SPLIT_TRAIN]);
   return take_split(set, SPN_SPLIT_TRAIN, SPN_SPLIT_HOLDOUT, want,
                     spn_rng_split(seed, SPN_RNG_HOLDOUT, CHOOSE_HOLDOUT));
@@ -126,7 +127,7 @@ static spn_status make_splits(spn_dataset *set, const spn_dataset_options *o) {
 
 spn_status spn_splits_make(spn_dataset *set, const spn_dataset_options *options, spn_err *err) {
   if (make_splits(set, options)) return spn_fail(err, SPN_ENOMEM, "%s: out of memory for the splits", set->path);
-  if (!set->split_count[SPN_SPLIT_TRAIN])
+  if (!options->test_only && !set->split_count[SPN_SPLIT_TRAIN])
     return spn_fail(err, SPN_EINPUT, "%s: no training image is left (%zu in all, holdout %g)", set->path,
                     set->train_count, options->holdout);
   return SPN_OK;

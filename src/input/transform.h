@@ -30,11 +30,17 @@ void spn_taps_blend_rows(const unsigned char *src, size_t stride, spn_span span,
 /* row (w,channels), followed by room for one more float, into line (count,channels). */
 void spn_taps_blend_columns(const spn_taps *taps, const float *row, int channels, float *line);
 
+/* The size of an image (h,w) whose short side is resized to `side`: the long one in proportion, rounded down, as
+ * torchvision's Resize has it. */
+void spn_resized(int h, int w, int side, int *out_h, int *out_w);
+
 /* Buffers of one thread, reused from image to image. Zero-initialise. */
 typedef struct {
   spn_taps y, x;
   float *row, *line;          /* one blended row of the image, one row of the output */
   size_t row_room, line_room; /* in floats */
+  unsigned char *picture;     /* (2,size,size,channels): a picture that RandAugment changes, and its room for that */
+  size_t picture_room;
 } spn_scratch;
 void spn_scratch_free(spn_scratch *scratch);
 

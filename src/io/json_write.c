@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "io/file.h"
 
 /* ---- The buffer ---- */
@@ -69,24 +70,11 @@ spn_status spn_json_save(spn_json_writer *w, const char *path, spn_err *err) {
 
 /* ---- Text ---- */
 
-/* Bytes of the UTF-8 sequence at s (RFC 3629), 0 when there is none. */
-static int sequence(const unsigned char *s) {
-  if (s[0] < 0x80) return 1;
-  int n = s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
-  for (int i = 1; i < n; i++)
-    if ((s[i] & 0xc0) != 0x80) return 0;
-  if (s[0] == 0xe0 && s[1] < 0xa0) return 0; /* longer than needed */
-  if (s[0] == 0xed && s[1] > 0x9f) return 0; /* half of a pair */
-  if (s[0] == 0xf0 && s[1] < 0x90) return 0;
-  if (s[0] == 0xf4 && s[1] > 0x8f) return 0; /* past the last character */
-  return n;
-}
-
 static void put_quoted(spn_json_writer *w, const char *text) {
   put(w, "\"", 1);
   for (const unsigned char *s = (const unsigned char *)text; *s;) {
     char escape[8];
-    int n = sequence(s);
+    int n = spn_utf8_length((const char *)s);
     if (*s == '"' || *s == '\\') put(w, (char[]){'\\', (char)*s}, 2);
     else if (*s < 0x20 || *s == 0x7f) put(w, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", *s));
     else if (n) put(w, (const char *)s, (size_t)n);

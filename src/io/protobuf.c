@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5, MAX_VARINT = 10 };
 
 void spn_pb_free(spn_pb *pb) {
@@ -80,22 +82,11 @@ void spn_pb_bytes(spn_pb *pb, int field, const void *data, size_t size) {
   put(pb, data, size);
 }
 
-/* Length of the well-formed UTF-8 character at p (zero-terminated text); 0 when it is malformed. */
-static size_t utf8_length(const unsigned char *p) {
-  if (*p < 0x80) return 1;
-  size_t n = *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
-  for (size_t i = 1; i < n; i++)
-    if ((p[i] & 0xc0) != 0x80) return 0;
-  int overlong = (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xf0 && p[1] < 0x90);
-  int beyond = (*p == 0xed && p[1] >= 0xa0) || (*p == 0xf4 && p[1] >= 0x90); /* surrogates, past U+10FFFF */
-  return overlong || beyond ? 0 : n;
-}
-
 void spn_pb_string(spn_pb *pb, int field, const char *text) {
   spn_pb_bytes_header(pb, field, strlen(text));
-  for (const unsigned char *p = (const unsigned char *)text; *p;) {
-    size_t n = utf8_length(p);
-    put(pb, n ? (const char *)p : "?", n ? n : 1);
+  for (const char *p = text; *p;) {
+    size_t n = (size_t)spn_utf8_length(p);
+    put(pb, n ? p : "?", n ? n : 1);
     p += n ? n : 1;
   }
 }

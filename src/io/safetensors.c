@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "io/file.h"
+#include "io/foreign.h"
 #include "io/json.h"
 #include "io/json_write.h"
 #include "io/tensors.h"
@@ -159,6 +160,10 @@ static spn_status split(const char *path, const char *file, size_t size, parts *
   if (size < LENGTH_BYTES + 2)
     return spn_fail(err, SPN_EINPUT, "%s: expected a tensor file (safetensors), got only %zu bytes", path, size);
   memcpy(&length, file, sizeof length);
+  const char *foreign = file[LENGTH_BYTES] == '{' && length <= MAX_HEADER ? NULL : spn_foreign(file, size);
+  if (foreign)
+    return spn_fail(err, SPN_EINPUT, "%s: expected a tensor file (safetensors) that spnas wrote, got %s", path,
+                    foreign);
   if (length > MAX_HEADER || length > size - LENGTH_BYTES || file[LENGTH_BYTES] != '{')
     return spn_fail(err, SPN_EINPUT,
                     "%s: expected a tensor file (safetensors): a header of at most %zu bytes, got a length of %llu",

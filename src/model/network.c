@@ -56,7 +56,8 @@ static spn_value *squeeze_excite(spn_graph *g, const char *prefix, const spn_blo
   return spn_add_se(g, name, x, &spec);
 }
 
-static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x, const spn_block_masks *m) {
+static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x, const spn_block_masks *m,
+                        double drop_path) {
   const spn_block *b = &arch->block[i];
   char prefix[24];
   snprintf(prefix, sizeof prefix, "block.%d.", i);
@@ -74,7 +75,7 @@ static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x,
                 SPN_ACT_NONE);
   if (!b->residual) return y;
   snprintf(prefix, sizeof prefix, "block.%d.join", i);
-  return spn_add_join(g, prefix, x, y, m->branch);
+  return spn_add_join(g, prefix, x, y, m->branch, drop_path * (i + 1) / arch->blocks);
 }
 
 spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o, const spn_block_masks *masks,
@@ -93,7 +94,7 @@ spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o,
                 arch->activation);
   static const spn_block_masks none;
   for (int i = 0; i < arch->blocks; i++)
-    if (!arch->block[i].skipped) x = block(g, arch, i, x, masks ? &masks[i] : &none);
+    if (!arch->block[i].skipped) x = block(g, arch, i, x, masks ? &masks[i] : &none, o->drop_path);
   if (arch->head_channels)
     x = conv_norm(g, "head.", "conv", "bn", arch, x, (spn_conv_spec){.co = arch->head_channels, .k = 1, .stride = 1},
                   arch->activation);
@@ -162,10 +163,13 @@ spn_status spn_network_to_tensors(const spn_graph *g, const real *from, spn_tens
   return SPN_OK;
 }
 
-static spn_status check_shape(const spn_param *p, const spn_tensor *t, spn_err *err) {
+static int same_shape(const spn_param *p, const spn_tensor *t) {
   int same = t && t->dtype == SPN_F32 && t->dims == p->dims;
   for (int d = 0; same && d < p->dims; d++) same = t->shape[d] == p->shape[d];
-  if (same) return SPN_OK;
+  return same;
+}
+
+static spn_status fail_shape(const spn_param *p, const spn_tensor *t, spn_err *err) {
   char want[80] = "", got[80] = "none";
   for (int d = 0, n = 0; d < p->dims; d++)
     n += snprintf(want + n, sizeof want - (size_t)n, "%s%zu", d ? "x" : "", p->shape[d]);
@@ -174,14 +178,28 @@ static spn_status check_shape(const spn_param *p, const spn_tensor *t, spn_err *
   return spn_fail(err, SPN_EINPUT, "tensor %s: expected f32 %s, got %s", p->name, want, got);
 }
 
-spn_status spn_network_from_tensors(spn_graph *g, const spn_tensors *set, int skip_classifier, spn_err *err) {
+static void take(spn_graph *g, const spn_param *p, const spn_tensor *t) {
+  for (size_t k = 0; k < p->size; k++) g->weights[p->offset + k] = (real)((const float *)t->data)[k];
+}
+
+spn_status spn_network_from_tensors(spn_graph *g, const spn_tensors *set, spn_err *err) {
   for (int i = 0; i < g->param_count; i++) {
     const spn_param *p = &g->params[i];
     const spn_tensor *t = spn_tensors_find(set, p->name);
-    spn_status status = check_shape(p, t, err);
-    if (status && skip_classifier && !strncmp(p->name, "classifier.", 11)) continue;
-    SPN_TRY(status);
-    for (size_t k = 0; k < p->size; k++) g->weights[p->offset + k] = (real)((const float *)t->data)[k];
+    if (!same_shape(p, t)) return fail_shape(p, t, err);
+    take(g, p, t);
   }
   return SPN_OK;
+}
+
+int spn_network_take_tensors(spn_graph *g, const spn_tensors *set) {
+  int taken = 0;
+  for (int i = 0; i < g->param_count; i++) {
+    const spn_param *p = &g->params[i];
+    const spn_tensor *t = spn_tensors_find(set, p->name);
+    if (!same_shape(p, t)) continue;
+    take(g, p, t);
+    taken++;
+  }
+  return taken;
 }

@@ -15,6 +15,8 @@ typedef struct {
   int bf16; /* convolutions multiply in bfloat16 */
   uint64_t seed;
   double smoothing; /* of labels */
+  double
+      drop_path; /* of the last block, rising to it from block to block in equal steps: stochastic depth in training */
 } spn_network_options;
 
 /* Masks of one block of a supernet, whose arch has the largest options. All zero: no masks. */
@@ -38,7 +40,9 @@ spn_status spn_network_cut(const spn_graph *super, spn_graph *net, spn_err *err)
 
 /* Parameters to and from named tensors (float32). `from` replaces g->weights as the source: an EMA copy, or NULL. */
 spn_status spn_network_to_tensors(const spn_graph *g, const real *from, spn_tensors *out, spn_err *err);
-/* skip_classifier: a classifier of another shape keeps its initial weights. */
-spn_status spn_network_from_tensors(spn_graph *g, const spn_tensors *set, int skip_classifier, spn_err *err);
+spn_status spn_network_from_tensors(spn_graph *g, const spn_tensors *set, spn_err *err);
+/* Takes the tensors that have a parameter's name and shape; the other parameters keep their initial values. Returns how
+ * many were taken, of g->param_count. */
+int spn_network_take_tensors(spn_graph *g, const spn_tensors *set);
 
 #endif

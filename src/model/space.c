@@ -95,6 +95,20 @@ static int same_shape(const spn_layer *l, const spn_block *b) {
   return b->in == l->in && b->out == l->out && b->stride == l->stride;
 }
 
+/* The figures of a space are for one input, stem and head; classes and image channels do not count. */
+static spn_status match_frame(const spn_space *space, const spn_arch *a, spn_err *err) {
+  const spn_arch *b = &space->base;
+  if (a->input_size == b->input_size && a->stem_channels == b->stem_channels && a->stem_kernel == b->stem_kernel &&
+      a->stem_stride == b->stem_stride && a->head_channels == b->head_channels)
+    return SPN_OK;
+  return spn_fail(err, SPN_EINPUT,
+                  "space %s: expected input %d, stem %dx%d of %d channels with stride %d, head %d; "
+                  "got input %d, stem %dx%d of %d channels with stride %d, head %d",
+                  space->name, b->input_size, b->stem_kernel, b->stem_kernel, b->stem_channels, b->stem_stride,
+                  b->head_channels, a->input_size, a->stem_kernel, a->stem_kernel, a->stem_channels, a->stem_stride,
+                  a->head_channels);
+}
+
 /* What the layer would have to choose to be this block; 0 when it cannot. */
 static int layer_takes(const spn_layer *l, const spn_block *b, spn_layer_choice *pick) {
   *pick = (spn_layer_choice){.keep = 0};
@@ -133,6 +147,7 @@ spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_cho
   unsigned char fits[SPN_MAX_LAYERS + 1][SPN_MAX_BLOCKS + 1] = {{0}};
   spn_layer_choice pick;
   int n = space->layers, m = arch->blocks, layer = 0, block = 0;
+  SPN_TRY(match_frame(space, arch, err));
   fits[n][m] = 1;
   for (int l = n - 1; l >= 0; l--)
     for (int b = m; b >= 0; b--)

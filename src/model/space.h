@@ -27,7 +27,7 @@ typedef struct {
 
 typedef struct {
   char name[64];
-  spn_arch base;  /* everything but the blocks, at deployment size and width 1 */
+  spn_arch base; /* everything but the blocks, at deployment size and width 1 */
   /* What is trained while searching (spn_space_train_at), at first the file's `proxy`: */
   int proxy_size; /* training input size; = base.input_size when there is no proxy */
   int proxy_stem_stride;
@@ -71,7 +71,8 @@ spn_status spn_space_parse(const char *name, const char *text, size_t size, spn_
  * steps of 8. */
 int spn_space_size_for(const spn_space *space, int side);
 /* Sets what a search trains at: input size, and width (0: the space's own). Strides, head and the space's own width
- * follow the size: the proxy's up to the geometric mean of the proxy's and the deployed size, the deployed ones above. */
+ * follow the size: the proxy's up to the geometric mean of the proxy's and the deployed size, the deployed ones above.
+ */
 void spn_space_train_at(spn_space *space, int size, double width);
 /* Whether that is another network than the deployed one. */
 int spn_space_is_proxy(const spn_space *space);
@@ -83,7 +84,8 @@ void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy,
 
 int spn_choice_equal(const spn_choice *a, const spn_choice *b);
 /* Reads a network into a choice: skipped blocks align with skippable layers; a network from a block string, which
- * does not say which layers are skipped, uses the first layers of each stage. SPN_EINPUT when the space lacks it. */
+ * does not say which layers are skipped, uses the first layers of each stage. SPN_EINPUT when the space lacks it, or
+ * when input size, stem or head are others. */
 spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_choice *out, spn_err *err);
 
 /* "k3e6 k5e3 skip ..." for people. */

@@ -1,6 +1,8 @@
 /* What the indicators learn from a step: gradients, gains, and the evidence that moves thresholds. */
 #include "search/indicators.h"
 
+#include <math.h>
+
 /* Whether mask `other` decides about mask `m` at all: its layer's keep, or an earlier step of its kind. */
 static int is_above(const spn_mask *other, const spn_mask *m) {
   if (other->layer != m->layer || m->kind == SPN_DECISION_KEEP) return 0;
@@ -45,6 +47,7 @@ static void gather_gain(const spn_indicators *s, int i) {
   double seen = -n->dce - (m->kind == SPN_DECISION_KEEP ? inner_gain(s, m->layer, 0) : 0);
   n->gain_weight = s->gain_decay * n->gain_weight + 1;
   n->gain += (seen - n->gain) / n->gain_weight;
+  n->gain_square += (seen * seen - n->gain_square) / n->gain_weight;
 }
 
 void spn_indicators_observe(spn_indicators *s) {
@@ -52,6 +55,11 @@ void spn_indicators_observe(spn_indicators *s) {
     s->list[i].dce = spn_mask_gradient(s->net, i);
     if (s->explores) gather_gain(s, i);
   }
+}
+
+double spn_indicator_significance(const spn_indicator *n) {
+  double variance = n->gain_square - n->gain * n->gain;
+  return n->gain_weight >= 2 && variance > 0 ? fabs(n->gain) / sqrt(variance / (n->gain_weight - 1)) : 0;
 }
 
 double spn_indicator_evidence(const spn_indicators *s, int i) {
@@ -62,5 +70,6 @@ double spn_indicator_evidence(const spn_indicators *s, int i) {
 
 void spn_indicators_forget_gains(spn_indicators *s, int layers_only) {
   for (int i = 0; i < s->count; i++)
-    if (!layers_only || s->net->mask[i].kind == SPN_DECISION_KEEP) s->list[i].gain = s->list[i].gain_weight = 0;
+    if (!layers_only || s->net->mask[i].kind == SPN_DECISION_KEEP)
+      s->list[i].gain = s->list[i].gain_square = s->list[i].gain_weight = 0;
 }

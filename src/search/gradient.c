@@ -14,6 +14,7 @@ typedef struct {
   spn_supernet *net;
   spn_learner *learner;
   double epoch_ce, epoch_hits, epoch_images; /* sums of the epoch under way */
+  double last_ce, last_significant;          /* of the epoch before: mean; indicators whose dCE/dmask is told from 0 */
 } search;
 
 static void list_state(void *owner, spn_state *s) {
@@ -22,6 +23,8 @@ static void list_state(void *owner, spn_state *s) {
   spn_state_double(s, "epoch.ce", &t->epoch_ce);
   spn_state_double(s, "epoch.hits", &t->epoch_hits);
   spn_state_double(s, "epoch.images", &t->epoch_images);
+  spn_state_double(s, "epoch.last_ce", &t->last_ce);
+  spn_state_double(s, "epoch.last_significant", &t->last_significant);
 }
 
 /* ---- A step ---- */
@@ -75,7 +78,7 @@ static const double SIGNIFICANT = 2;
 static const double DEAD = 1e-6, MOVED = 1e-3;
 
 /* Says in words which indicators cannot decide anything any more. */
-static void report_indicators(const search *t) {
+static void report_indicators(search *t) {
   const spn_indicators *in = t->learner->indicators;
   int dead = 0, moved = 0, significant = 0;
   for (int i = 0; i < in->count; i++) {
@@ -93,6 +96,7 @@ static void report_indicators(const search *t) {
   spn_run_say(t->walk.run,
               "indicators: %d, dead %d, moved %d; gradient of CE significant (|mean| > %g standard errors) for %d",
               in->count, dead, t->learner->started ? moved : 0, SIGNIFICANT, significant);
+  t->last_significant = significant;
 }
 
 static spn_status log_epoch(search *t, double epoch, spn_err *err) {
@@ -115,6 +119,7 @@ static spn_status end_epoch(void *owner, spn_err *err) {
               t->learner->indicators->expected_cost, t->problem->cost->unit, t->learner->lambda);
   report_indicators(t);
   SPN_TRY(log_epoch(t, epoch, err));
+  t->last_ce = t->epoch_ce / t->epoch_images;
   t->epoch_ce = t->epoch_hits = t->epoch_images = 0;
   for (int i = 0; i < t->learner->indicators->count; i++) spn_threshold_end_epoch(&t->learner->threshold[i]);
   return SPN_OK;
@@ -182,6 +187,21 @@ static spn_status judge(search *t, spn_err *err) {
   return status;
 }
 
+/* What inherited weights say comes on top (spn_inherit). */
+static spn_evidence evidence_of(const search *t) {
+  const spn_indicators *in = t->learner->indicators;
+  double warm = ceil(t->problem->settings->search_warmup_epochs * (double)t->walk.per_epoch);
+  spn_evidence e = {.stated = 1,
+                    .steps = fmax(0, (double)t->walk.steps - warm),
+                    .gains = in->count,
+                    .ce = t->last_ce,
+                    .chance = log(t->problem->data->classes)};
+  if (!in->explores) e.significant = (int)t->last_significant;
+  for (int i = 0; in->explores && i < in->count; i++)
+    e.significant += spn_indicator_significance(&in->list[i]) >= SIGNIFICANT;
+  return e;
+}
+
 static spn_status decode(search *t, spn_search_result *out, spn_err *err) {
   const spn_problem *p = t->problem;
   spn_budget_answer found;
@@ -194,6 +214,7 @@ static spn_status decode(search *t, spn_search_result *out, spn_err *err) {
   out->within = found.outcome == SPN_BUDGET_MET;
   out->images = (double)t->walk.steps * t->net->graph->batch;
   out->seconds = spn_run_seconds(p->run);
+  out->evidence = evidence_of(t);
   if (!out->within)
     spn_run_say(p->run, "note: no network of the space costs between %.4g and %.4g %s; the nearest below costs %.4g",
                 p->low, p->target, p->cost->unit, out->cost);
@@ -212,8 +233,6 @@ static void write_facts(const void *owner, spn_json_writer *w) {
   const arch_facts *f = owner;
   const spn_indicators *in = f->search->learner->indicators;
   spn_json_put_integer(w, "flips_to_meet_target", f->result->flips);
-  spn_json_put_number(w, "inherited_holdout_top1", f->result->inherited_holdout.top1);
-  spn_json_put_number(w, "inherited_test_top1", f->result->inherited_test.top1);
   spn_json_array(w, "indicators", SPN_JSON_LINES);
   for (int i = 0; i < in->count; i++) {
     const spn_indicator *n = &in->list[i];

@@ -14,6 +14,7 @@ typedef struct {
   double average;           /* running average of x: what is decoded */
   double gain, gain_weight; /* with exploration: running mean of CE(closed) - CE(open), and how many steps' weight is
                                behind it */
+  double gain_square;       /* the same of its square */
   /* of the last step */
   double statistic, x, derivative; /* derivative = sigmoid'(x) */
   int on, kept;                    /* decision; 0: dropped in this step by indicator dropout */
@@ -72,6 +73,8 @@ void spn_indicators_observe(spn_indicators *s);
 void spn_indicators_pull(spn_indicators *s, double price);
 /* What the cross entropy says against opening mask i. */
 double spn_indicator_evidence(const spn_indicators *s, int i);
+/* |gain| in standard errors of the mean; 0 below two observations. */
+double spn_indicator_significance(const spn_indicator *n);
 /* Gains start anew: all, or those of whole layers. */
 void spn_indicators_forget_gains(spn_indicators *s, int layers_only);
 

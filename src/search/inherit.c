@@ -2,18 +2,21 @@
 
 #include <stdio.h>
 
+#include "search/outcome.h"
 #include "train/machine.h"
 #include "train/model_file.h"
+#include "train/origin.h"
 
 static spn_status write_weights(const spn_problem *p, const spn_graph *g, const spn_arch *arch,
                                 const spn_search_result *r, spn_err *err) {
-  char cost[64], seed[32];
-  const char *method = p->settings->search_method;
-  snprintf(cost, sizeof cost, "%.6f %s", r->cost, p->cost->unit);
+  spn_origin origin;
+  spn_origin_text numbers;
+  char seed[32];
+  const char *facts[SPN_ORIGIN_FACTS + 3] = {"spnas.seed", seed};
+  spn_outcome_origin(p, r, &origin);
+  if (spn_space_is_proxy(p->space)) spn_origin_differ(&origin, "proxy");
   snprintf(seed, sizeof seed, "%lld", p->settings->run_seed);
-  const char *facts[] = {"spnas.method", method,       "spnas.predicted",
-                         cost,           "spnas.cost", p->settings->search_cost,
-                         "spnas.seed",   seed,         NULL};
+  spn_origin_facts(&origin, &numbers, facts + 2);
   return spn_model_save(spn_run_path(p->run, "inherited.safetensors"), g, NULL, arch, p->data, facts, err);
 }
 
@@ -33,9 +36,14 @@ spn_status spn_inherit(const spn_problem *p, const spn_supernet *net, spn_search
   o.smoothing = 0;
   SPN_TRY(spn_network_create(&arch, &o, 0, &g, err));
   spn_status status = spn_network_cut(net->graph, g, err);
-  if (!status) status = spn_recalibrate(g, p->data, p->settings, (int)p->settings->search_recalibrate, err);
+  if (!status) status = spn_recalibrate(g, NULL, p->data, p->settings, (size_t)p->settings->search_recalibrate, err);
   if (!status) status = score(p, g, SPN_SPLIT_HOLDOUT, &out->inherited_holdout, err);
   if (!status) status = score(p, g, SPN_SPLIT_TEST, &out->inherited_test, err);
+  if (out->inherited_holdout.images) {
+    out->evidence.ce = out->inherited_holdout.loss;
+    out->evidence.held_out = 1;
+  }
+  if (!status) status = spn_outcome_require(p, out, err);
   if (!status) status = write_weights(p, g, &arch, out, err);
   out->inherits = !status;
   spn_graph_free(g);

@@ -42,6 +42,7 @@ void spn_learner_state(spn_learner *t, spn_state *s) {
   INDICATORS(average);
   INDICATORS(gain);
   INDICATORS(gain_weight);
+  INDICATORS(gain_square);
   THRESHOLDS(moment1);
   THRESHOLDS(moment2);
   THRESHOLDS(updates);

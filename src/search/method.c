@@ -1,5 +1,7 @@
 #include "search/inquiry.h"
 
+#include <stdio.h>
+
 #define SPN_METHOD(name) extern const spn_method spn_method_##name;
 #include "search/methods.def"
 #undef SPN_METHOD
@@ -16,16 +18,52 @@ const spn_method *const spn_methods[] = {
 #undef SPN_METHOD
     NULL};
 
+/* Below these a network sees next to nothing: eight pixels are one after three strides, and a twentieth of the width is
+ * the eight channels that every layer has at least (spn_scale_channels). */
+static const int LEAST_SIZE = 8;
+static const double LEAST_WIDTH = 0.05;
+
+spn_status spn_problem_size(spn_settings *s, spn_space *space, spn_dataset *set, char why[SPN_SIZE_TEXT],
+                            spn_err *err) {
+  if (s->search_proxy_size && s->search_proxy_size < LEAST_SIZE)
+    return spn_fail(err, SPN_EINPUT, "search.proxy_size: expected 0 or at least %d pixels, got %lld", LEAST_SIZE,
+                    s->search_proxy_size);
+  if (s->search_proxy_width > 0 && s->search_proxy_width < LEAST_WIDTH)
+    return spn_fail(err, SPN_EINPUT, "search.proxy_width: expected 0 or at least %g, got %g", LEAST_WIDTH,
+                    s->search_proxy_width);
+  int side = spn_dataset_median_side(set), asked = s->search_proxy_size || s->search_proxy_width > 0;
+  spn_space_train_at(space, s->search_proxy_size ? (int)s->search_proxy_size : spn_space_size_for(space, side),
+                     s->search_proxy_width);
+  s->search_proxy_size = space->proxy_size;
+  s->search_proxy_width = space->proxy_width;
+  const char *what = spn_space_is_proxy(space) ? "proxy, not the network that is found," : "network as it is deployed,";
+  snprintf(why, SPN_SIZE_TEXT, "trains the %s at %dx%d, width %.4g%s: the images' median short side is %d pixels", what,
+           space->proxy_size, space->proxy_size, space->proxy_width, asked ? ", as the settings ask" : "", side);
+  return SPN_OK;
+}
+
+/* A dearest cost that was printed and given back as the target may have been rounded up. */
+static const double ROUNDED = 1e-4;
+
 spn_status spn_problem_budget(spn_problem *p, spn_err *err) {
   const spn_settings *s = p->settings;
   double min, max;
+  const char *unit = p->cost->unit, *space = p->space->name;
   spn_cost_range(p->cost, p->space, &min, &max);
+  if (!(max > min && max > 0))
+    return spn_fail(err, SPN_EINPUT,
+                    "search.cost %s: every network of space %s costs %.4g %s: there is no budget to meet",
+                    p->cost->name, space, max, unit);
   p->target = s->search_target_share > 0 ? s->search_target_share * max : s->search_target;
   p->low = p->target * (1 - s->search_tolerance);
-  if (p->target >= min) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT,
-                  "search.target: expected at least %.4g %s, the cheapest network of space %s, got %.4g", min,
-                  p->cost->unit, p->space->name, p->target);
+  if (p->target >= min && p->target <= max * (1 + ROUNDED)) return SPN_OK;
+  int above = p->target > max;
+  return spn_fail(
+      err, SPN_EINPUT,
+      "search.target: expected %.4g to %.4g %s, the cheapest and the dearest network of space %s, got %.4g, "
+      "which is %.4g %s %s",
+      min, max, unit, space, p->target, above ? p->target - max : min - p->target, unit,
+      above ? "above: every network meets it" : "below: no network meets it");
 }
 
 static const spn_method *method_of(const spn_settings *s) {

@@ -5,6 +5,7 @@
 
 #include "latency/latency.h"
 #include "model/decisions.h"
+#include "search/evidence.h"
 #include "train/evaluate.h"
 #include "train/run.h"
 
@@ -26,6 +27,7 @@ typedef struct {
   double images, seconds; /* processed; wall time */
   int inherits;           /* the run holds inherited.safetensors, scored below with batch norm recalibrated */
   spn_score inherited_holdout, inherited_test;
+  spn_evidence evidence; /* of a method that values options */
 } spn_search_result;
 
 typedef struct spn_inquiry spn_inquiry; /* inquiry.h */
@@ -45,8 +47,14 @@ typedef struct {
 extern const char *const spn_method_names[];
 extern const spn_method *const spn_methods[];
 
+enum { SPN_SIZE_TEXT = 256 };
+/* What is trained while searching (spn_space_train_at): search.proxy_size and search.proxy_width, or what the median
+ * short side of the images suggests (spn_space_size_for). Settles both settings; why: a sentence that says what and
+ * why. SPN_EINPUT: a size or width too small to learn from. */
+spn_status spn_problem_size(spn_settings *s, spn_space *space, spn_dataset *set, char why[SPN_SIZE_TEXT], spn_err *err);
+
 /* The budget: search.target in cost units, or search.target_share of the dearest network, and search.tolerance below
- * it. SPN_EINPUT when every network costs more. */
+ * it. SPN_EINPUT when it lies outside of what networks cost, or all cost the same. */
 spn_status spn_problem_budget(spn_problem *problem, spn_err *err);
 
 /* Whether the settings' method and evaluator need images. SPN_EINPUT: the method does, and a table is

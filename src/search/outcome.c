@@ -1,5 +1,7 @@
 #include "search/outcome.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "model/blockstring.h"
@@ -31,29 +33,86 @@ static void put_blockstrings(spn_json_writer *w, const spn_arch *arch) {
   free(timm);
 }
 
+void spn_outcome_origin(const spn_problem *p, const spn_search_result *r, spn_origin *out) {
+  const spn_settings *s = p->settings;
+  char lacks[SPN_EVIDENCE_TEXT];
+  *out = (spn_origin){.searched = 1, .target = p->target, .predicted = r->cost};
+  snprintf(out->space, sizeof out->space, "%s", s->search_space);
+  snprintf(out->method, sizeof out->method, "%s", s->search_method);
+  snprintf(out->cost, sizeof out->cost, "%s", s->search_cost);
+  snprintf(out->unit, sizeof out->unit, "%s", p->cost->unit);
+  spn_evidence_lacks(&r->evidence, lacks);
+  if (lacks[0]) snprintf(out->note, sizeof out->note, "too little evidence: %s", lacks);
+}
+
+spn_status spn_outcome_require(const spn_problem *p, const spn_search_result *r, spn_err *err) {
+  char lacks[SPN_EVIDENCE_TEXT];
+  spn_evidence_lacks(&r->evidence, lacks);
+  if (!lacks[0] || p->settings->search_force) return SPN_OK;
+  return spn_fail(
+      err, SPN_EINPUT,
+      "too little evidence to name a network: %s. Search for more epochs (search.epochs) into another --out; "
+      "or --resume --set search.force=1 names one all the same",
+      lacks);
+}
+
+/* What there is no image for is null. */
+static void put_score(spn_json_writer *w, const char *key, const spn_score *score) {
+  spn_json_put_number(w, key, score->images ? score->top1 : NAN);
+}
+
+static void put_evidence(spn_json_writer *w, const spn_search_result *r) {
+  const spn_evidence *e = &r->evidence;
+  if (e->stated) {
+    char lacks[SPN_EVIDENCE_TEXT];
+    spn_evidence_lacks(e, lacks);
+    spn_json_object(w, "evidence", SPN_JSON_INLINE);
+    spn_json_put_flag(w, "enough", !lacks[0]);
+    spn_json_put_number(w, "steps_after_warmup", e->steps);
+    spn_json_put_integer(w, "gains", e->gains);
+    spn_json_put_integer(w, "significant_gains", e->significant);
+    spn_json_put_rounded(w, e->held_out ? "holdout_ce" : "train_ce", e->ce, 6);
+    spn_json_put_rounded(w, "chance_ce", e->chance, 6);
+    spn_json_end(w);
+  }
+  if (!r->inherits) return;
+  put_score(w, "inherited_holdout_top1", &r->inherited_holdout);
+  put_score(w, "inherited_test_top1", &r->inherited_test);
+}
+
 spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, spn_outcome_facts facts,
                              const void *owner, spn_err *err) {
   spn_arch deployed, proxy;
   spn_json_writer w = {0};
+  spn_origin origin;
+  spn_outcome_origin(p, r, &origin);
   spn_space_arch(p->space, &r->choice, 0, &deployed);
   spn_space_arch(p->space, &r->choice, 1, &proxy);
   if (p->data) deployed.classes = proxy.classes = p->data->classes;
   spn_counts counts = spn_arch_counts(&deployed);
   spn_json_object(&w, NULL, SPN_JSON_LINES);
-  spn_json_put_text(&w, "space", p->settings->search_space);
-  spn_json_put_text(&w, "method", p->settings->search_method);
-  spn_json_put_text(&w, "cost", p->settings->search_cost);
-  spn_json_put_text(&w, "unit", p->cost->unit);
-  spn_json_put_number(&w, "target", p->target);
-  spn_json_put_rounded(&w, "predicted", r->cost, 15);
+  spn_json_put_text(&w, "space", origin.space);
+  spn_json_put_text(&w, "method", origin.method);
+  spn_json_put_text(&w, "cost", origin.cost);
+  spn_json_put_text(&w, "unit", origin.unit);
+  spn_json_put_number(&w, "target", origin.target);
+  spn_json_put_rounded(&w, "predicted", origin.predicted, 15);
+  if (origin.note[0]) spn_json_put_text(&w, "note", origin.note);
   spn_json_put_flag(&w, "se_cost_is_modelled", p->cost->modelled_se);
   spn_json_put_integer(&w, "params", counts.params);
   spn_json_put_integer(&w, "macs", counts.macs);
   spn_json_put_number(&w, "images", r->images);
   spn_json_put_rounded(&w, "seconds", r->seconds, 6);
+  put_evidence(&w, r);
   if (facts) facts(owner, &w);
   put_blockstrings(&w, &deployed);
   put_decisions(&w, p->space, &r->choice);
+  if (r->inherits && spn_space_is_proxy(p->space)) {
+    char text[128];
+    snprintf(text, sizeof text, "proxy at %dx%d, width %.4g, not the network of %.4g %s", proxy.input_size,
+             proxy.input_size, p->space->proxy_width, r->cost, p->cost->unit);
+    spn_json_put_text(&w, "searched_on", text);
+  }
   spn_arch_put(&w, "arch", &deployed);
   spn_arch_put(&w, "proxy", &proxy);
   spn_json_end(&w);

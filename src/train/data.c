@@ -7,7 +7,7 @@
 
 enum { MEASURED = 2000, SMALL = 64 };
 
-static spn_status open_set(const spn_settings *s, spn_dataset **out, spn_err *err) {
+static spn_status open_set(const spn_settings *s, int test_only, spn_dataset **out, spn_err *err) {
   if (!s->data_path[0])
     return spn_fail(err, SPN_EINPUT, "data.path: expected the folder of the images (--data DIR), got nothing");
   spn_dataset_options o = {.kind = s->data_kind,
@@ -16,7 +16,9 @@ static spn_status open_set(const spn_settings *s, spn_dataset **out, spn_err *er
                            .max_bad = s->data_max_bad,
                            .max_train = (size_t)s->data_max_train,
                            .max_test = (size_t)s->data_max_test,
-                           .seed = (uint64_t)s->run_seed};
+                           .seed = (uint64_t)s->run_seed,
+                           .allow_empty = s->data_allow_empty_classes,
+                           .test_only = test_only};
   return spn_dataset_open(&o, out, err);
 }
 
@@ -130,18 +132,25 @@ static void set_transforms(spn_data *d, const spn_settings *s, int size, int cha
   d->train = d->eval;
   d->train.augment = augment_of(s, small);
   d->train.flip = d->train.augment != SPN_AUGMENT_NONE && s->data_flip;
+  d->train.ops = (int)s->data_randaugment;
+  d->train.magnitude = s->data_magnitude;
+  d->train.erase = s->data_erase;
   d->train.pad = s->data_pad ? (int)s->data_pad : size / 8;
 }
 
 spn_status spn_data_open_set(const spn_settings *s, spn_data *out, spn_err *err) {
   spn_data d = {0};
-  SPN_TRY(open_set(s, &d.set, err));
+  SPN_TRY(open_set(s, 0, &d.set, err));
   d.classes = spn_dataset_classes(d.set);
   *out = d;
   return SPN_OK;
 }
 
 spn_status spn_data_prepare(spn_data *d, const spn_settings *s, int size, int channels, spn_err *err) {
+  size_t count = spn_dataset_count(d->set, SPN_SPLIT_TRAIN);
+  if (count < (size_t)s->optim_batch)
+    return spn_fail(err, SPN_EINPUT, "optim.batch: expected at most the %zu training images of %.600s, got %lld", count,
+                    s->data_path, s->optim_batch);
   set_transforms(d, s, size, channels);
   return set_normalisation(d, s, err);
 }
@@ -153,6 +162,38 @@ spn_status spn_data_open(const spn_settings *s, int size, int channels, spn_data
   if (status) spn_data_close(&d);
   else *out = d;
   return status;
+}
+
+spn_status spn_data_open_test(const spn_settings *s, const spn_transform *eval, const char *const *names, int classes,
+                              spn_data *out, spn_err *err) {
+  spn_data d = {.eval = *eval, .classes = classes};
+  SPN_TRY(open_set(s, 1, &d.set, err));
+  d.eval.augment = SPN_AUGMENT_NONE;
+  d.train = d.eval;
+  int found = spn_dataset_classes(d.set);
+  spn_status status = SPN_OK;
+  if (names) status = spn_dataset_relabel(d.set, names, classes, err);
+  else if (found != classes)
+    status = spn_fail(err, SPN_EINPUT, "%s: expected data with the network's %d classes, got %d", s->data_path, classes,
+                      found);
+  if (status) spn_data_close(&d);
+  else *out = d;
+  return status;
+}
+
+void spn_data_note(const spn_data *d, char *note, size_t size) {
+  int held = spn_dataset_side(d->set), side = spn_transform_side(&d->eval);
+  if (!held || held == side) note[0] = 0;
+  else if (held < side)
+    snprintf(note, size,
+             "the pack holds images with a short side of %d, which are enlarged to %d: pack.side=%d or more keeps "
+             "what they show",
+             held, side, side);
+  else
+    snprintf(note, size,
+             "the pack holds images with a short side of %d, which are reduced again to %d: a little softer than "
+             "the folder's; pack.side=%d gives the same pictures",
+             held, side, side);
 }
 
 void spn_data_close(spn_data *d) { spn_dataset_close(d->set); }

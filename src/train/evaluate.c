@@ -33,20 +33,29 @@ spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, co
   return status;
 }
 
-spn_status spn_recalibrate(spn_graph *g, const spn_data *d, const spn_settings *s, int batches, spn_err *err) {
+static spn_status average_statistics(spn_graph *g, spn_loader *loader, size_t batches, spn_err *err) {
+  for (size_t i = 0; i < batches; i++) {
+    spn_batch batch;
+    int end = 0;
+    SPN_TRY(spn_loader_next(loader, &batch, &end, err));
+    g->norm_momentum = (double)i / (double)(i + 1);
+    SPN_TRY(spn_graph_forward(g, batch.images, NULL, batch.count, 1, err));
+  }
+  return SPN_OK;
+}
+
+spn_status spn_recalibrate(spn_graph *g, real *weights, const spn_data *d, const spn_settings *s, size_t images,
+                           spn_err *err) {
   spn_data plain = *d;
   spn_loader *loader;
   plain.train = d->eval;
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_TRAIN, 1, 0, &loader, err));
-  spn_status status = SPN_OK;
-  for (int i = 0; i < batches && !status; i++) {
-    spn_batch batch;
-    int end = 0;
-    if ((status = spn_loader_next(loader, &batch, &end, err))) break;
-    g->norm_momentum = (double)i / (i + 1);
-    status = spn_graph_forward(g, batch.images, NULL, batch.count, 1, err);
-  }
+  size_t epoch = spn_loader_batches(loader), batch = (size_t)s->optim_batch, batches = (images + batch - 1) / batch;
+  real *own = g->weights;
+  if (weights) g->weights = weights;
+  spn_status status = average_statistics(g, loader, batches < epoch ? batches : epoch, err);
   g->norm_momentum = -1;
+  g->weights = own;
   spn_loader_close(loader);
   return status;
 }

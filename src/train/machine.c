@@ -24,7 +24,19 @@ static int bf16_chosen(const spn_settings *s) {
   return s->run_precision == SPN_PRECISION_BF16 || (s->run_precision == SPN_PRECISION_AUTO && spn_conv_prefers_bf16());
 }
 
+/* More threads than these wait for each other's time slices: they are a slip of the finger. */
+enum { THREADS_A_CORE = 8, THREADS_ANYWHERE = 32 };
+
+static spn_status check_threads(const spn_settings *s, spn_err *err) {
+  int cores = spn_core_count(), most = THREADS_A_CORE * cores;
+  if (most < THREADS_ANYWHERE) most = THREADS_ANYWHERE;
+  if (s->run_threads <= most) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "run.threads: expected at most %d on the %d cores there are, got %lld", most, cores,
+                  s->run_threads);
+}
+
 spn_status spn_options_choose(const spn_settings *s, spn_network_options *out, spn_err *err) {
+  SPN_TRY(check_threads(s, err));
   spn_backend_cap(s->run_isa);
   *out = (spn_network_options){.batch = (int)s->optim_batch,
                                .threads = spn_thread_count(s),

@@ -18,6 +18,13 @@ static spn_status set_text(spn_tensors *set, const char *key, char *text, spn_er
   return status;
 }
 
+static void put_numbers(spn_json_writer *w, const char *key, const float *values, int n) {
+  spn_json_array(w, key, SPN_JSON_INLINE);
+  for (int i = 0; i < n; i++) spn_json_put_number(w, NULL, (double)values[i]);
+  spn_json_end(w);
+}
+
+/* Everything that another program needs to show the network the same picture. */
 static char *preprocessing_json(const spn_transform *t) {
   spn_json_writer w = {0};
   spn_json_object(&w, NULL, SPN_JSON_INLINE);
@@ -25,11 +32,15 @@ static char *preprocessing_json(const spn_transform *t) {
   spn_json_put_integer(&w, "channels", t->channels);
   spn_json_put_number(&w, "eval_crop", t->eval_crop);
   spn_json_put_text(&w, "resize", spn_resize_names[t->resize]);
-  for (int k = 0; k < 2; k++) {
-    spn_json_array(&w, k ? "std" : "mean", SPN_JSON_INLINE);
-    for (int i = 0; i < 3; i++) spn_json_put_number(&w, NULL, (double)(k ? t->std : t->mean)[i]);
-    spn_json_end(&w);
-  }
+  spn_json_put_integer(&w, "resize_side", spn_transform_side(t));
+#define RULE(key, value) spn_json_put_text(&w, key, value);
+  SPN_EVAL_RULES(RULE)
+#undef RULE
+  spn_json_put_text(&w, "channel_order", t->channels == 3 ? "RGB" : "gray");
+  if (t->channels == 1) put_numbers(&w, "gray", spn_grey_weights, 3);
+  spn_json_put_text(&w, "formula", "(pixel / 255 - mean) / std");
+  put_numbers(&w, "mean", t->mean, 3);
+  put_numbers(&w, "std", t->std, 3);
   spn_json_end(&w);
   return spn_json_take(&w);
 }
@@ -68,6 +79,15 @@ static spn_status read_three(const spn_json *o, const char *key, double min, flo
   return SPN_OK;
 }
 
+/* A rule that another version may have written differently; absent in files from before there was a choice. */
+static spn_status check_rule(const spn_json *o, const char *key, const char *value, spn_err *err) {
+  spn_json at = spn_json_get(o, key);
+  const char *text;
+  if (spn_json_is_null(&at)) return SPN_OK;
+  SPN_TRY(spn_json_string(&at, &text, err));
+  return strcmp(text, value) ? spn_json_expected(&at, value, err) : SPN_OK;
+}
+
 static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_err *err) {
   spn_json size = spn_json_get(o, "size"), channels = spn_json_get(o, "channels"), crop = spn_json_get(o, "eval_crop");
   spn_json resize = spn_json_get(o, "resize");
@@ -79,6 +99,9 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
   SPN_TRY(spn_json_choice(&resize, spn_resize_names, &filter, err));
   SPN_TRY(read_three(o, "mean", -10, t->mean, err));
   SPN_TRY(read_three(o, "std", 1e-6, t->std, err));
+#define RULE(key, value) SPN_TRY(check_rule(o, key, value, err));
+  SPN_EVAL_RULES(RULE)
+#undef RULE
   t->size = (int)n;
   t->channels = (int)c;
   t->resize = (spn_resize)filter;
@@ -116,21 +139,35 @@ spn_status spn_model_load(const char *path, spn_model *out, spn_err *err) {
 
 void spn_model_free(spn_model *m) { spn_tensors_free(m->tensors); }
 
-const char **spn_model_classes(const spn_model *m) {
-  const char *text = spn_tensors_meta(m->tensors, "spnas.classes");
-  cJSON *list = text ? cJSON_Parse(text) : NULL;
-  const char **names = NULL;
-  size_t n = (size_t)m->arch.classes, bytes = n * sizeof *names;
-  if (cJSON_GetArraySize(list) == m->arch.classes) {
-    for (cJSON *i = list->child; i; i = i->next) bytes += strlen(cJSON_IsString(i) ? i->valuestring : "") + 1;
-    names = malloc(bytes);
+spn_status spn_classes_read(const spn_tensors *set, const char ***out, int *count, spn_err *err) {
+  const char *text = spn_tensors_meta(set, "spnas.classes");
+  *out = NULL;
+  *count = 0;
+  if (!text) return SPN_OK;
+  cJSON *list = cJSON_Parse(text);
+  size_t n = (size_t)cJSON_GetArraySize(list), bytes = (n + 1) * sizeof **out;
+  int good = cJSON_IsArray(list) && n > 0;
+  for (cJSON *i = good ? list->child : NULL; i; i = i->next) {
+    good = good && cJSON_IsString(i);
+    bytes += strlen(cJSON_IsString(i) ? i->valuestring : "") + 1;
   }
-  char *at = names ? (char *)(names + n) : NULL;
-  int k = 0;
+  const char **names = good ? malloc(bytes) : NULL;
+  char *at = names ? (char *)(names + n + 1) : NULL;
   for (cJSON *i = names ? list->child : NULL; i; i = i->next) {
-    names[k++] = at;
-    at = stpcpy(at, cJSON_IsString(i) ? i->valuestring : "") + 1;
+    names[(*count)++] = at;
+    at = stpcpy(at, i->valuestring) + 1;
   }
   cJSON_Delete(list);
-  return names;
+  *out = names;
+  if (!good) return spn_fail(err, SPN_EINPUT, "spnas.classes: expected a list of names, got %.60s", text);
+  return names ? SPN_OK : spn_fail(err, SPN_ENOMEM, "spnas.classes: out of memory");
+}
+
+const char **spn_model_classes(const spn_model *m) {
+  int count;
+  const char **names;
+  if (spn_classes_read(m->tensors, &names, &count, NULL)) return NULL;
+  if (count == m->arch.classes) return names;
+  free(names);
+  return NULL;
 }

@@ -15,10 +15,11 @@ static long long epochs_for(size_t least_epochs, size_t least_steps, size_t per_
 static spn_status settle_rate(spn_settings *s, double epochs, spn_err *err) {
   if (s->optim_lr_warmup_epochs < 0) s->optim_lr_warmup_epochs = fmin(5, epochs / 8);
   if (s->optim_lr_warmup_epochs < epochs) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT,
-                  "optim.lr_warmup_epochs: expected less than the run's %g epochs, got %g: the learning rate would never "
-                  "be reached",
-                  epochs, s->optim_lr_warmup_epochs);
+  return spn_fail(
+      err, SPN_EINPUT,
+      "optim.lr_warmup_epochs: expected less than the run's %g epochs, got %g: the learning rate would never "
+      "be reached",
+      epochs, s->optim_lr_warmup_epochs);
 }
 
 spn_status spn_schedule_search(spn_settings *s, size_t images, spn_err *err) {

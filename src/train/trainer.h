@@ -4,7 +4,17 @@
 
 #include "model/arch.h"
 #include "train/evaluate.h"
+#include "train/origin.h"
 #include "train/run.h"
+
+typedef struct {
+  spn_run *run;
+  const spn_settings *settings;
+  const spn_arch *arch;
+  const spn_data *data;
+  const spn_tensors *init;  /* weights to start from: those of equal name and shape are taken; NULL: from scratch */
+  const spn_origin *origin; /* what the weight files say about where the network is from */
+} spn_training;
 
 typedef struct {
   spn_score best_holdout; /* of the best epoch's averaged weights; zero without a held-out part */
@@ -13,10 +23,8 @@ typedef struct {
   double seconds;
 } spn_train_result;
 
-/* Trains arch on data with s's recipe, from scratch or from `init` (NULL; a classifier of another size starts anew).
- * Writes checkpoints, best.safetensors, last.safetensors and result.json into the run. Continues the run's newest
- * checkpoint. SPN_ESTOPPED after a signal. */
-spn_status spn_train(spn_run *run, const spn_settings *s, const spn_arch *arch, const spn_data *data,
-                     const spn_tensors *init, spn_train_result *out, spn_err *err);
+/* Trains a network with the settings' recipe. Writes checkpoints, best.safetensors, last.safetensors and result.json
+ * into the run. Continues the run's newest checkpoint. SPN_ESTOPPED after a signal. */
+spn_status spn_train(const spn_training *job, spn_train_result *out, spn_err *err);
 
 #endif

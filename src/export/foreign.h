@@ -1,0 +1,45 @@
+/* What other programs call the tensors of a network: one list of pairs for each of them, used to write and to read.
+ * Internal to src/export. */
+#ifndef SPN_EXPORT_FOREIGN_H
+#define SPN_EXPORT_FOREIGN_H
+
+#include "core/status.h"
+#include "io/tensors.h"
+#include "model/arch.h"
+
+typedef enum {
+  SPN_FOREIGN_TIMM,      /* timm's EfficientNet: blocks.<stage>.<block in it>.conv_dw.weight */
+  SPN_FOREIGN_PROXYLESS, /* ProxylessNAS: blocks.<block>.mobile_inverted_conv.depth_conv.conv.weight */
+  SPN_FOREIGN_KINDS
+} spn_foreign;
+
+/* How the shapes differ: ours are in export.h, theirs (O,I,K,K), (C,1,K,K) for depthwise, (O,I) for dense. */
+typedef enum {
+  SPN_LAYOUT_SAME,
+  SPN_LAYOUT_DEPTHWISE,
+  SPN_LAYOUT_DENSE,
+  SPN_LAYOUT_COUNTER /* not ours: an I64 0 */
+} spn_layout;
+
+typedef struct {
+  const char *ours, *theirs; /* names; ours is NULL for a counter */
+  spn_layout layout;
+} spn_foreign_name;
+
+/* Calls put for every tensor of the network, in order; ends with its first failure. */
+spn_status spn_foreign_each(spn_foreign kind, const spn_arch *arch,
+                            spn_status (*put)(void *context, const spn_foreign_name *name, spn_err *err), void *context,
+                            spn_err *err);
+
+/* Our tensors under their names and in their shapes, and back. Into an empty set. Back, every tensor of `from` must be
+ * one of the network's (SPN_EINPUT names the first that is not, or is missing, or has another shape or type). */
+spn_status spn_foreign_write(spn_foreign kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
+                             spn_err *err);
+spn_status spn_foreign_read(spn_foreign kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
+                            spn_err *err);
+
+/* The stage of each block and its place in it as timm counts them, which is how spn_blockstring_timm writes them; -1
+ * for skipped blocks. Both (blocks). */
+void spn_foreign_stages(const spn_arch *arch, int *stage, int *place);
+
+#endif

@@ -1,0 +1,121 @@
+"""Every exported format against the network it came from: python check_export.py BUILD
+
+test_export_nets makes more than twenty small networks of every family and space, with images and logits; `spnas export`
+writes them; onnxruntime, LiteRT, timm (strict load, by the load_timm.py beside the file) and the C files, compiled, must
+give the same logits and the same best class.
+"""
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import onnx
+import onnxruntime
+import torch
+from ai_edge_litert.interpreter import Interpreter
+
+TOLERANCE = 1e-4  # of logits divided by their standard deviation
+MAIN = """
+#include "net.h"
+#include <stdio.h>
+static float image[NET_HEIGHT * NET_WIDTH * NET_CHANNELS], scratch[NET_SCRATCH], logits[NET_CLASSES];
+int main(void) {
+  while (fread(image, sizeof image, 1, stdin) == 1) {
+    net_run(image, scratch, logits);
+    fwrite(logits, sizeof logits, 1, stdout);
+  }
+  return 0;
+}
+"""
+
+
+def run_onnx(path, images):
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(["logits"], {"image": numpy.ascontiguousarray(images.transpose(0, 3, 1, 2))})[0]
+
+
+def run_tflite(path, images):
+    model = Interpreter(str(path))
+    taken, given = model.get_input_details()[0], model.get_output_details()[0]
+    model.resize_tensor_input(taken["index"], images.shape, strict=True)
+    model.allocate_tensors()
+    model.set_tensor(taken["index"], images)
+    model.invoke()
+    return model.get_tensor(given["index"])
+
+
+def run_timm(path, images):
+    spec = importlib.util.spec_from_file_location("load_timm", path.parent / "load_timm.py")
+    loader = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loader)
+    model, facts = loader.load(str(path))
+    assert facts["batch_norm"] == "kept" and json.loads(facts["spnas.arch"])["classes"] == model.num_classes
+    with torch.no_grad():
+        return model(torch.from_numpy(numpy.ascontiguousarray(images.transpose(0, 3, 1, 2)))).numpy()
+
+
+def run_c(path, images, flags=()):
+    main, program = path.with_name("main.c"), path.with_name("main")
+    main.write_text(MAIN)
+    subprocess.run(["cc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", *flags, "-o", program, main, path, "-lm"], check=True)
+    text = subprocess.run([program], input=images.tobytes(), stdout=subprocess.PIPE, check=True).stdout
+    return numpy.frombuffer(text, numpy.float32).reshape(len(images), -1)
+
+
+RUNNERS = {"onnx": ("net.onnx", run_onnx), "tflite": ("net.tflite", run_tflite), "timm": ("net.timm.safetensors", run_timm), "c": ("net.c", run_c)}
+
+
+def difference(got, expected):
+    """Largest difference of normalised logits, and images whose best class differs though it is not a tie."""
+    assert got.shape == expected.shape, f"logits {got.shape}, expected {expected.shape}"
+    scale = float(expected.std())
+    two = numpy.sort(expected, axis=1)[:, -2:]
+    clear = two[:, 1] - two[:, 0] > 2 * TOLERANCE * scale
+    other = (got.argmax(1) != expected.argmax(1)) & clear
+    return float(numpy.abs(got - expected).max()) / scale, int(other.sum())
+
+
+def check_network(spnas, path, folder):
+    arch = json.loads(read_metadata(path)["spnas.arch"])
+    size, channels, classes = arch["input"]["size"], arch["input"]["channels"], arch["classes"]
+    images = numpy.fromfile(path.with_suffix(".images.f32"), numpy.float32).reshape(-1, size, size, channels)
+    expected = numpy.fromfile(path.with_suffix(".logits.f32"), numpy.float32).reshape(-1, classes)
+    out = folder / path.stem
+    out.mkdir()
+    found, bad = {}, []
+    for kind, (name, run) in RUNNERS.items():
+        subprocess.run([spnas, "export", path, "--format", kind, "--out", out / name], check=True, stdout=subprocess.DEVNULL)
+        worst, other = difference(run(out / name, images), expected)
+        found[kind] = worst
+        if not worst <= TOLERANCE or other:
+            bad.append(f"{kind}: off by {worst:.2e}, {other} best classes differ")
+    print(f"{'FAIL' if bad else 'ok  '} {path.stem}: " + ", ".join(f"{k} {v:.1e}" for k, v in found.items()), *bad)
+    return len(images), not bad
+
+
+def read_metadata(path):
+    data = path.read_bytes()
+    return json.loads(data[8:8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    os.environ.setdefault("SPNAS_DATA", str(pathlib.Path(__file__).resolve().parent.parent / "data"))
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as work:
+        nets, folder = pathlib.Path(work) / "nets", pathlib.Path(work)
+        subprocess.run([build / "test_export_nets", nets], check=True)
+        results = [check_network(build / "spnas", path, folder) for path in sorted(nets.glob("*.safetensors"))]
+    good = sum(ok for _, ok in results)
+    print(f"{len(results)} networks, {sum(n for n, _ in results)} images, {len(results) - good} networks failed")
+    return 0 if good == len(results) >= 20 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
