@@ -10,7 +10,7 @@
 #include "io/json_write.h"
 #include "spnas.h"
 #include "train/machine.h"
-#include "train/signals.h"
+#include "core/work.h"
 
 /* ---- The files ---- */
 
