@@ -18,6 +18,9 @@ static const option options[] = {{'d', "--data", "data.path", "the folder of the
                                  {'o', "--out", NULL, "the file or folder to write"},
                                  {'D', "--dump", NULL, "the file to write"},
                                  {'f', "--format", "export.format", "a format's name"},
+                                 {'n', "--networks", "latency.networks", "a CSV of measured networks"},
+                                 {'h', "--holdout", "latency.holdout", "a CSV of measured networks"},
+                                 {'P', "--plot", "latency.plot", "the CSV to write"},
                                  {'S', "--seed", "run.seed", "a number"},
                                  {'T', "--threads", "run.threads", "a number"}};
 static const option flags[] = {{.letter = 'r', "--resume"},
@@ -59,6 +62,21 @@ static const option *find_option(const char *takes, const char *arg) {
   return NULL;
 }
 
+/* An argument that is no option. */
+static spn_status take_word(spn_arguments *out, const char *takes, const char *word, spn_err *err) {
+  int several = strchr(takes, 'w') != NULL;
+  if (word[0] == '-' || (!several && !strchr(takes, 'p')))
+    return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", word);
+  if (!word[0]) return spn_fail(err, SPN_EINPUT, "expected a file or name, got an empty argument");
+  if (out->positional && !several)
+    return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, word);
+  if (out->words == SPN_MAX_WORDS)
+    return spn_fail(err, SPN_EINPUT, "expected at most %d arguments, got more", SPN_MAX_WORDS);
+  if (!out->positional) out->positional = word;
+  out->word[out->words++] = word;
+  return SPN_OK;
+}
+
 /* Config files first, whatever their place, so that everything else on the command line overrides them. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err) {
   memset(out, 0, sizeof *out);
@@ -76,12 +94,7 @@ spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arg
         i++;
         if ((o->letter == 'c') == (pass == 0)) SPN_TRY(set_value(out, o, argv[i], err));
       } else if (pass == 1 && !set_flag(out, takes, argv[i])) {
-        if (argv[i][0] == '-' || !strchr(takes, 'p'))
-          return spn_fail(err, SPN_EINPUT, "unknown argument %s; see --help", argv[i]);
-        if (!argv[i][0]) return spn_fail(err, SPN_EINPUT, "expected a file or name, got an empty argument");
-        if (out->positional)
-          return spn_fail(err, SPN_EINPUT, "expected one file, got %s and %s", out->positional, argv[i]);
-        out->positional = argv[i];
+        SPN_TRY(take_word(out, takes, argv[i], err));
       }
     }
   return SPN_OK;

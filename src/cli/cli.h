@@ -10,16 +10,20 @@
 #include "train/origin.h"
 #include "train/settings.h"
 
+enum { SPN_MAX_WORDS = 256 };
+
 typedef struct {
-  const char *positional; /* the one argument without a dash, or NULL */
+  const char *positional;          /* the one argument without a dash, or NULL */
+  const char *word[SPN_MAX_WORDS]; /* all of them, where a command takes several */
+  int words;
   const char *out, *dump;
   int resume, quiet, json;
   spn_settings settings;
 } spn_arguments;
 
 /* takes: the letters of the options the command has besides --config, --set, --seed, --threads and --help, which all
- * have; the letters stand in the tables of arguments.c, and p is the positional argument. Returns SPN_OK, or SPN_EINPUT
- * with the argument named; *help is set by --help. */
+ * have; the letters stand in the tables of arguments.c, p is the positional argument, w several of them. Returns
+ * SPN_OK, or SPN_EINPUT with the argument named; *help is set by --help. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err);
 
 /* A network as a user names one. */

@@ -7,20 +7,6 @@
 #include "model/blockstring.h"
 #include "model/frame_json.h"
 
-/* A block string has a stride or a repeat right after an underscore-separated word and no path in it. */
-static int is_block_string(const char *text) {
-  return (text[0] == 'r' || !strncmp(text, "ds_", 3) || !strncmp(text, "ir_", 3)) && strstr(text, "_k") &&
-         !strchr(text, '/') && !strstr(text, ".json");
-}
-
-/* A block string leaves stem, head and BN open: MnasNet's. */
-static spn_status from_block_string(const char *text, spn_arch *out, char *note, spn_err *err) {
-  SPN_TRY(spn_arch_load("mnasnet-b1", out, err));
-  snprintf(out->name, sizeof out->name, "block-string");
-  SPN_TRY(spn_blockstring_parse(text, out, note, err));
-  return SPN_OK;
-}
-
 /* Of an arch.json that a search wrote. */
 static spn_status read_searched(const spn_json *root, spn_variant variant, spn_named_arch *out, spn_err *err) {
   spn_json proxy = spn_json_get(root, "proxy");
@@ -40,7 +26,7 @@ static spn_status load(const spn_settings *s, const char *arch, spn_named_arch *
   if (!arch[0])
     return spn_fail(err, SPN_EINPUT,
                     "--arch: expected arch.json, a name in data/networks or a block string, got nothing");
-  if (is_block_string(arch)) return from_block_string(arch, &out->arch, out->note, err);
+  if (spn_blockstring_is(arch)) return spn_blockstring_network(arch, &out->arch, out->note, err);
   if (!strstr(arch, ".json") && !strchr(arch, '/')) return spn_arch_load_noted(arch, &out->arch, out->note, err);
   spn_json_doc *doc;
   SPN_TRY(spn_json_load(arch, &doc, err));

@@ -1,9 +1,11 @@
 #include "latency/latency.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "latency/table.h"
+#include "io/datapath.h"
+#include "latency/fit.h"
 
 double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *choice) {
   const spn_layer_cost *c = &cost->layer[layer];
@@ -126,6 +128,38 @@ static void count_macs(const spn_space *space, spn_cost *out) {
   out->rest += (double)spn_arch_fixed_counts(base, space->layer[space->layers - 1].out, size).macs / 1e6;
 }
 
+/* A table, laid over the space as it is; or a fitted model, which may fill in what was not measured. */
+static spn_status read_measured(const spn_json *root, const spn_space *space, spn_cost *out, spn_err *err) {
+  spn_json model = spn_json_get(root, "model");
+  if (spn_json_is_null(&model)) {
+    spn_table table;
+    SPN_TRY(spn_table_read(root, &table, err));
+    spn_status status = spn_table_apply(&table, space, out, err);
+    spn_table_free(&table);
+    return status;
+  }
+  spn_fit *fit = malloc(sizeof *fit);
+  if (!fit) return spn_fail(err, SPN_ENOMEM, "latency: out of memory");
+  spn_status status = spn_fit_read(root, fit, err);
+  if (!status) {
+    status = spn_fit_cost(fit, space, out, err);
+    spn_fit_free(fit);
+  }
+  free(fit);
+  return status;
+}
+
+static spn_status load_measured(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  char path[4096];
+  spn_json_doc *doc = NULL;
+  SPN_TRY(spn_data_path("latency", name, path, sizeof path, err));
+  SPN_TRY(spn_json_load(path, &doc, err));
+  spn_json root = spn_json_root(doc);
+  spn_status status = read_measured(&root, space, out, err);
+  spn_json_free(doc);
+  return status;
+}
+
 spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
   memset(out, 0, sizeof *out);
   int flops = !strcmp(name, "flops");
@@ -138,9 +172,5 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
     count_macs(space, out);
     return SPN_OK;
   }
-  spn_table table;
-  SPN_TRY(spn_table_load(name, &table, err));
-  spn_status status = spn_table_apply(&table, space, out, err);
-  spn_table_free(&table);
-  return status;
+  return load_measured(name, space, out, err);
 }

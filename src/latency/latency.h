@@ -17,11 +17,13 @@ typedef struct {
   char source[192]; /* where the figures come from */
   double rest;      /* stem, head, fixed layers, classifier */
   int layers;
-  int modelled_se; /* SE terms are an estimate, not measured: say so wherever the figure is shown */
+  int entries, modelled; /* of a fitted model: options, and how many of them come from the model */
+  int modelled_se;       /* SE terms are an estimate, not measured: say so wherever the figure is shown */
   spn_layer_cost layer[SPN_MAX_LAYERS];
 } spn_cost;
 
-/* name: a table of data/latency (by name or path), or "flops" / "macs", computed from the space itself. */
+/* name: a table or a fitted model of data/latency (by name or path), or "flops" / "macs", computed from the space
+ * itself. */
 spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err);
 
 /* Exact table sum of one network, in a fixed order of additions. */

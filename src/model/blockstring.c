@@ -271,3 +271,16 @@ spn_status spn_blockstring_parse(const char *text, spn_arch *arch, char *note, s
   }
   return arch->blocks ? SPN_OK : spn_fail(err, SPN_EINPUT, "block string: expected blocks, got nothing");
 }
+
+/* ---- Names ---- */
+
+int spn_blockstring_is(const char *text) {
+  return (text[0] == 'r' || !strncmp(text, "ds_", 3) || !strncmp(text, "ir_", 3)) && strstr(text, "_k") &&
+         !strchr(text, '/') && !strstr(text, ".json");
+}
+
+spn_status spn_blockstring_network(const char *text, spn_arch *out, char *note, spn_err *err) {
+  SPN_TRY(spn_arch_load("mnasnet-b1", out, err));
+  snprintf(out->name, sizeof out->name, "block-string");
+  return spn_blockstring_parse(text, out, note, err);
+}

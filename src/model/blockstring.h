@@ -15,4 +15,9 @@ char *spn_blockstring_timm(const spn_arch *arch);
  * word. */
 spn_status spn_blockstring_parse(const char *text, spn_arch *arch, char *note, spn_err *err);
 
+/* Whether a text can only be meant as a block string: it begins like one and names no file. */
+int spn_blockstring_is(const char *text);
+/* The network of a block string, which leaves stem, head and batch norm open: MnasNet's. */
+spn_status spn_blockstring_network(const char *text, spn_arch *out, char *note, spn_err *err);
+
 #endif

@@ -1,0 +1,41 @@
+#include <string.h>
+
+#include "cli/latency_command.h"
+
+static const struct {
+  const char *name;
+  spn_status (*run)(const spn_arguments *a, spn_err *err);
+} parts[] = {{"fit", spn_cli_latency_fit}, {"predict", spn_cli_latency_predict}};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+void spn_cli_print_agreement(const char *what, const spn_agreement *a, const char *unit) {
+  printf(
+      "%-34s %4d  RMSE %7.3f %s  MAPE %5.2f %%  worst %5.1f %%  within 10 %%: %5.1f %%  Kendall %.3f  Spearman %.3f\n",
+      what, a->count, a->rmse, unit, 100 * a->mape, 100 * a->worst, 100 * a->within, a->kendall, a->spearman);
+}
+
+static spn_status command(const spn_arguments *a, spn_err *err) {
+  const char *names[PARTS + 1] = {NULL};
+  int which = 0;
+  for (int i = 0; i < PARTS; i++) names[i] = parts[i].name;
+  SPN_TRY(spn_name_find(names, "spnas latency", a->words ? a->word[0] : "", &which, err));
+  return parts[which].run(a, err);
+}
+
+const spn_command spn_cmd_latency = {
+    .about = "Latency on a device: fits a model to measured tables and networks, predicts any network.",
+    .usage = "spnas latency fit TABLE... --out FILE.json [--networks FILE.csv] [--holdout FILE.csv] [--plot FILE.csv]\n"
+             "       spnas latency predict MODEL NETWORK... [--json] [--set train.width=W] [--set train.size=N]\n\n"
+             "  TABLE              a table: a name in data/latency or a file; the first one is the reference\n"
+             "  --networks FILE    latency.networks: networks measured as a whole calibrate the model; CSV with the "
+             "columns\n"
+             "                     network (name in data/networks, file or block string), ms, width, input_size\n"
+             "  --holdout FILE     latency.holdout: further networks, predicted only, to judge the model\n"
+             "  --plot FILE        latency.plot: predicted against measured of every entry and network, as CSV\n"
+             "  --out FILE         the model; search.cost takes it like a table\n"
+             "  MODEL              a fitted model, or a table\n"
+             "  NETWORK            arch.json, a name in data/networks, or a block string\n"
+             "  --json             one JSON object a network instead of text",
+    .sections = "latency",
+    .takes = "wonhPj",
+    .run = command};
