@@ -74,7 +74,7 @@ static spn_status open_teacher(spn_regulariser *r, const spn_settings *s, const 
   spn_status status = check_teacher(&m, d, arch, s->train_teacher, err);
   if (!status) status = spn_options_choose(s, &o, err);
   if (!status) status = spn_network_create(&m.arch, &o, 1, &r->teacher, err);
-  if (!status) status = spn_network_from_tensors(r->teacher, m.tensors, 0, err);
+  if (!status) status = spn_network_from_tensors(r->teacher, m.tensors, err);
   if (!status && set_scale(r, &d->train, &m.eval)) {
     r->seen = malloc(r->batch * r->images_pixels * sizeof *r->seen);
     if (!r->seen) status = spn_fail(err, SPN_ENOMEM, "train.teacher: out of memory");
