@@ -46,10 +46,8 @@ static spn_status average_statistics(spn_graph *g, spn_loader *loader, size_t ba
 
 spn_status spn_recalibrate(spn_graph *g, real *weights, const spn_data *d, const spn_settings *s, size_t images,
                            spn_err *err) {
-  spn_data plain = *d;
   spn_loader *loader;
-  plain.train = d->eval;
-  SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_TRAIN, 1, 0, &loader, err));
+  SPN_TRY(spn_data_loader(d, s, SPN_SPLIT_TRAIN, 1, 0, &loader, err));
   size_t epoch = spn_loader_batches(loader), batch = (size_t)s->optim_batch, batches = (images + batch - 1) / batch;
   real *own = g->weights;
   if (weights) g->weights = weights;
