@@ -63,6 +63,12 @@ static spn_status parse_three(const char *name, const char *text, double min, fl
   return SPN_OK;
 }
 
+spn_status spn_data_numbers(const spn_settings *s, spn_transform *t, spn_err *err) {
+  int automatic;
+  SPN_TRY(parse_three("mean", s->data_mean, 0, t->mean, &automatic, err));
+  return parse_three("std", s->data_std, 0.001, t->std, &automatic, err);
+}
+
 /* Mean and standard deviation of each channel over the first batches of a shuffled, not augmented pass. */
 static spn_status measure(const spn_data *d, const spn_settings *s, double *mean, double *std, spn_err *err) {
   spn_transform raw = d->eval;
