@@ -157,7 +157,7 @@ static spn_status prepare(search *t, spn_err *err) {
 typedef struct {
   search *search;
   spn_loader *loader;
-  spn_work work;
+  spn_phase work;
 } judging;
 
 static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
@@ -165,7 +165,7 @@ static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
   spn_graph *g = j->search->net->graph;
   spn_batch batch;
   int end = 0;
-  SPN_TRY(spn_work_at(&j->work, i, err));
+  SPN_TRY(spn_phase_at(&j->work, i, err));
   SPN_TRY(spn_loader_next(j->loader, &batch, &end, err));
   g->step = j->search->walk.steps + i; /* of dropout */
   SPN_TRY(spn_graph_forward(g, batch.images, batch.labels, batch.count, 1, err));
@@ -185,7 +185,7 @@ static spn_status judge(search *t, spn_err *err) {
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_HOLDOUT, 1, 0, &j.loader, err));
   t->net->graph->norm_momentum = 1; /* running statistics stay those of the training images */
   spn_status status = spn_learner_judge(t->learner, (uint64_t)s->search_judge, t->walk.steps, judge_pass, &j, err);
-  spn_work_end(&j.work);
+  spn_phase_end(&j.work);
   t->net->graph->norm_momentum = -1;
   spn_loader_close(j.loader);
   return status;
