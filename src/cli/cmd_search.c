@@ -58,6 +58,9 @@ static void announce(const spn_problem *p, const char *size) {
       spn_dataset_count(set, SPN_SPLIT_TRAIN), spn_dataset_count(set, SPN_SPLIT_HOLDOUT),
       spn_dataset_count(set, SPN_SPLIT_TEST));
   spn_run_say(p->run, "%s", size);
+  char note[256];
+  spn_data_note(p->data, note, sizeof note);
+  if (note[0]) spn_run_say(p->run, "%s", note);
 }
 
 static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) {
