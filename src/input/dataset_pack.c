@@ -22,7 +22,7 @@ typedef struct {
 static int pack_found(const char *path) {
   char start[sizeof SPN_PACK_MAGIC - 1];
   struct stat info;
-  int found = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+  int found = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not block */
   if (fd < 0) return 0;
   if (!fstat(fd, &info) && S_ISREG(info.st_mode))
     found = read(fd, start, sizeof start) == (ssize_t)sizeof start && !memcmp(start, SPN_PACK_MAGIC, sizeof start);
@@ -32,7 +32,7 @@ static int pack_found(const char *path) {
 
 static spn_status map_file(const spn_dataset *set, pack *own, spn_err *err) {
   struct stat info;
-  int fd = open(set->path, O_RDONLY | O_CLOEXEC);
+  int fd = open(set->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return spn_fail(err, errno == ENOENT ? SPN_EINPUT : SPN_EIO, "%.800s: cannot open: %s", set->path, strerror(errno));
   spn_status status = fstat(fd, &info) ? spn_fail(err, SPN_EIO, "%.800s: %s", set->path, strerror(errno)) : SPN_OK;
@@ -134,10 +134,10 @@ static spn_status pack_read(spn_dataset *set, spn_err *err) {
   set->count = (size_t)end.count;
   set->train_count = (size_t)end.train_count;
   set->classes = (int)end.classes;
-  set->side = (int)end.side;
   SPN_TRY(read_names(set, set->names, names, err));
   for (size_t i = 0; i < set->count; i++) {
     SPN_TRY(check_entry(set, &end, i, names, err));
+    if (own->entries[i].h != own->entries[i].whole_h) set->side = (int)end.side;
     set->labels[i] = own->entries[i].label;
     set->name_at[i] = own->entries[i].name_at;
   }
