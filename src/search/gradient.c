@@ -29,7 +29,8 @@ static void list_state(void *owner, spn_state *s) {
 
 /* ---- A step ---- */
 
-/* CE, cost term and weight decay apart, and every indicator: decision ('1' on, '0' off, 'd' dropped), x, derivative. */
+/* CE, cost term and weight decay apart, the cost of the decisions, of the signs of x and of the masks drawn, and every
+ * indicator: decision ('1' on, '0' off, 'd' dropped), x, derivative. */
 static spn_status log_step(search *t, double lr, double decay, spn_err *err) {
   const spn_graph *g = t->net->graph;
   const spn_indicators *in = t->learner->indicators;
@@ -39,6 +40,8 @@ static spn_status log_step(search *t, double lr, double decay, spn_err *err) {
   spn_row_number(row, "epoch", t->walk.epoch, 9);
   spn_row_number(row, "ce", g->loss, 9);
   spn_row_number(row, "cost", in->expected_cost, 9);
+  spn_row_number(row, "cost_free", in->free_cost, 9);
+  spn_row_number(row, "cost_drawn", in->drawn_cost, 9);
   spn_row_number(row, "cost_term", t->learner->cost_term, 9);
   spn_row_number(row, "lambda", t->learner->lambda, 9);
   spn_row_number(row, "weight_decay", decay, 9);
