@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "core/rng.h"
-#include "core/work.h"
+#include "core/phase.h"
 #include "search/batches.h"
 #include "search/evaluator.h"
 #include "search/inherit.h"
