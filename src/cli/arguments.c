@@ -12,6 +12,7 @@ typedef struct {
 
 static const option options[] = {{'d', "--data", "data.path", "the folder of the images, or a pack"},
                                  {'t', "--target", "search.target", "the budget"},
+                                 {'l', "--target", "search.targets", "the budgets, with commas between"},
                                  {'a', "--arch", "train.arch", "arch.json, a name in data/networks or a block string"},
                                  {'i', "--init", "train.init", "a .safetensors file of spnas to start from"},
                                  {'c', "--config", NULL, "a JSON file of settings"},
@@ -39,6 +40,9 @@ static spn_status set_value(spn_arguments *out, const option *o, const char *val
   if (o->letter == 'c') return spn_settings_load(&out->settings, value, err);
   if (o->letter == 's') return spn_settings_set(&out->settings, value, err);
   if (!o->setting) return SPN_OK;
+  if (o->letter == 't' && strchr(value, ','))
+    return spn_fail(err, SPN_EINPUT, "--target: expected one budget, got \"%.100s\"; spnas sweep searches for several",
+                    value);
   if ((size_t)snprintf(text, sizeof text, "%s=%s", o->setting, value) >= sizeof text)
     return spn_fail(err, SPN_EINPUT, "%s: the value is too long", o->name);
   if (o->letter == 't') SPN_TRY(spn_settings_set(&out->settings, "search.target_share=0", err));

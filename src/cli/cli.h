@@ -36,6 +36,15 @@ typedef struct {
 /* The network behind --arch: of a search the member that train.variant asks for; at train.width and train.size. */
 spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_named_arch *out, spn_err *err);
 
+/* Where a command's run goes, and what it says. silent: nothing on stdout. */
+typedef struct {
+  const char *out;
+  int resume, quiet, silent;
+} spn_cli_run;
+/* What `spnas search` and `spnas train` do, for commands that do it many times. */
+spn_status spn_cli_search(const spn_cli_run *where, spn_settings *s, spn_err *err);
+spn_status spn_cli_train(const spn_cli_run *where, spn_settings *s, spn_err *err);
+
 /* Prints what a weight file says about where its network is from: predicted cost and note, a line each. */
 void spn_cli_print_origin(const spn_tensors *weights);
 

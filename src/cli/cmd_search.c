@@ -63,7 +63,7 @@ static void announce(const spn_problem *p, const char *size) {
   if (note[0]) spn_run_say(p->run, "%s", note);
 }
 
-static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) {
+static spn_status search(const spn_cli_run *a, spn_settings *s, spn_err *err) {
   spn_network_options machine;
   spn_space space;
   spn_cost cost;
@@ -84,7 +84,7 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
     spn_search_result result = {.images = 0};
     announce(&problem, size);
     status = spn_problem_search(&problem, &result, err);
-    if (!status) report(a->out, &problem, &result);
+    if (!status && !a->silent) report(a->out, &problem, &result);
     spn_run_close(problem.run);
   }
   spn_data_close(&data);
@@ -100,7 +100,7 @@ static spn_status load_cost(const spn_settings *s, const spn_space *space, spn_c
 }
 
 /* A table of finished networks needs neither images nor a machine that trains. */
-static spn_status search_without_images(const spn_arguments *a, spn_settings *s, spn_err *err) {
+static spn_status search_without_images(const spn_cli_run *a, spn_settings *s, spn_err *err) {
   spn_space space;
   spn_cost cost;
   spn_problem problem = {.settings = s, .space = &space, .cost = &cost};
@@ -112,17 +112,22 @@ static spn_status search_without_images(const spn_arguments *a, spn_settings *s,
   spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space.name,
               spn_space_log10_size(&space), cost.name, problem.target, cost.unit);
   spn_status status = spn_problem_search(&problem, &result, err);
-  if (!status) report(a->out, &problem, &result);
+  if (!status && !a->silent) report(a->out, &problem, &result);
   spn_run_close(problem.run);
   return status;
 }
 
-static spn_status command(const spn_arguments *a, spn_err *err) {
+spn_status spn_cli_search(const spn_cli_run *where, spn_settings *s, spn_err *err) {
   int images;
-  if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
+  SPN_TRY(spn_problem_needs_images(s, &images, err));
+  return images ? search(where, s, err) : search_without_images(where, s, err);
+}
+
+static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_settings s = a->settings;
-  SPN_TRY(spn_problem_needs_images(&s, &images, err));
-  return images ? search(a, &s, err) : search_without_images(a, &s, err);
+  spn_cli_run where = {.out = a->out, .resume = a->resume, .quiet = a->quiet};
+  if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
+  return spn_cli_search(&where, &s, err);
 }
 
 static void list_methods(FILE *out) {

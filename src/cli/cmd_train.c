@@ -53,7 +53,7 @@ static void report(const char *folder, const spn_named_arch *n, const spn_train_
          r->seconds, folder, folder, folder);
 }
 
-static spn_status train(const spn_arguments *a, spn_settings *s, spn_named_arch *n, const spn_tensors *init,
+static spn_status train(const spn_cli_run *a, spn_settings *s, spn_named_arch *n, const spn_tensors *init,
                         spn_err *err) {
   spn_data data;
   spn_run *run;
@@ -67,19 +67,17 @@ static spn_status train(const spn_arguments *a, spn_settings *s, spn_named_arch 
     spn_training job = {.run = run, .settings = s, .arch = &n->arch, .data = &data, .init = init, .origin = &n->origin};
     announce(run, n, &data);
     status = spn_train(&job, &r, err);
-    if (!status) report(a->out, n, &r);
+    if (!status && !a->silent) report(a->out, n, &r);
     spn_run_close(run);
   }
   spn_data_close(&data);
   return status;
 }
 
-static spn_status command(const spn_arguments *a, spn_err *err) {
+spn_status spn_cli_train(const spn_cli_run *a, spn_settings *s, spn_err *err) {
   static spn_named_arch named;
   spn_network_options machine;
   spn_model init = {0};
-  spn_settings settings = a->settings, *s = &settings;
-  if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_cli_load_arch(s, s->train_arch, &named, err));
   if (named.note[0]) fprintf(stderr, "spnas train: %s\n", named.note);
@@ -87,6 +85,13 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_status status = train(a, s, &named, init.tensors, err);
   if (init.tensors) spn_model_free(&init);
   return status;
+}
+
+static spn_status command(const spn_arguments *a, spn_err *err) {
+  spn_settings s = a->settings;
+  spn_cli_run where = {.out = a->out, .resume = a->resume, .quiet = a->quiet};
+  if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
+  return spn_cli_train(&where, &s, err);
 }
 
 const spn_command spn_cmd_train = {

@@ -246,7 +246,9 @@ static void write_facts(const void *owner, spn_json_writer *w) {
   const arch_facts *f = owner;
   const spn_inquiry *q = f->q;
   spn_images done = processed(q);
+  const spn_evaluation *found = spn_archive_find(q->archive, &f->result->choice);
   spn_json_put_text(w, "evaluator", q->settings->search_evaluator);
+  if (found) spn_json_put_number(w, "accuracy", found->answer.accuracy);
   spn_json_put_integer(w, "evaluations", (long long)q->asked);
   spn_json_put_number(w, "images_trained", done.trained);
   spn_json_put_number(w, "images_evaluated", done.evaluated);

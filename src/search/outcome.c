@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "model/blockstring.h"
+#include "search/choices.h"
 
 static void put_decisions(spn_json_writer *w, const spn_space *space, const spn_choice *choice) {
   spn_json_array(w, "decisions", SPN_JSON_LINES);
@@ -85,6 +86,8 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   spn_arch deployed, proxy;
   spn_json_writer w = {0};
   spn_origin origin;
+  spn_decisions decisions;
+  spn_code code;
   SPN_TRY(spn_run_begin(p->run, 0, err)); /* of a method that takes no steps */
   spn_outcome_origin(p, r, &origin);
   spn_space_arch(p->space, &r->choice, 0, &deployed);
@@ -107,6 +110,9 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   put_evidence(&w, r);
   if (facts) facts(owner, &w);
   put_blockstrings(&w, &deployed);
+  spn_decisions_of(p->space, &decisions);
+  spn_code_of(&decisions, &r->choice, &code);
+  spn_json_put_text(&w, "network", code.text);
   put_decisions(&w, p->space, &r->choice);
   if (r->inherits && spn_space_is_proxy(p->space)) {
     char text[128];

@@ -23,6 +23,8 @@ double spn_terminal_seconds(void) {
   return now - state.start;
 }
 
+void spn_terminal_restart(void) { state.start = spn_seconds(); }
+
 int spn_terminal_due(void) {
   double now = spn_terminal_seconds() + state.start;
   return now - state.last >= (on_terminal() ? TERMINAL_SECONDS : LOG_SECONDS);

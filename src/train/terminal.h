@@ -7,6 +7,7 @@
 
 /* At the start of a command: its clock starts, and phases (core/phase.h) are shown unless quiet. */
 void spn_terminal_begin(int quiet);
+void spn_terminal_restart(void);   /* the clock starts anew: for a command that does the work of several */
 double spn_terminal_seconds(void); /* since then; since the process's first call, where it never was called */
 /* Whether a new progress line is due. */
 int spn_terminal_due(void);

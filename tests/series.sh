@@ -1,0 +1,132 @@
+#!/bin/sh
+# Commands that do many runs: sh series.sh BUILD_DIR
+# A comparison of methods, done by two processes, stopped and resumed; a sweep over targets from one warm-up.
+set -u
+
+TESTS=$(cd "$(dirname "$0")" && pwd)
+SPNAS=$(cd "$1" && pwd)/spnas
+WORK=$(mktemp -d)
+export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive
+PASSED=0
+FAILED=0
+trap 'rm -rf "$WORK"' EXIT
+cd "$WORK" || exit 1
+
+pass() { PASSED=$((PASSED + 1)); }
+fail() {
+  FAILED=$((FAILED + 1))
+  echo "FAILED: $1"
+  [ ! -f log ] || head -n 8 log
+}
+
+# check NAME COMMAND...
+check() {
+  name=$1
+  shift
+  if "$@"; then pass; else fail "$name"; fi
+}
+
+# run CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
+run() {
+  want=$1
+  pattern=$2
+  shift 2
+  "$@" >log 2>&1
+  code=$?
+  if [ $code -ne "$want" ]; then
+    fail "$*: code $code, expected $want"
+  elif ! grep -q -e "$pattern" log; then
+    fail "$*: does not say \"$pattern\""
+  else
+    pass
+  fi
+}
+
+make_data() {
+  mkdir data
+  for i in 1 2 3 4 5; do LC_ALL=C awk -v n=30 -v seed=$i -f "$TESTS/tiny_data.awk" >data/data_batch_$i.bin; done
+  LC_ALL=C awk -v n=40 -v seed=9 -f "$TESTS/tiny_data.awk" >data/test_batch.bin
+  cat >space.json <<END2
+{"name": "tiny", "input": {"size": 16, "channels": 3}, "classes": 10, "activation": "relu", "padding": "same",
+ "bn": {"momentum": 0.9, "eps": 0.001}, "dropout": 0.2, "stem": {"channels": 8, "kernel": 3, "stride": 2},
+ "stages": [{"layers": 3, "channels": 8, "stride": 1, "kernel": [3, 5], "expand": [2, 3], "skip": true}],
+ "head": {"channels": 16}}
+END2
+  # Every network of nas-bench-macro with an accuracy that is made up.
+  awk 'function walk(d, code, sum, o) {
+         if (d == 9) { printf "%s,%.4f,%.4f\n", code, sum, sum + 0.001; return }
+         for (o = (d == 1 || d == 3 || d == 6); o <= 2; o++) walk(d + 1, code o, sum + o * d * 0.002 + (o * d * 7 % 5) * 0.003)
+       }
+       BEGIN { print "network,accuracy_1,accuracy_2"; walk(1, "", 0.6) }' >table.csv
+}
+
+# member FILE PATH: what stands in a JSON file, by Python.
+member() { "${PYTHON:-python3}" -c 'import json, sys; print(eval("d" + sys.argv[2], {"d": json.load(open(sys.argv[1]))}))' "$1" "$2"; }
+
+# same A B: two text files without what tells how long something took.
+same() {
+  sed 's/"seconds": [0-9.e+-]*//; s/,[0-9.]*,\("[^"]*"\)$/,\1/' "$1" >a.txt && sed 's/"seconds": [0-9.e+-]*//; s/,[0-9.]*,\("[^"]*"\)$/,\1/' "$2" >b.txt && cmp a.txt b.txt
+}
+
+# ---- Comparing methods ----
+
+table() {
+  "$SPNAS" compare --set search.space=nas-bench-macro --set search.cost=flops --set search.evaluator=tabular --set search.table=table.csv \
+    --set search.evaluations=30 --set compare.population=10 --target 40%,60% --quiet "$@"
+}
+
+images() {
+  "$SPNAS" compare --data data --set search.space=space.json --set search.cost=macs --target 70% --set search.tolerance=0.3 --set optim.batch=20 \
+    --set search.epochs=2 --set search.warmup_epochs=1 --set search.recalibrate=20 --set search.judge=0 --set train.epochs=1 \
+    --set compare.methods=gradient,gradient:search.explore=0 --set compare.seeds=2 --set compare.population=3 --reproducible --threads 1 "$@"
+}
+
+test_compare_table() {
+  run 0 "Welch" table --out compared
+  for name in ppo reinforce layernas evolution random "random networks of equal cost"; do check "a row $name" grep -q "$name" log; done
+  check "every network is a line" [ "$(wc -l <compared/compare.csv)" -eq $((1 + 2 * (5 * 3 + 10))) ]
+  check "15 tests" [ "$(member compared/compare.json '["tests"].__len__()')" -eq 15 ]
+  run 2 "holds a run already" table --out compared
+  run 0 "Welch" table --out compared --resume
+  run 2 "compare.population is not what" table --out compared --resume --set compare.population=11
+  table --out shared --set run.seed=1 >first 2>&1 &
+  while [ ! -f shared/config.resolved.json ]; do sleep 0.02; done
+  run 0 "Welch" table --out shared --resume
+  check "the first process ends too" wait $!
+  check "two processes give what one gives" same compared/compare.csv shared/compare.csv
+}
+
+test_compare_refused() {
+  run 2 'compare.methods: expected each row once' table --out refused --set compare.methods=random,random
+  run 2 'compare.methods: expected a row of 1 to' table --out refused --set compare.methods=random,
+  run 2 'expected one of "gradient"\|expected "gradient"\|gradient' table --out refused --set compare.methods=randon
+  run 2 'learns from images' table --out refused --set compare.methods=gradient
+  run 2 'search.targets: expected budgets' table --out refused --target 40,x
+  run 2 'search.target: expected' table --out refused --target 40%,1e-9
+  run 2 'each budget once' table --out refused --target 40%,40%
+  check "nothing is left" [ ! -e refused ]
+}
+
+test_compare_images() {
+  run 0 "projected\|time still unknown\|by those that are done" images --out trained
+  check "four searches" [ "$(find trained/search -name arch.json | wc -l)" -eq 4 ]
+  check "three random networks" [ "$(find trained/random -name arch.json | wc -l)" -eq 3 ]
+  for run in trained/search/* trained/random/*; do
+    [ -d "$run" ] || continue
+    check "$run is trained" [ -f "trained/train/$(member "$run/arch.json" '["network"]')/result.json" ]
+  done
+  check "the row's own setting" [ "$(member trained/search/2-gradient-70%-1/config.resolved.json '["search"]["explore"]')" = 0 ]
+  check "and the other's" [ "$(member trained/search/1-gradient-70%-1/config.resolved.json '["search"]["explore"]')" = 0.5 ]
+  run 3 "resume goes on" images --out stopped --quiet --set run.max_steps=3
+  tries=0
+  while [ $tries -lt 60 ] && ! images --out stopped --quiet --set run.max_steps=4 --resume >log 2>&1; do tries=$((tries + 1)); done
+  check "stopped again and again: $tries" [ $tries -gt 3 ]
+  check "a comparison that was stopped ends alike" same trained/compare.csv stopped/compare.csv
+}
+
+make_data
+test_compare_table
+test_compare_refused
+test_compare_images
+echo "series.sh: $PASSED passed, $FAILED failed"
+[ "$FAILED" -eq 0 ]
