@@ -124,7 +124,51 @@ test_compare_images() {
   check "a comparison that was stopped ends alike" same trained/compare.csv stopped/compare.csv
 }
 
+# ---- Sweeping targets ----
+
+tiny() {
+  "$SPNAS" "$@" --data data --set search.space=space.json --set search.cost=macs --set search.tolerance=0.3 --set optim.batch=20 \
+    --set search.epochs=4 --set search.warmup_epochs=1.6 --set search.recalibrate=20 --set search.judge=0 --set search.force=1 \
+    --set run.log_steps=1 --reproducible --threads 1
+}
+
+# Each target's search is the one that `spnas search` does by itself, with a warm-up of its own.
+test_sweep() {
+  run 0 "on the front" tiny sweep --target 50%,80% --out swept
+  check "one warm-up" [ -f swept/warmup/warmup.json ]
+  check "without a network" [ ! -e swept/warmup/arch.json ]
+  for share in 50 80; do
+    run 0 "found" tiny search --set search.target_share=0.$share --out alone$share
+    for file in arch.json metrics.jsonl; do check "$share %: the same $file" same swept/$share%/$file alone$share/$file; done
+    check "$share %: the same weights" cmp swept/$share%/inherited.safetensors alone$share/inherited.safetensors
+  done
+  check "two points" [ "$(wc -l <swept/front.csv)" -eq 3 ]
+  check "the cheapest is on the front or as good as the other" \
+    [ "$(member swept/front.json '["networks"][0]["front"] or d["networks"][0]["accuracy"] <= d["networks"][1]["accuracy"]')" = True ]
+  run 3 "resume goes on" tiny sweep --target 50%,80% --out cut --set run.max_steps=3
+  check "stopped in the warm-up" [ ! -e cut/warmup/warmup.json ]
+  tries=0
+  while [ $tries -lt 40 ] && ! tiny sweep --out cut --quiet --set run.max_steps=3 --resume >log 2>&1; do tries=$((tries + 1)); done
+  check "stopped again and again: $tries" [ $tries -gt 3 ]
+  check "a sweep that was stopped ends alike" cmp swept/front.csv cut/front.csv
+  check "with the same weights" cmp swept/80%/inherited.safetensors cut/80%/inherited.safetensors
+  run 2 "spnas sweep" tiny search --target 50,80 --out list
+  run 2 'search.target: expected' tiny sweep --target 50%,1e-9 --out refused
+  check "nothing is left" [ ! -e refused ]
+}
+
+# Methods that ask have no warm-up to share.
+test_sweep_table() {
+  run 0 "on the front" "$SPNAS" sweep --set search.space=nas-bench-macro --set search.cost=flops --set search.evaluator=tabular \
+    --set search.table=table.csv --set search.method=evolution --set search.evaluations=50 --target 40%,50%,60% --out fronts --quiet
+  check "three points" [ "$(wc -l <fronts/front.csv)" -eq 4 ]
+  check "no warm-up" [ ! -e fronts/warmup ]
+  check "all on the front: dearer networks are better in this table" [ "$(grep -c ',1,[0-9]*,[0-9]*,"' fronts/front.csv)" -ge 2 ]
+}
+
 make_data
+test_sweep
+test_sweep_table
 test_compare_table
 test_compare_refused
 test_compare_images

@@ -6,6 +6,7 @@
 
 #include "core/status.h"
 #include "io/tensors.h"
+#include "latency/latency.h"
 #include "model/arch.h"
 #include "train/origin.h"
 #include "train/settings.h"
@@ -40,10 +41,14 @@ spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_named_
 typedef struct {
   const char *out;
   int resume, quiet, silent;
+  int warmup; /* of a search: ends with its warm-up */
 } spn_cli_run;
 /* What `spnas search` and `spnas train` do, for commands that do it many times. */
 spn_status spn_cli_search(const spn_cli_run *where, spn_settings *s, spn_err *err);
 spn_status spn_cli_train(const spn_cli_run *where, spn_settings *s, spn_err *err);
+
+/* search.cost: what any search can count, or table:COLUMN of search.table. */
+spn_status spn_cli_load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err);
 
 /* Prints what a weight file says about where its network is from: predicted cost and note, a line each. */
 void spn_cli_print_origin(const spn_tensors *weights);

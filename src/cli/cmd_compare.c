@@ -1,13 +1,9 @@
 /* spnas compare: which runs there are, and doing them. */
-#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/compare.h"
-#include "core/phase.h"
-#include "search/table_columns.h"
 #include "train/terminal.h"
 
 /* Seeds of the population follow so far behind run.seed that no row has them. */
@@ -61,14 +57,11 @@ static spn_status read_rows(spn_compare *c, spn_err *err) {
 /* ---- What can be refused before anything is done ---- */
 
 static spn_status open_table(spn_compare *c, spn_err *err) {
-  static const char of_table[] = "table:";
   const spn_settings *s = &c->series.settings;
-  const char *column = strncmp(s->search_cost, of_table, sizeof of_table - 1) ? NULL : s->search_cost + 6;
   spn_problem p = {.settings = s, .space = &c->space, .cost = &c->cost};
   SPN_TRY(spn_space_load(s->search_space, &c->space, err));
   spn_decisions_of(&c->space, &c->decisions);
-  if (column) SPN_TRY(spn_table_cost(s->search_table, column, &c->space, &c->cost, err));
-  else SPN_TRY(spn_cost_load(s->search_cost, &c->space, &c->cost, err));
+  SPN_TRY(spn_cli_load_cost(s, &c->space, &c->cost, err));
   return s->search_table[0] ? spn_evaluator_of(s)->open(&p, &c->table, err) : SPN_OK;
 }
 
@@ -228,14 +221,6 @@ static spn_status pass(progress *p, int act, spn_err *err) {
   return SPN_OK;
 }
 
-/* Other processes are at what is left. */
-static spn_status wait_a_moment(spn_err *err) {
-  const struct timespec second = {.tv_sec = 1};
-  nanosleep(&second, NULL); /* a signal ends it early */
-  if (!spn_stop_requested()) return SPN_OK;
-  return spn_fail(err, SPN_ESTOPPED, "stopped while other processes do the last runs");
-}
-
 static spn_status do_all(spn_compare *c, spn_err *err) {
   int waits = 0;
   for (;;) {
@@ -245,7 +230,7 @@ static spn_status do_all(spn_compare *c, spn_err *err) {
     SPN_TRY(pass(&p, 1, err));
     if (!p.busy) return SPN_OK;
     waits = !p.worked;
-    if (waits) SPN_TRY(wait_a_moment(err));
+    if (waits) SPN_TRY(spn_series_wait(err));
   }
 }
 

@@ -69,7 +69,7 @@ static spn_status search(const spn_cli_run *a, spn_settings *s, spn_err *err) {
   spn_cost cost;
   spn_data data;
   char size[SPN_SIZE_TEXT];
-  spn_problem problem = {.settings = s, .space = &space, .cost = &cost, .data = &data};
+  spn_problem problem = {.settings = s, .space = &space, .cost = &cost, .data = &data, .warmup_only = a->warmup};
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_space_load(s->search_space, &space, err));
   if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
@@ -91,8 +91,7 @@ static spn_status search(const spn_cli_run *a, spn_settings *s, spn_err *err) {
   return status;
 }
 
-/* table:COLUMN, or what any search can count. */
-static spn_status load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err) {
+spn_status spn_cli_load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err) {
   static const char of_table[] = "table:";
   size_t n = sizeof of_table - 1;
   if (strncmp(s->search_cost, of_table, n)) return spn_cost_load(s->search_cost, space, out, err);
@@ -106,7 +105,7 @@ static spn_status search_without_images(const spn_cli_run *a, spn_settings *s, s
   spn_problem problem = {.settings = s, .space = &space, .cost = &cost};
   spn_search_result result = {.images = 0};
   SPN_TRY(spn_space_load(s->search_space, &space, err));
-  SPN_TRY(load_cost(s, &space, &cost, err));
+  SPN_TRY(spn_cli_load_cost(s, &space, &cost, err));
   SPN_TRY(spn_problem_budget(&problem, err));
   SPN_TRY(spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err));
   spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space.name,

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/phase.h"
 #include "io/file.h"
 #include "train/environment.h"
 #include "train/resume.h"
@@ -153,4 +155,11 @@ spn_status spn_series_do(const spn_series *s, const spn_series_job *job, const s
   else status = work_on(s, job, settings, err);
   close(lock);
   return status;
+}
+
+spn_status spn_series_wait(spn_err *err) {
+  const struct timespec second = {.tv_sec = 1};
+  nanosleep(&second, NULL); /* a signal ends it early */
+  if (!spn_stop_requested()) return SPN_OK;
+  return spn_fail(err, SPN_ESTOPPED, "stopped while other processes do the last runs");
 }

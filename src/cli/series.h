@@ -48,4 +48,7 @@ int spn_series_done(const spn_series *s, const char *run, const char *result);
 /* Takes the right to work on `run` into *lock, to be closed when the work is done; -1: another process has it. */
 spn_status spn_series_take(const spn_series *s, const char *run, int *lock, spn_err *err);
 
+/* A moment, where all that is left is being done by other processes. SPN_ESTOPPED when a stop is asked for. */
+spn_status spn_series_wait(spn_err *err);
+
 #endif

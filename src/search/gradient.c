@@ -262,13 +262,27 @@ static spn_status finish(search *t, spn_search_result *out, spn_err *err) {
   return spn_outcome_write(t->problem, out, write_facts, &facts, err);
 }
 
+/* The warm-up knows nothing of the target: searches for several targets may go on from one. */
+static spn_status warm_up(search *t, spn_err *err) {
+  spn_json_writer w = {0};
+  t->walk.until = (uint64_t)ceil(t->problem->settings->search_warmup_epochs * (double)t->walk.per_epoch);
+  if (!t->walk.until) return spn_fail(err, SPN_EINPUT, "search.warmup_epochs: expected a warm-up, got 0");
+  spn_status status = spn_steps_run(&t->walk, err);
+  if (status != SPN_ESTOPPED || t->walk.epoch_open || t->walk.step < t->walk.until) return status;
+  spn_json_object(&w, NULL, SPN_JSON_LINES);
+  spn_json_put_integer(&w, "step", (long long)t->walk.step);
+  spn_json_put_rounded(&w, "seconds", spn_run_seconds(t->problem->run), 6);
+  spn_json_end(&w);
+  return spn_json_save(&w, spn_run_path(t->problem->run, "warmup.json"), err);
+}
+
 static spn_status run(const spn_problem *problem, spn_search_result *out, spn_err *err) {
   search t = {
       .problem = problem,
       .walk = {.run = problem->run, .s = problem->settings, .data = problem->data, .hooks = &hooks, .owner = &t}};
   spn_status status = prepare(&t, err);
-  if (!status) status = spn_steps_run(&t.walk, err);
-  if (!status) status = finish(&t, out, err);
+  if (!status) status = problem->warmup_only ? warm_up(&t, err) : spn_steps_run(&t.walk, err);
+  if (!status && !problem->warmup_only) status = finish(&t, out, err);
   spn_steps_close(&t.walk);
   spn_optimizer_free(t.walk.optimizer);
   spn_learner_free(t.learner);

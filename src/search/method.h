@@ -17,6 +17,7 @@ typedef struct {
   const spn_cost *cost;
   const spn_data *data; /* NULL: no images (spn_problem_needs_images) */
   double low, target;   /* a network meets the budget when low <= cost <= target */
+  int warmup_only; /* of a method that warms up whatever the target: ends there, with a checkpoint and warmup.json */
 } spn_problem;
 
 typedef struct {

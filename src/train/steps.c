@@ -131,6 +131,7 @@ static spn_status stopped(const spn_steps *t, spn_err *err) {
 
 static int stop_now(const spn_steps *t) {
   int enough = t->s->run_max_steps && t->step - t->first_step >= (uint64_t)t->s->run_max_steps;
+  enough |= t->until && t->step >= t->until;
   return t->step < t->steps && (spn_stop_requested() || enough);
 }
 

@@ -33,6 +33,7 @@ struct spn_steps {
   void *owner;
   /* filled by spn_steps_open */
   spn_loader *loader;
+  uint64_t until; /* after so many steps it stops as if asked to; 0: never. The caller's, before spn_steps_run */
   uint64_t step, first_step, steps, per_epoch; /* done; where this process started; all */
   int epochs;
   int epoch_open; /* the steps of an epoch are done, its end is not */
