@@ -102,7 +102,7 @@ static void case_input(void) {
   spn_dw_spec dw = {.k = 3, .stride = 1, .pad_before = 1, .pad_after = 1, .inner_k = 3, .init_std = 0.3};
   spn_value *x = spn_add_input(t.g, 3, 4, 2);
   spn_value *a = norm(t.g, "dw.bn", spn_add_depthwise(t.g, "dw", x, &dw), SPN_ACT_HSWISH, NULL);
-  x = spn_add_join(t.g, "join", source(t.g, "conv", x, 2, SPN_ACT_NONE), a, NULL);
+  x = spn_add_join(t.g, "join", source(t.g, "conv", x, 2, SPN_ACT_NONE), a, NULL, 0);
   spn_graph_node(t.g, &dot_op, "dot", x, NULL, NULL, 0);
   CHECK_OK(spn_graph_compile(t.g, 0, &err), err);
   grad_perturb(t.g);
@@ -127,7 +127,7 @@ static void two_readers(int conv_last) {
   for (int i = 0; i < 2; i++)
     y[i] = i == conv_last ? conv1x1(g, "conv", x, 5, NULL, NULL, NULL) : spn_add_depthwise(g, "dw", x, &dw);
   const spn_op *op = conv_last ? &spn_op_conv : &spn_op_depthwise;
-  check_dot(g, spn_add_join(g, "join", y[0], y[1], NULL), op, "two readers");
+  check_dot(g, spn_add_join(g, "join", y[0], y[1], NULL, 0), op, "two readers");
 }
 
 static void case_conv(void) {
@@ -209,14 +209,15 @@ static void case_se(void) {
     }
 }
 
-/* A residual block in small: the joined value has a second reader, and the branch a gate. */
-static void join(double keep) {
+/* A residual block in small: the joined value has a second reader, and the branch a gate; drop: with images that do
+ * without it. */
+static void join(double keep, double drop) {
   spn_graph *g = start();
   spn_value *a = source(g, "a", spn_add_input(g, 3, 4, 2), 5, SPN_ACT_RELU6);
   spn_branch *branch = keep < 0 ? NULL : spn_graph_branch(g, wanted_gate(g, keep));
   spn_value *b = norm(g, "b.bn", conv1x1(g, "b", a, 5, NULL, NULL, branch), SPN_ACT_HSWISH, branch);
-  spn_value *y = spn_add_join(g, "join", a, b, branch);
-  y = spn_add_join(g, "again", y, source(g, "c", y, 5, SPN_ACT_NONE), NULL); /* of a stored value */
+  spn_value *y = spn_add_join(g, "join", a, b, branch, drop);
+  y = spn_add_join(g, "again", y, source(g, "c", y, 5, SPN_ACT_NONE), NULL, 0); /* of a stored value */
   check_dot(g, y, &spn_op_join, "join");
 }
 
@@ -227,14 +228,15 @@ static void join_shared(void) {
   in[0] = source(g, "a", image, 5, SPN_ACT_RELU6);
   in[1] = source(g, "b", image, 5, SPN_ACT_HSWISH);
   for (int i = 0; i < 2; i++) before[i] = source(g, i ? "d" : "c", in[i], 5, SPN_ACT_NONE);
-  spn_value *y = spn_add_join(g, "join", in[0], in[1], NULL);
-  for (int i = 0; i < 2; i++) y = spn_add_join(g, "more", y, spn_add_join(g, "after", before[i], in[i], NULL), NULL);
+  spn_value *y = spn_add_join(g, "join", in[0], in[1], NULL, 0);
+  for (int i = 0; i < 2; i++)
+    y = spn_add_join(g, "more", y, spn_add_join(g, "after", before[i], in[i], NULL, 0), NULL, 0);
   check_dot(g, y, &spn_op_join, "join of shared values");
 }
 
 static void case_join(void) {
   static const double keep[] = {-1, 0, 0.4, 1};
-  for (int i = 0; i < 4; i++) join(keep[i]);
+  for (int i = 0; i < 8; i++) join(keep[i / 2], i % 2 ? 0.5 : 0);
   join_shared();
 }
 
@@ -245,9 +247,9 @@ static void case_pool(void) {
     spn_se_spec spec = {.squeeze = 2, .levels = 1, .channels = {2}, .on_gate = -1};
     spn_value *x = source(g, "a", spn_add_input(g, 3, 4, 2), 6, SPN_ACT_RELU6), *y;
     if (kind == 1) x = spn_add_se(g, "se", x, &spec);
-    if (kind == 2) x = spn_add_join(g, "join", x, source(g, "b", x, 6, SPN_ACT_HSWISH), NULL);
+    if (kind == 2) x = spn_add_join(g, "join", x, source(g, "b", x, 6, SPN_ACT_HSWISH), NULL, 0);
     y = spn_add_pool(g, "pool", x);
-    if (kind == 2) y = spn_add_join(g, "sum", y, spn_add_pool(g, "again", x), NULL);
+    if (kind == 2) y = spn_add_join(g, "sum", y, spn_add_pool(g, "again", x), NULL, 0);
     check_dot(g, y, &spn_op_pool, "pool");
   }
 }
@@ -256,10 +258,10 @@ static void case_pool(void) {
 static void dropout(double rate, int reader_before, int reader_after) {
   spn_graph *g = start();
   spn_value *x = source(g, "a", spn_add_input(g, 2, 2, 3), 8, SPN_ACT_RELU), *pooled = spn_add_pool(g, "pool", x);
-  spn_value *before = reader_before ? spn_add_join(g, "before", pooled, pooled, NULL) : NULL;
+  spn_value *before = reader_before ? spn_add_join(g, "before", pooled, pooled, NULL, 0) : NULL;
   x = spn_add_dropout(g, "dropout", pooled, rate);
-  if (reader_after) x = spn_add_join(g, "after", x, pooled, NULL);
-  if (before) x = spn_add_join(g, "sum", x, before, NULL);
+  if (reader_after) x = spn_add_join(g, "after", x, pooled, NULL, 0);
+  if (before) x = spn_add_join(g, "sum", x, before, NULL, 0);
   check_dot(g, x, &spn_op_dropout, "dropout");
 }
 
@@ -267,10 +269,12 @@ static void case_dropout(void) {
   for (int i = 0; i < 8; i++) dropout(i & 1 ? 0.4 : 0, i & 2, i & 4);
 }
 
-/* Its own loss, on logits straight from a dense layer; also of a batch with fewer images than it has room for. */
+/* Its own loss, on logits straight from a dense layer; also of a batch with fewer images than it has room for, and, at
+ * last, of targets that sum to anything. */
 static void case_loss(void) {
-  static const double smoothing[] = {0, 0.1, 1};
-  for (int i = 0; i < 3; i++)
+  static const double smoothing[] = {0, 0.1, 1, 0.1};
+  static const real targets[BATCH][CLASSES] = {{0.3, 0, 0.7, 0}, {0, 0, 0, 0}, {0.1, 2, 0.5, 0.4}};
+  for (int i = 0; i < 4; i++)
     for (int count = 1; count <= BATCH; count++) {
       grad_case t = {.g = start()};
       spn_err err;
@@ -280,6 +284,7 @@ static void case_loss(void) {
       grad_perturb(t.g);
       grad_data(&t, 1, 1, 5, CLASSES);
       t.count = count;
+      if (i == 3) t.g->targets = targets[0];
       CHECK(grad_check(&t, "loss", 12) > 5, "points");
       grad_free(&t);
     }
@@ -314,7 +319,7 @@ static void block(double keep, double e1, double e2, double ring, double se, dou
       .squeeze = 4, .levels = 2, .channels = {2, 4}, .gates = {gates[5]}, .on_gate = gates[4], .branch = branch};
   x = spn_add_se(g, "se", x, &spec);
   x = norm(g, "p.bn", conv1x1(g, "p", x, 3, width, NULL, branch), SPN_ACT_NONE, branch);
-  x = spn_add_join(g, "join", in, x, branch);
+  x = spn_add_join(g, "join", in, x, branch, 0);
   x = source(g, "h", x, 5, SPN_ACT_RELU);
   char what[160];
   snprintf(what, sizeof what, "block keep %g e %g %g ring %g se %g %g", keep, e1, e2, ring, se, wide);

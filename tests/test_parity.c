@@ -100,7 +100,7 @@ static spn_value *add_op(spn_graph *g, const int64_t *s, spn_value *x, spn_value
   if (s[OP] == SE) return spn_add_se(g, "op", x, &se);
   if (s[OP] == POOL) return *raw = spn_add_pool(g, "pool", x);
   if (s[OP] == JOIN)
-    return *raw = spn_add_join(g, "join", x, norm(g, "op.bn", conv(g, "op", x, (int)s[MID], 1, 0), s[ACT]), NULL);
+    return *raw = spn_add_join(g, "join", x, norm(g, "op.bn", conv(g, "op", x, (int)s[MID], 1, 0), s[ACT]), NULL, 0);
   *raw = s[OP] == CONV ? spn_add_conv(g, "op", x, &c) : spn_add_depthwise(g, "op", x, &d);
   return norm(g, "op.bn", *raw, s[ACT]);
 }

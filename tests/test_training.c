@@ -13,6 +13,7 @@
 #include "train/machine.h"
 #include "train/model_file.h"
 #include "train/parting.h"
+#include "train/regularise.h"
 #include "train/trainer.h"
 
 enum { SIDE = 12, CLASSES = 3, TRAIN = 640, TEST = 64, EPOCHS = 6 };
@@ -203,8 +204,47 @@ static void test_rule(void) {
   }
 }
 
+/* ---- Classes that weigh alike ---- */
+
+/* A label's target sums to images / (classes * images of the class), 1 on average over the images. */
+static void test_balance(void) {
+  static spn_settings s;
+  spn_arch arch = {.classes = CLASSES};
+  spn_data data;
+  spn_loader *loader;
+  spn_regulariser *r;
+  spn_batch batch;
+  spn_err err;
+  const float *images;
+  const real *targets;
+  int end = 0, differ = 0;
+  spn_settings_default(&s);
+  snprintf(s.data_path, sizeof s.data_path, "%s", at("data"));
+  s.optim_batch = 32;
+  s.data_holdout = 0; /* 640 images do not divide by 3 */
+  s.train_class_weights = SPN_CLASS_WEIGHTS_BALANCED;
+  CHECK_OK(spn_data_open(&s, SIDE, 1, &data, &err), err);
+  CHECK_OK(spn_data_loader(&data, &s, SPN_SPLIT_TRAIN, 1, 0, &loader, &err), err);
+  CHECK_OK(spn_regulariser_create(&s, &data, &arch, &r, &err), err);
+  CHECK_OK(spn_loader_next(loader, &batch, &end, &err), err);
+  CHECK_OK(spn_regulariser_apply(r, &batch, 0, &images, &targets, &err), err);
+  CHECK(images == batch.images, "nothing is mixed");
+  double all = (double)spn_dataset_count(data.set, SPN_SPLIT_TRAIN);
+  for (int i = 0; i < batch.count; i++) {
+    double sum = 0, own = (double)spn_dataset_class_count(data.set, SPN_SPLIT_TRAIN, batch.labels[i]);
+    for (int c = 0; c < CLASSES; c++) sum += (double)targets[i * CLASSES + c];
+    CHECK_NEAR(sum, all / (CLASSES * own), 1e-6, "weight of an image");
+    differ += fabs(sum - 1) > 1e-4;
+  }
+  CHECK(differ > 0, "the classes are as large as each other: the test cannot tell");
+  spn_regulariser_free(r);
+  spn_loader_close(loader);
+  spn_data_close(&data);
+}
+
 int main(void) {
   make_world();
+  test_balance();
   test_short_run();
   test_rule();
   files_end();

@@ -151,7 +151,10 @@ struct spn_graph {
   int correct, correct5, count;
   const real *images;    /* (N,H,W,C) given to forward */
   const int32_t *labels; /* (N) or NULL: no loss */
-  const real *logits;    /* (N,classes) after forward */
+  /* (N,classes) or NULL, the caller's: what the loss of training passes asks for instead of smoothed labels, for mixed
+   * images, teachers and weighted classes. Rows need not sum to 1: a row times w weighs its image w times. */
+  const real *targets;
+  const real *logits; /* (N,classes) after forward */
   int profile;
 
   spn_team *team;                /* (threads), from compile on */
@@ -218,8 +221,10 @@ typedef struct {
 } spn_se_spec;
 /* Squeeze-and-excitation (arXiv 1709.01507): gate = 1 + d_se*(sigmoid(W2 relu(W1 mean(h) + b1) + b2) - 1). */
 spn_value *spn_add_se(spn_graph *g, const char *name, spn_value *x, const spn_se_spec *spec);
-/* y = view(a) + keep * view(b): residual join, stored. branch NULL: keep = 1. */
-spn_value *spn_add_join(spn_graph *g, const char *name, spn_value *a, spn_value *b, const spn_branch *branch);
+/* y = view(a) + keep * view(b): residual join, stored. branch NULL: keep = 1. drop: in training, the share of images
+ * that do without b, which then counts 1/(1-drop) for the others (stochastic depth, arXiv 1603.09382). */
+spn_value *spn_add_join(spn_graph *g, const char *name, spn_value *a, spn_value *b, const spn_branch *branch,
+                        double drop);
 /* Global average pool of a view: (N,h,w,c) -> (N,1,1,c). */
 spn_value *spn_add_pool(spn_graph *g, const char *name, spn_value *x);
 /* Inverted dropout of a plain (N,1,1,c) value in training. */

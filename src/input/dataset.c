@@ -128,6 +128,12 @@ size_t spn_dataset_count(const spn_dataset *set, spn_split split) { return set->
 
 int spn_dataset_classes(const spn_dataset *set) { return set->classes; }
 
+size_t spn_dataset_class_count(const spn_dataset *set, spn_split split, int label) {
+  size_t count = 0;
+  for (size_t i = 0; i < set->split_count[split]; i++) count += set->labels[set->split[split][i]] == label;
+  return count;
+}
+
 const char *spn_dataset_class_name(const spn_dataset *set, int label) {
   return label >= 0 && label < set->classes ? set->class_names[label] : "?";
 }

@@ -41,6 +41,7 @@ spn_status spn_dataset_open(const spn_dataset_options *options, spn_dataset **ou
 void spn_dataset_close(spn_dataset *set);
 size_t spn_dataset_count(const spn_dataset *set, spn_split split);
 int spn_dataset_classes(const spn_dataset *set);
+size_t spn_dataset_class_count(const spn_dataset *set, spn_split split, int label); /* images of one class */
 const char *spn_dataset_class_name(const spn_dataset *set, int label);
 /* Place of name among names (classes), -1 when it is none of them. */
 int spn_class_find(const char *const *names, int classes, const char *name);
@@ -70,6 +71,9 @@ typedef struct {
   int flip;         /* mirror half the images left-right (train only) */
   double min_area;  /* INCEPTION: 0.08 */
   double eval_crop; /* NONE: fraction of the resized short side kept: 0.875; 1 = none */
+  int ops;          /* training: operations of RandAugment (randaugment.h); 0: none */
+  double magnitude; /* theirs, 0..10 */
+  double erase;     /* training: share of the images of which a rectangle is erased */
   spn_resize resize;
   float mean[3], std[3]; /* of pixels in 0..1 */
   uint64_t seed;

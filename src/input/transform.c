@@ -5,10 +5,21 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "input/randaugment.h"
 
 /* Indices of a sample's own random sequence. */
-enum { DRAW_FLIP, DRAW_ROW, DRAW_COLUMN, DRAW_CROP /* four for each attempt */ };
 enum { CROP_ATTEMPTS = 10 };
+enum {
+  DRAW_FLIP,
+  DRAW_ROW,
+  DRAW_COLUMN,
+  DRAW_CROP /* four for each attempt */,
+  DRAW_OPS = DRAW_CROP + 4 * CROP_ATTEMPTS,
+  DRAW_ERASE
+};
+
+/* Random erasing: least and largest share of the area, and how much longer one side may be than the other. */
+static const double ERASE_LEAST = 0.02, ERASE_MOST = 0.33, ERASE_ASPECT = 3.3;
 
 /* What of an image is shown: its rectangle (h,w) at (y,x) is resized to (full_h,full_w), of which the part of the
  * output's size at (part_y,part_x) is taken, moved by (shift_y,shift_x) with zeros moving in, and mirrored. */
@@ -17,6 +28,9 @@ typedef struct {
   int full_h, full_w, part_y, part_x;
   int shift_y, shift_x, flip;
 } view;
+
+/* Nothing is resized. */
+static int is_plain(const view *v) { return v->h == v->full_h && v->w == v->full_w; }
 
 spn_status spn_transform_check(const spn_transform *t, spn_err *err) {
   if (t->size < 1 || t->size > 4096)
@@ -29,6 +43,10 @@ spn_status spn_transform_check(const spn_transform *t, spn_err *err) {
     return spn_fail(err, SPN_EINPUT, "smallest crop area: expected a share in (0, 1], got %g", t->min_area);
   if (t->augment == SPN_AUGMENT_NONE && !(t->eval_crop > 0 && t->eval_crop <= 1 && t->size / t->eval_crop <= 65536))
     return spn_fail(err, SPN_EINPUT, "centre crop: expected a share in (0, 1], got %g", t->eval_crop);
+  if (t->ops < 0 || !(t->magnitude >= 0 && t->magnitude <= 10))
+    return spn_fail(err, SPN_EINPUT,
+                    "RandAugment: expected operations from 0 and a magnitude from 0 to 10, got %d and %g", t->ops,
+                    t->magnitude);
   for (int c = 0; c < t->channels; c++) {
     if (!isfinite(t->mean[c])) return spn_fail(err, SPN_EINPUT, "mean[%d]: expected a number, got %g", c, t->mean[c]);
     if (!(t->std[c] > 0 && isfinite(t->std[c])))
@@ -63,6 +81,7 @@ void spn_scratch_free(spn_scratch *scratch) {
   spn_taps_free(&scratch->x);
   free(scratch->row);
   free(scratch->line);
+  free(scratch->picture);
   *scratch = (spn_scratch){0};
 }
 
@@ -117,9 +136,13 @@ static view view_inception(const spn_transform *t, int h, int w, uint64_t key) {
   return v;
 }
 
-static view choose_view(const spn_transform *t, const spn_image *image, uint64_t epoch, uint64_t sample) {
+/* Of a sample's own random sequence. */
+static uint64_t sample_key(const spn_transform *t, uint64_t epoch, uint64_t sample) {
+  return spn_rng_split(t->seed, SPN_RNG_AUGMENT, epoch << 32 ^ sample);
+}
+
+static view choose_view(const spn_transform *t, const spn_image *image, uint64_t key) {
   if (t->augment == SPN_AUGMENT_NONE) return view_centre(image, spn_transform_side(t), t->size);
-  uint64_t key = spn_rng_split(t->seed, SPN_RNG_AUGMENT, epoch << 32 ^ sample);
   view v;
   if (t->augment == SPN_AUGMENT_INCEPTION) {
     v = view_inception(t, image->h, image->w, key);
@@ -175,40 +198,93 @@ static void copy_line(const unsigned char *restrict src, int n, float *restrict 
   for (int i = 0; i < n; i++) line[i] = src[i];
 }
 
+/* Row `row` of what the view shows, before it is shifted and mirrored, into scratch->line (size,channels) in 0..255. */
+static void show_row(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image, const view *v,
+                     int row) {
+  const spn_taps *ys = &scratch->y, *xs = &scratch->x;
+  int size = plan->t.size, from = image->channels;
+  size_t stride = (size_t)image->w * (size_t)from;
+  const unsigned char *corner = image->pixels + (size_t)v->y * stride + (size_t)v->x * (size_t)from;
+  if (is_plain(v)) {
+    copy_line(corner + (size_t)(v->part_y + row) * stride + (size_t)v->part_x * (size_t)from, size * from,
+              scratch->line);
+  } else { /* only the columns that the output's taps reach */
+    size_t low = (size_t)xs->spans[0].start * (size_t)from;
+    size_t high = (size_t)(xs->spans[size - 1].start + xs->spans[size - 1].count) * (size_t)from;
+    spn_taps_blend_rows(corner + low, stride, ys->spans[row], ys->weights + (size_t)row * (size_t)ys->stride,
+                        high - low, scratch->row + low);
+    spn_taps_blend_columns(xs, scratch->row, from, scratch->line);
+    clamp(scratch->line, size * from);
+  }
+  change_channels(scratch->line, size, from, plan->t.channels);
+}
+
+static spn_status prepare_scratch(const spn_transform *t, spn_scratch *scratch, const spn_image *image, const view *v) {
+  size_t picture = 2 * (size_t)t->size * (size_t)t->size * (size_t)t->channels;
+  SPN_TRY(reserve(&scratch->line, &scratch->line_room, (size_t)t->size * 3));
+  if (t->ops && picture > scratch->picture_room) {
+    free(scratch->picture);
+    scratch->picture = malloc(picture);
+    scratch->picture_room = scratch->picture ? picture : 0;
+    if (!scratch->picture) return SPN_ENOMEM;
+  }
+  if (is_plain(v)) return SPN_OK;
+  SPN_TRY(reserve(&scratch->row, &scratch->row_room, (size_t)v->w * (size_t)image->channels + 1));
+  SPN_TRY(spn_taps_set(&scratch->y, v->h, v->full_h, v->part_y, t->size, t->resize));
+  return spn_taps_set(&scratch->x, v->w, v->full_w, v->part_x, t->size, t->resize);
+}
+
+/* RandAugment works on whole pictures of 8 bit: what the view shows goes to scratch->picture and is changed there. */
+static void change_picture(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image, const view *v,
+                           uint64_t key) {
+  const spn_transform *t = &plan->t;
+  size_t n = (size_t)t->size * (size_t)t->channels;
+  for (int row = 0; row < t->size; row++) {
+    show_row(plan, scratch, image, v, row);
+    for (size_t i = 0; i < n; i++) scratch->picture[(size_t)row * n + i] = (unsigned char)(scratch->line[i] + 0.5f);
+  }
+  spn_randaugment(scratch->picture, scratch->picture + (size_t)t->size * n, t->size, t->channels, t->ops, t->magnitude,
+                  spn_rng_split(key, SPN_RNG_AUGMENT, DRAW_OPS));
+}
+
+/* Random erasing (arXiv 1708.04896): a rectangle of 2 to 33 % of the area becomes the mean, which is 0. */
+static void erase(const spn_transform *t, uint64_t key, float *out) {
+  uint64_t own = spn_rng_split(key, SPN_RNG_AUGMENT, DRAW_ERASE);
+  if (!(spn_rng_uniform(own, SPN_RNG_AUGMENT, 0) < t->erase)) return;
+  for (int attempt = 0; attempt < CROP_ATTEMPTS; attempt++) {
+    uint64_t draw = 1 + 4 * (uint64_t)attempt;
+    double share = ERASE_LEAST + (ERASE_MOST - ERASE_LEAST) * spn_rng_uniform(own, SPN_RNG_AUGMENT, draw);
+    double aspect = exp(log(ERASE_ASPECT) * (2 * spn_rng_uniform(own, SPN_RNG_AUGMENT, draw + 1) - 1));
+    long h = lround(t->size * sqrt(share * aspect)), w = lround(t->size * sqrt(share / aspect));
+    if (h < 1 || w < 1 || h > t->size || w > t->size) continue;
+    size_t y = spn_rng_below(own, SPN_RNG_AUGMENT, draw + 2, (uint64_t)(t->size - h) + 1);
+    size_t x = spn_rng_below(own, SPN_RNG_AUGMENT, draw + 3, (uint64_t)(t->size - w) + 1);
+    for (size_t row = y; row < y + (size_t)h; row++)
+      memset(out + (row * (size_t)t->size + x) * (size_t)t->channels, 0, (size_t)w * (size_t)t->channels * sizeof *out);
+    return;
+  }
+}
+
 spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image,
                              uint64_t epoch, uint64_t sample, float *out) {
   const spn_transform *t = &plan->t;
-  view v = choose_view(t, image, epoch, sample);
-  int size = t->size, from = image->channels, plain = v.h == v.full_h && v.w == v.full_w;
-  size_t stride = (size_t)image->w * (size_t)from, out_stride = (size_t)size * (size_t)t->channels;
-  const unsigned char *corner = image->pixels + (size_t)v.y * stride + (size_t)v.x * (size_t)from;
-  SPN_TRY(reserve(&scratch->line, &scratch->line_room, (size_t)size * 3));
-  if (!plain) {
-    SPN_TRY(reserve(&scratch->row, &scratch->row_room, (size_t)v.w * (size_t)from + 1));
-    SPN_TRY(spn_taps_set(&scratch->y, v.h, v.full_h, v.part_y, size, t->resize));
-    SPN_TRY(spn_taps_set(&scratch->x, v.w, v.full_w, v.part_x, size, t->resize));
-  }
-  const spn_taps *ys = &scratch->y, *xs = &scratch->x;
-  for (int y = 0; y < size; y++, out += out_stride) {
+  uint64_t key = sample_key(t, epoch, sample);
+  view v = choose_view(t, image, key);
+  size_t n = (size_t)t->size * (size_t)t->channels;
+  SPN_TRY(prepare_scratch(t, scratch, image, &v));
+  if (t->ops) change_picture(plan, scratch, image, &v, key);
+  for (int y = 0; y < t->size; y++) {
     int row = y + v.shift_y;
-    if (row < 0 || row >= size) {
-      memset(out, 0, out_stride * sizeof *out);
+    float *to = out + (size_t)y * n;
+    if (row < 0 || row >= t->size) {
+      memset(to, 0, n * sizeof *to);
       continue;
     }
-    if (plain) {
-      copy_line(corner + (size_t)(v.part_y + row) * stride + (size_t)v.part_x * (size_t)from, size * from,
-                scratch->line);
-    } else { /* only the columns that the output's taps reach */
-      size_t low = (size_t)xs->spans[0].start * (size_t)from;
-      size_t high = (size_t)(xs->spans[size - 1].start + xs->spans[size - 1].count) * (size_t)from;
-      spn_taps_blend_rows(corner + low, stride, ys->spans[row], ys->weights + (size_t)row * (size_t)ys->stride,
-                          high - low, scratch->row + low);
-      spn_taps_blend_columns(xs, scratch->row, from, scratch->line);
-      clamp(scratch->line, size * from);
-    }
-    change_channels(scratch->line, size, from, t->channels);
-    write_row(plan, &v, scratch->line, out);
+    if (t->ops) copy_line(scratch->picture + (size_t)row * n, (int)n, scratch->line);
+    else show_row(plan, scratch, image, &v, row);
+    write_row(plan, &v, scratch->line, to);
   }
+  if (t->erase > 0) erase(t, key, out);
   return SPN_OK;
 }
 

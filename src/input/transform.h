@@ -39,6 +39,8 @@ typedef struct {
   spn_taps y, x;
   float *row, *line;          /* one blended row of the image, one row of the output */
   size_t row_room, line_room; /* in floats */
+  unsigned char *picture;     /* (2,size,size,channels): a picture that RandAugment changes, and its room for that */
+  size_t picture_room;
 } spn_scratch;
 void spn_scratch_free(spn_scratch *scratch);
 

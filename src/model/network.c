@@ -56,7 +56,8 @@ static spn_value *squeeze_excite(spn_graph *g, const char *prefix, const spn_blo
   return spn_add_se(g, name, x, &spec);
 }
 
-static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x, const spn_block_masks *m) {
+static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x, const spn_block_masks *m,
+                        double drop_path) {
   const spn_block *b = &arch->block[i];
   char prefix[24];
   snprintf(prefix, sizeof prefix, "block.%d.", i);
@@ -74,7 +75,7 @@ static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x,
                 SPN_ACT_NONE);
   if (!b->residual) return y;
   snprintf(prefix, sizeof prefix, "block.%d.join", i);
-  return spn_add_join(g, prefix, x, y, m->branch);
+  return spn_add_join(g, prefix, x, y, m->branch, drop_path * (i + 1) / arch->blocks);
 }
 
 spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o, const spn_block_masks *masks,
@@ -93,7 +94,7 @@ spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o,
                 arch->activation);
   static const spn_block_masks none;
   for (int i = 0; i < arch->blocks; i++)
-    if (!arch->block[i].skipped) x = block(g, arch, i, x, masks ? &masks[i] : &none);
+    if (!arch->block[i].skipped) x = block(g, arch, i, x, masks ? &masks[i] : &none, o->drop_path);
   if (arch->head_channels)
     x = conv_norm(g, "head.", "conv", "bn", arch, x, (spn_conv_spec){.co = arch->head_channels, .k = 1, .stride = 1},
                   arch->activation);

@@ -15,6 +15,8 @@ typedef struct {
   int bf16; /* convolutions multiply in bfloat16 */
   uint64_t seed;
   double smoothing; /* of labels */
+  double
+      drop_path; /* of the last block, rising to it from block to block in equal steps: stochastic depth in training */
 } spn_network_options;
 
 /* Masks of one block of a supernet, whose arch has the largest options. All zero: no masks. */

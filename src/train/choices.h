@@ -28,6 +28,10 @@ typedef enum { SPN_COST_FORMS(SPN_CHOICE_CONSTANT) } spn_cost_form;
 #define SPN_VARIANTS(X) X(SPN_VARIANT_DEPLOYMENT, "deployment") X(SPN_VARIANT_PROXY, "proxy")
 typedef enum { SPN_VARIANTS(SPN_CHOICE_CONSTANT) } spn_variant;
 
+/* How much the classes of a training weigh: alike, or in inverse proportion to their images. */
+#define SPN_CLASS_WEIGHTS(X) X(SPN_CLASS_WEIGHTS_NONE, "none") X(SPN_CLASS_WEIGHTS_BALANCED, "balanced")
+typedef enum { SPN_CLASS_WEIGHTS(SPN_CHOICE_CONSTANT) } spn_class_weights;
+
 #define SPN_OPTIMIZERS(X) X(SPN_RMSPROP, "rmsprop") X(SPN_SGD, "sgd") X(SPN_ADAM, "adam")
 typedef enum { SPN_OPTIMIZERS(SPN_CHOICE_CONSTANT) } spn_optimizer_kind;
 

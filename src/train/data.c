@@ -132,6 +132,9 @@ static void set_transforms(spn_data *d, const spn_settings *s, int size, int cha
   d->train = d->eval;
   d->train.augment = augment_of(s, small);
   d->train.flip = d->train.augment != SPN_AUGMENT_NONE && s->data_flip;
+  d->train.ops = (int)s->data_randaugment;
+  d->train.magnitude = s->data_magnitude;
+  d->train.erase = s->data_erase;
   d->train.pad = s->data_pad ? (int)s->data_pad : size / 8;
 }
 

@@ -10,6 +10,7 @@
 #include "train/machine.h"
 #include "train/model_file.h"
 #include "train/parting.h"
+#include "train/regularise.h"
 #include "train/steps.h"
 
 /* Of the epoch under way, and of the best one. */
@@ -23,6 +24,7 @@ typedef struct {
   const spn_training *job;
   train_numbers n;
   spn_parting parting;
+  spn_regulariser *regulariser; /* or NULL */
   real *judged; /* what an epoch's end evaluates and saves: averaged weights with statistics of their own */
 } trainer;
 
@@ -59,12 +61,20 @@ static spn_status log_step(trainer *t, const spn_batch *batch, double decay, dou
   return spn_row_end(row, err);
 }
 
+/* Loss and gradients of the batch. */
+static spn_status pass(trainer *t, const spn_batch *batch, spn_err *err) {
+  spn_graph *g = t->walk.graph;
+  const float *images = batch->images;
+  if (t->regulariser) SPN_TRY(spn_regulariser_apply(t->regulariser, batch, t->walk.step, &images, &g->targets, err));
+  SPN_TRY(spn_graph_forward(g, images, batch->labels, batch->count, 1, err));
+  SPN_TRY(spn_steps_check_finite(&t->walk, err));
+  return spn_graph_backward(g, err);
+}
+
 static spn_status train_step(void *owner, const spn_batch *batch, spn_err *err) {
   trainer *t = owner;
   double lr = spn_learning_rate(t->walk.s, t->walk.epoch, (double)t->walk.s->train_epochs);
-  SPN_TRY(spn_graph_forward(t->walk.graph, batch->images, batch->labels, batch->count, 1, err));
-  SPN_TRY(spn_steps_check_finite(&t->walk, err));
-  SPN_TRY(spn_graph_backward(t->walk.graph, err));
+  SPN_TRY(pass(t, batch, err));
   double decay = spn_optimizer_step(t->walk.optimizer, t->walk.graph, lr);
   t->n.epoch_loss += t->walk.graph->loss * batch->count;
   t->n.epoch_hits += t->walk.graph->correct;
@@ -112,6 +122,15 @@ static spn_status keep_models(trainer *t, double epoch, const spn_score *score, 
   return save_model(t, "last.safetensors", score, err);
 }
 
+/* Ends the walk where the best epoch lies train.patience epochs back. */
+static void stop_early(trainer *t) {
+  double epoch = (double)t->walk.step / (double)t->walk.per_epoch, patience = (double)t->walk.s->train_patience;
+  if (patience < 1 || t->n.best_epoch < 1 || epoch < t->n.best_epoch + patience || t->walk.step == t->walk.steps)
+    return;
+  spn_run_say(t->walk.run, "stopped early: held-out accuracy has not risen for %g epochs (train.patience)", patience);
+  t->walk.steps = t->walk.step;
+}
+
 /* Scores the epoch on the held-out images (the training images' own loss without them) and keeps the best weights. */
 static spn_status end_epoch(void *owner, spn_err *err) {
   trainer *t = owner;
@@ -127,7 +146,9 @@ static spn_status end_epoch(void *owner, spn_err *err) {
   SPN_TRY(log_epoch(t, epoch, held_out ? &score : NULL, err));
   say_epoch(t, epoch, held_out ? &score : NULL);
   t->n.epoch_loss = t->n.epoch_hits = t->n.epoch_images = 0;
-  return keep_models(t, epoch, &score, held_out, err);
+  SPN_TRY(keep_models(t, epoch, &score, held_out, err));
+  stop_early(t);
+  return SPN_OK;
 }
 
 static void list_state(void *owner, spn_state *s) {
@@ -179,13 +200,20 @@ static spn_status prepare(trainer *t, spn_err *err) {
   spn_network_options o;
   char note[512] = "";
   SPN_TRY(spn_options_choose(s, &o, err));
+  if (s->train_patience && !spn_dataset_count(t->walk.data->set, SPN_SPLIT_HOLDOUT))
+    return spn_fail(err, SPN_EINPUT, "train.patience: expected 0 where no images are held out (data.holdout), got %lld",
+                    s->train_patience);
+  o.drop_path = s->train_drop_path;
   SPN_TRY(spn_network_create(t->job->arch, &o, 0, &t->walk.graph, err));
+  SPN_TRY(spn_regulariser_create(s, t->walk.data, t->job->arch, &t->regulariser, err));
   if (t->job->init) SPN_TRY(spn_model_start(t->walk.graph, t->job->init, t->walk.data, note, sizeof note, err));
   if (note[0]) spn_run_say(t->walk.run, "%s", note);
   SPN_TRY(spn_optimizer_create(t->walk.graph, s, &t->walk.optimizer, err));
   t->judged = calloc(t->walk.graph->param_elements + 16, sizeof *t->judged); /* kernels load whole vectors */
   if (!t->judged) return spn_fail(err, SPN_ENOMEM, "training: out of memory for a copy of the weights");
-  return spn_steps_open(&t->walk, (int)s->train_epochs, err);
+  SPN_TRY(spn_steps_open(&t->walk, (int)s->train_epochs, err));
+  if (t->walk.step % t->walk.per_epoch == 0) stop_early(t); /* it had ended before this process resumed it */
+  return SPN_OK;
 }
 
 spn_status spn_train(const spn_training *job, spn_train_result *out, spn_err *err) {
@@ -203,6 +231,7 @@ spn_status spn_train(const spn_training *job, spn_train_result *out, spn_err *er
   }
   spn_steps_close(&t.walk);
   free(t.judged);
+  spn_regulariser_free(t.regulariser);
   spn_optimizer_free(t.walk.optimizer);
   spn_graph_free(t.walk.graph);
   return status;

@@ -1,4 +1,4 @@
-/* Softmax cross entropy with label smoothing, and the counts of top-1 and top-5 hits. */
+/* Softmax cross entropy, of labels with smoothing or of given targets, and the counts of top-1 and top-5 hits. */
 #include <math.h>
 
 #include "graph/ops.h"
@@ -22,6 +22,18 @@ static double log_sum_exp(const real *z, int c) {
   return top + log(sum);
 }
 
+/* Targets of image n in this pass, or NULL: its label, smoothed. */
+static const real *targets_of(const spn_graph *g, int n, int c) {
+  return g->targets && g->training ? g->targets + (size_t)n * c : NULL;
+}
+
+/* -sum over classes of t * log softmax(z). */
+static double soft_loss(const real *z, const real *target, double lse, int c) {
+  double sum = 0;
+  for (int i = 0; i < c; i++) sum += (double)target[i] * (lse - (double)z[i]);
+  return sum;
+}
+
 static void forward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
   const loss_state *s = node->state;
   int c = node->in[0]->c;
@@ -36,7 +48,8 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
       above += z[i] > z[label] || (z[i] == z[label] && i < label);
     }
     double plain = lse - (double)z[label];
-    out[0] += (1 - s->smoothing) * plain + s->smoothing * (lse - mean);
+    const real *target = targets_of(g, n, c);
+    out[0] += target ? soft_loss(z, target, lse, c) : (1 - s->smoothing) * plain + s->smoothing * (lse - mean);
     out[1] += plain;
     out[2] += above == 0;
     out[3] += above < 5;
@@ -56,16 +69,22 @@ static void forward(spn_graph *g, spn_node *node) {
   g->correct5 = (int)sum[3];
 }
 
+/* d/dz of -sum t log softmax(z) is softmax(z) * sum(t) - t. */
 static void backward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
   const loss_state *s = node->state;
   int c = node->in[0]->c;
   for (int n = n0; n < n1; n++) {
-    const real *z = node->in[0]->x + (size_t)n * c;
+    const real *z = node->in[0]->x + (size_t)n * c, *target = targets_of(g, n, c);
     real *dz = node->in[0]->dz + (size_t)n * c;
-    double lse = n < g->count ? log_sum_exp(z, c) : 0;
+    if (n >= g->count) {
+      memset(dz, 0, (size_t)c * sizeof *dz);
+      continue;
+    }
+    double lse = log_sum_exp(z, c), all = target ? 0 : 1;
+    for (int i = 0; target && i < c; i++) all += (double)target[i];
     for (int i = 0; i < c; i++) {
-      double target = (i == g->labels[n]) * (1 - s->smoothing) + s->smoothing / c;
-      dz[i] = n < g->count ? (real)((exp((double)z[i] - lse) - target) / g->count) : 0;
+      double t = target ? (double)target[i] : (i == g->labels[n]) * (1 - s->smoothing) + s->smoothing / c;
+      dz[i] = (real)((exp((double)z[i] - lse) * all - t) / g->count);
     }
   }
 }
