@@ -5,7 +5,10 @@
 static const struct {
   const char *name;
   spn_status (*run)(const spn_arguments *a, spn_err *err);
-} parts[] = {{"fit", spn_cli_latency_fit}, {"import", spn_cli_latency_import}, {"predict", spn_cli_latency_predict}};
+} parts[] = {{"fit", spn_cli_latency_fit},
+             {"import", spn_cli_latency_import},
+             {"measure", spn_cli_latency_measure},
+             {"predict", spn_cli_latency_predict}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 void spn_cli_print_agreement(const char *what, const spn_agreement *a, const char *unit) {
@@ -27,6 +30,8 @@ const spn_command spn_cmd_latency = {
     .usage =
         "spnas latency fit TABLE... --out FILE.json [--networks FILE.csv] [--holdout FILE.csv] [--plot FILE.csv]\n"
         "       spnas latency import FILE... --out TABLE.json [--network NETWORK]\n"
+        "       spnas latency measure SPACE --out TABLE.json\n"
+        "       spnas latency measure NETWORK... [--out FILE.csv]\n"
         "       spnas latency predict MODEL NETWORK... [--json] [--set train.width=W] [--set train.size=N]\n\n"
         "  TABLE              a table: a name in data/latency or a file; the first one is the reference\n"
         "  --networks FILE    latency.networks: networks measured as a whole calibrate the model; CSV with the "
@@ -39,6 +44,7 @@ const spn_command spn_cmd_latency = {
         "op,h,cin,cout,\n"
         "                     expand,kernel,stride,se,skip,ms,std,n, or an op profile of TFLite's benchmark_model\n"
         "  --network NETWORK  latency.network: what an op profile is of\n"
+        "  SPACE              measured on this computer with oneDNN: every option of every layer\n"
         "  MODEL              a fitted model, or a table\n"
         "  NETWORK            arch.json, a name in data/networks, or a block string\n"
         "  --json             one JSON object a network instead of text",
