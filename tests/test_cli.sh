@@ -194,6 +194,12 @@ test_chain() {
   run 0 'parameters' "$SPNAS" info trained/best.safetensors
   run 0 '10^' "$SPNAS" info space.json --set search.cost=macs
   run 0 '80.441' "$SPNAS" info single-path-nas
+  run 0 'cost  *333.4671 MMACs' "$SPNAS" info single-path-nas --set search.cost=macs
+  run 0 'cost  *300.7743 MMACs' "$SPNAS" info mobilenetv2 --set search.cost=macs
+  run 0 'cost  *3.5049 Mparams' "$SPNAS" info mobilenetv2 --set search.cost=params
+  run 0 'cost  *[0-9.]* Mparams' "$SPNAS" info searched/arch.json --set search.cost=params
+  run 0 'unknown: space singlepath: expected input 224' "$SPNAS" info single-path-nas --set train.size=192
+  run 2 'nonsense: .*mnasnet-a1, .*nonsense: .*spaces; there are: demo, ' "$SPNAS" info nonsense
   run 0 'parameters' "$SPNAS" info "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24"
 }
 

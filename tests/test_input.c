@@ -342,6 +342,28 @@ static void test_real(void) {
   spn_dataset_close(set);
 }
 
+/* Measured without decoding, on the files as they are. */
+static void test_median_side(void) {
+  char name[64];
+  for (int i = 0; i < 5; i++) {
+    snprintf(name, sizeof name, "sides/train/%c/%d.png", "ab"[i % 2], i);
+    put_png(name, i == 4 ? 20 : i == 3 ? 200 : 100, i);
+    snprintf(name, sizeof name, "sides/test/%c/%d.png", "ab"[i % 2], i);
+    put_png(name, 30, i);
+  }
+  put("sides/train/a/broken.png", "not an image", 12);
+  spn_dataset *set = open_set("auto", "sides", SPN_OK, "");
+  if (set) {
+    CHECK(spn_dataset_median_side(set) == 100, "%d", spn_dataset_median_side(set));
+    CHECK(!spn_dataset_bad(set, NULL, 0), "looking counts nothing as bad");
+  }
+  spn_dataset_close(set);
+  put_idx("sides-idx", 30, 9, 4);
+  set = open_set("auto", "sides-idx", SPN_OK, "");
+  if (set) CHECK(spn_dataset_median_side(set) == 4, "%d", spn_dataset_median_side(set));
+  spn_dataset_close(set);
+}
+
 int main(void) {
   files_begin();
   test_kinds();
@@ -353,6 +375,7 @@ int main(void) {
   test_bad_images();
   test_splits();
   test_bad_share();
+  test_median_side();
   test_real();
   files_end();
   return check_report("test_input");

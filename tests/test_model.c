@@ -128,6 +128,37 @@ static void test_space(void) {
         "equal channels by rounding make no residual");
 }
 
+/* What a search trains at follows the size; strides, head and width with it. */
+static void test_train_at(void) {
+  static const struct {
+    const char *space;
+    int side, size;
+  } rows[] = {{"singlepath", 32, 32},   {"singlepath", 40, 32},   {"singlepath", 64, 64},     {"singlepath", 100, 96},
+              {"singlepath", 375, 224}, {"singlepath", 224, 224}, {"demo", 28, 28},           {"demo", 375, 224},
+              {"singlepath", 0, 32},    {"demo", 32, 28},         {"nas-bench-macro", 32, 32}};
+  spn_space space;
+  spn_choice choice;
+  spn_arch proxy, deployed;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (!load(rows[i].space, &space)) return;
+    int size = spn_space_size_for(&space, rows[i].side);
+    CHECK(size == rows[i].size, "%s, images of %d: %d", rows[i].space, rows[i].side, size);
+  }
+  if (!load("demo", &space)) return;
+  CHECK(spn_space_is_proxy(&space), "the demo's proxy is one");
+  spn_space_train_at(&space, 224, 0);
+  spn_choice_max(&space, &choice);
+  spn_space_arch(&space, &choice, 0, &deployed);
+  spn_space_arch(&space, &choice, 1, &proxy);
+  CHECK(!spn_space_is_proxy(&space) && spn_arch_equal(&proxy, &deployed), "at 224 it is the deployed network");
+  spn_space_train_at(&space, 224, 0.5);
+  CHECK(spn_space_is_proxy(&space) && space.proxy_stem_stride == 2, "but not at half width");
+  if (!load("demo", &space)) return;
+  spn_space_train_at(&space, 64, 0);
+  CHECK(space.proxy_size == 64 && space.proxy_stem_stride == 1 && space.proxy_width == 0.25 && space.proxy_head == 320,
+        "small sizes keep the proxy's strides, width and head");
+}
+
 /* Every option of every layer turns up, about as often as it should; the same index gives the same network. */
 static void test_random(void) {
   enum { DRAWS = 4000 };
@@ -377,6 +408,7 @@ int main(void) {
   test_padding();
   test_width();
   test_space();
+  test_train_at();
   test_random();
   test_round_trips();
   test_strings();

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "io/json.h"
 #include "latency/latency.h"
 #include "model/blockstring.h"
 #include "model/space.h"
@@ -20,10 +19,9 @@ typedef struct {
   spn_choice choice;
 } placed;
 
-static spn_status place(const spn_settings *s, const char *space, const char *cost, const spn_arch *arch, placed *out,
-                        spn_err *err) {
-  SPN_TRY(spn_space_load(space[0] ? space : s->search_space, &out->space, err));
-  SPN_TRY(spn_cost_load(cost[0] ? cost : s->search_cost, &out->space, &out->cost, err));
+static spn_status place(const char *space, const char *cost, const spn_arch *arch, placed *out, spn_err *err) {
+  SPN_TRY(spn_space_load(space, &out->space, err));
+  SPN_TRY(spn_cost_load(cost, &out->space, &out->cost, err));
   return spn_space_match(&out->space, arch, &out->choice, err);
 }
 
@@ -54,11 +52,10 @@ static void print_cost(const placed *p) {
          p->cost.name, p->space.name, p->cost.rest, p->cost.modelled_se ? "; SE part modelled, not measured" : "");
 }
 
-static spn_status print_arch(const spn_settings *s, const spn_arch *arch, const char *space, const char *cost,
-                             spn_err *err) {
+static spn_status print_arch(const spn_arch *arch, const char *space, const char *cost, spn_err *err) {
   static placed where;
   spn_err why;
-  spn_status misplaced = place(s, space, cost, arch, &where, &why);
+  spn_status misplaced = place(space, cost, arch, &where, &why);
   const placed *p = misplaced ? NULL : &where;
   spn_counts counts = spn_arch_counts(arch);
   char *mnasnet = spn_blockstring_mnasnet(arch), *timm = spn_blockstring_timm(arch);
@@ -66,7 +63,10 @@ static spn_status print_arch(const spn_settings *s, const spn_arch *arch, const 
   printf("network     %s, input %dx%dx%d, %d classes\n", arch->name, arch->input_size, arch->input_size,
          arch->input_channels, arch->classes);
   printf("parameters  %.3f M\nMACs        %.1f M\n", (double)counts.params * 1e-6, (double)counts.macs * 1e-6);
+  double counted;
+  const char *unit;
   if (p) print_cost(p);
+  else if (spn_cost_counted(cost, arch, &counted, &unit)) printf("cost        %.4f %s\n", counted, unit);
   else printf("cost        unknown: %s\n", why.text);
   printf("mnasnet     %s\ntimm        %s\n", mnasnet, timm);
   print_layers(arch, p);
@@ -128,23 +128,26 @@ static spn_status print_space(const spn_settings *s, const spn_space *space, spn
   return SPN_OK;
 }
 
-/* space and cost that an arch.json names, when the argument is one; otherwise empty. */
-static void named_in_file(const char *path, char *space, char *cost, size_t size) {
-  spn_json_doc *doc;
-  const char *text;
-  space[0] = cost[0] = 0;
-  if (spn_json_load(path, &doc, NULL)) return;
-  spn_json root = spn_json_root(doc), a = spn_json_get(&root, "space"), b = spn_json_get(&root, "cost");
-  if (spn_json_is_string(&a) && !spn_json_string(&a, &text, NULL)) snprintf(space, size, "%s", text);
-  if (spn_json_is_string(&b) && !spn_json_string(&b, &text, NULL)) snprintf(cost, size, "%s", text);
-  spn_json_free(doc);
+/* What the user set, else what the network's file names, else the default. */
+static const char *chosen(const char *set, const char *standard, const char *named) {
+  return strcmp(set, standard) || !named || !*named ? set : named;
+}
+
+/* space, cost: that a file names, or NULL. */
+static spn_status print_named(const spn_settings *s, const spn_arch *arch, const char *space, const char *cost,
+                              spn_err *err) {
+  static spn_settings standard;
+  spn_settings_default(&standard);
+  return print_arch(arch, chosen(s->search_space, standard.search_space, space),
+                    chosen(s->search_cost, standard.search_cost, cost), err);
 }
 
 static spn_status print_model(const spn_settings *s, const char *path, spn_err *err) {
   spn_model m;
   const char *key, *value;
   SPN_TRY(spn_model_load(path, &m, err));
-  spn_status status = print_arch(s, &m.arch, "", "", err);
+  spn_status status = print_named(s, &m.arch, spn_tensors_meta(m.tensors, "spnas.space"),
+                                  spn_tensors_meta(m.tensors, "spnas.cost"), err);
   for (size_t i = 0; !status && spn_tensors_meta_at(m.tensors, i, &key, &value); i++)
     if (strcmp(key, "spnas.arch")) printf("%-24s %s\n", key, value);
   spn_model_free(&m);
@@ -160,18 +163,19 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   const spn_settings *s = &a->settings;
   const char *what = a->positional;
   spn_space space;
-  spn_named_arch network;
-  char named[2][256];
+  static spn_named_arch network;
   if (!what) return spn_fail(err, SPN_EINPUT, "expected a network or a space, got nothing; see --help");
   if (ends_with(what, ".safetensors")) return print_model(s, what, err);
-  spn_err not_space;
+  spn_err not_space, not_network;
   if (!spn_space_load(what, &space, &not_space)) return print_space(s, &space, err);
   spn_settings own = *s;
-  SPN_TRY(spn_cli_load_arch(&own, what, &network, err));
+  spn_status status = spn_cli_load_arch(&own, what, &network, &not_network);
+  if (status && strstr(not_network.text, "data/networks")) /* a name: the lists of both kinds */
+    return spn_fail(err, status, "%.450s; %.450s", not_network.text, not_space.text);
+  if (status) return spn_fail(err, status, "%s", not_network.text);
   if (network.note[0]) printf("note        %s\n", network.note);
   if (network.origin.note[0]) printf("note        %s\n", network.origin.note);
-  named_in_file(what, named[0], named[1], sizeof named[0]);
-  return print_arch(s, &network.arch, named[0], named[1], err);
+  return print_named(s, &network.arch, network.origin.space, network.origin.cost, err);
 }
 
 const spn_command spn_cmd_info = {

@@ -102,13 +102,40 @@ void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, d
 
 /* ---- Counted cost ---- */
 
+typedef struct {
+  const char *name, *unit, *source;
+  int params; /* 1: parameters; 0: multiply-accumulates */
+} counted;
+
+static const counted counts[] = {
+    {"flops", "MFLOPs",
+     "counted from the space; a multiply-accumulate counts as one FLOP, as in papers on mobile networks", 0},
+    {"macs", "MMACs", "counted from the space", 0},
+    {"params", "Mparams", "counted from the space", 1}};
+
+static const counted *find_counted(const char *name) {
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    if (!strcmp(name, counts[i].name)) return &counts[i];
+  return NULL;
+}
+
+static double millions(const counted *kind, spn_counts c) { return (double)(kind->params ? c.params : c.macs) / 1e6; }
+
+int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const char **unit) {
+  const counted *kind = find_counted(name);
+  if (!kind) return 0;
+  *cost = millions(kind, spn_arch_counts(arch));
+  *unit = kind->unit;
+  return 1;
+}
+
 /* The block a layer is with the given options, in the deployed network. */
 static spn_block option_block(const spn_layer *l, int k, int e, int s) {
   return (spn_block){l->in, l->out, l->kernel[k], l->stride, l->expand[e], l->se[s], l->residual, 0};
 }
 
-/* Millions of multiply-accumulates of the deployed network. Sizes after a layer do not depend on its options. */
-static void count_macs(const spn_space *space, spn_cost *out) {
+/* Of the deployed network. Sizes after a layer do not depend on its options. */
+static void count(const counted *kind, const spn_space *space, spn_cost *out) {
   const spn_arch *base = &space->base;
   int size = spn_pad_axis(base->padding, base->input_size, base->stem_kernel, base->stem_stride).out, next = size;
   out->layers = space->layers;
@@ -118,14 +145,14 @@ static void count_macs(const spn_space *space, spn_cost *out) {
       for (int e = 0; e < l->expands; e++)
         for (int s = 0; s < l->ses; s++) {
           spn_block b = option_block(l, k, e, s);
-          out->layer[i].cost[k][e][s] = (double)spn_block_counts(base, &b, size, &next).macs / 1e6;
+          out->layer[i].cost[k][e][s] = millions(kind, spn_block_counts(base, &b, size, &next));
         }
     if (l->table_layer < 0) {
       out->rest += out->layer[i].cost[0][0][0];
       out->layer[i].cost[0][0][0] = 0;
     }
   }
-  out->rest += (double)spn_arch_fixed_counts(base, space->layer[space->layers - 1].out, size).macs / 1e6;
+  out->rest += millions(kind, spn_arch_fixed_counts(base, space->layer[space->layers - 1].out, size));
 }
 
 /* A table, laid over the space as it is; or a fitted model, which may fill in what was not measured. */
@@ -161,15 +188,13 @@ static spn_status load_measured(const char *name, const spn_space *space, spn_co
 }
 
 spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  const counted *kind = find_counted(name);
   memset(out, 0, sizeof *out);
-  int flops = !strcmp(name, "flops");
-  if (flops || !strcmp(name, "macs")) {
-    strcpy(out->name, name);
-    strcpy(out->unit, flops ? "MFLOPs" : "MMACs");
-    strcpy(out->source,
-           flops ? "counted from the space; a multiply-accumulate counts as one FLOP, as in papers on mobile networks"
-                 : "counted from the space");
-    count_macs(space, out);
+  if (kind) {
+    strcpy(out->name, kind->name);
+    strcpy(out->unit, kind->unit);
+    strcpy(out->source, kind->source);
+    count(kind, space, out);
     return SPN_OK;
   }
   return load_measured(name, space, out, err);

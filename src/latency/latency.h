@@ -12,8 +12,8 @@ typedef struct {
 } spn_layer_cost;
 
 typedef struct {
-  char name[64];    /* "pixel1-singlepath", "flops", "macs" */
-  char unit[16];    /* "ms", "MFLOPs", "MMACs" */
+  char name[64];    /* "pixel1-singlepath", "flops", "macs", "params" */
+  char unit[16];    /* "ms", "MFLOPs", "MMACs", "Mparams" */
   char source[192]; /* where the figures come from */
   double rest;      /* stem, head, fixed layers, classifier */
   int layers;
@@ -22,9 +22,11 @@ typedef struct {
   spn_layer_cost layer[SPN_MAX_LAYERS];
 } spn_cost;
 
-/* name: a table or a fitted model of data/latency (by name or path), or "flops" / "macs", computed from the space
- * itself. */
+/* name: a table or a fitted model of data/latency (by name or path), or "flops", "macs", "params", counted from the
+ * space itself, in millions. */
 spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err);
+/* A counted cost of any network, also of one in no space; 0 where name is none (but a table). */
+int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const char **unit);
 
 /* Exact table sum of one network, in a fixed order of additions. */
 double spn_cost_of(const spn_cost *cost, const spn_choice *choice);

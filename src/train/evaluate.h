@@ -12,12 +12,14 @@ typedef struct {
   double top1, top5;
 } spn_score;
 
+/* Both are phases of work (core/work.h): SPN_ESTOPPED where a stop is asked for. */
+
 /* One pass in evaluation mode. weights NULL: the graph's own, else an averaged copy. */
 spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, const spn_settings *s, spn_split split,
                         spn_score *out, spn_err *err);
 /* Replaces the running statistics of `weights` (NULL: the graph's own) by plain averages over the batches that hold so
- * many training images (without augmentation; the same ones every time, at most an epoch). Running averages belong to
- * weights of a hundred steps ago and to no averaged weights at all. */
+ * many training images (augmented, as the weights know them; the same ones every time, at most an epoch). Running
+ * averages belong to weights of a hundred steps ago and to no averaged weights at all. */
 spn_status spn_recalibrate(spn_graph *g, real *weights, const spn_data *d, const spn_settings *s, size_t images,
                            spn_err *err);
 
