@@ -7,6 +7,7 @@ static const struct {
   spn_status (*run)(const spn_arguments *a, spn_err *err);
 } parts[] = {{"fit", spn_cli_latency_fit},
              {"import", spn_cli_latency_import},
+             {"kit", spn_cli_latency_kit},
              {"measure", spn_cli_latency_measure},
              {"predict", spn_cli_latency_predict}};
 enum { PARTS = sizeof parts / sizeof *parts };
@@ -30,6 +31,8 @@ const spn_command spn_cmd_latency = {
     .usage =
         "spnas latency fit TABLE... --out FILE.json [--networks FILE.csv] [--holdout FILE.csv] [--plot FILE.csv]\n"
         "       spnas latency import FILE... --out TABLE.json [--network NETWORK]\n"
+        "       spnas latency import KIT --out TABLE.json\n"
+        "       spnas latency kit SPACE --out KIT\n"
         "       spnas latency measure SPACE --out TABLE.json\n"
         "       spnas latency measure NETWORK... [--out FILE.csv]\n"
         "       spnas latency predict MODEL NETWORK... [--json] [--set train.width=W] [--set train.size=N]\n\n"
@@ -44,10 +47,13 @@ const spn_command spn_cmd_latency = {
         "op,h,cin,cout,\n"
         "                     expand,kernel,stride,se,skip,ms,std,n, or an op profile of TFLite's benchmark_model\n"
         "  --network NETWORK  latency.network: what an op profile is of\n"
+        "  KIT                folder of TFLite models with a script that runs them on a phone; imported, it gives the "
+        "table\n"
+        "                     and two CSVs beside it: networks that calibrate and networks that judge\n"
         "  SPACE              measured on this computer with oneDNN: every option of every layer\n"
         "  MODEL              a fitted model, or a table\n"
         "  NETWORK            arch.json, a name in data/networks, or a block string\n"
         "  --json             one JSON object a network instead of text",
     .sections = "latency",
-    .takes = "wonhPjN",
+    .takes = "wonhPjNq",
     .run = command};

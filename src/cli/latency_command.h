@@ -7,6 +7,7 @@
 
 spn_status spn_cli_latency_fit(const spn_arguments *a, spn_err *err);
 spn_status spn_cli_latency_import(const spn_arguments *a, spn_err *err);
+spn_status spn_cli_latency_kit(const spn_arguments *a, spn_err *err);
 spn_status spn_cli_latency_measure(const spn_arguments *a, spn_err *err);
 spn_status spn_cli_latency_predict(const spn_arguments *a, spn_err *err);
 
