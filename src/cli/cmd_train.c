@@ -96,7 +96,7 @@ const spn_command spn_cmd_train = {
              "  --arch ARCH        train.arch: a search's arch.json, a name in data/networks, or a block string\n"
              "  --init WEIGHTS     train.init: start from these weights, for example a search's inherited.safetensors\n"
              "  --data DIR         data.path: the images\n  --out RUNDIR       folder of the run\n"
-             "  --resume           go on from the newest valid checkpoint in RUNDIR\n"
+             "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .sections = "run,data,train,optim",

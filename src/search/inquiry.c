@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "core/work.h"
+#include "core/phase.h"
 #include "search/outcome.h"
 #include "train/schedule.h"
 
@@ -39,6 +39,15 @@ double spn_inquiry_used(const spn_inquiry *q) {
   double evaluations = q->limit ? (double)q->asked / (double)q->limit : 0;
   double images = q->images > 0 ? images_of(&done) / q->images : 0;
   return fmin(1, fmax(evaluations, images));
+}
+
+double spn_inquiry_expected(const spn_inquiry *q) {
+  spn_images first = {0}, each = {0};
+  double most = q->limit ? (double)q->limit : INFINITY;
+  if (q->evaluator && q->evaluator->price) q->evaluator->price(q->own, &first, &each);
+  if (q->images > 0 && images_of(&each) > 0)
+    most = fmin(most, 1 + fmax(0, q->images - images_of(&first)) / images_of(&each));
+  return floor(most);
 }
 
 /* Without a word from the user, as many images as the schedule of a search over training images takes. */
