@@ -22,7 +22,7 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
   char note[256];
   spn_data_note(data, note, sizeof note);
   if (note[0]) spn_run_say(run, "%s", note);
-  if (n->origin.searched && 2 * side < a->input_size)
+  if (n->origin.searched && side && 2 * side < a->input_size)
     spn_run_say(run,
                 "note: the images, %d pixels in the median, are enlarged to %d, the size that the prediction is for; "
                 "train.variant=proxy trains the network as the search did",
