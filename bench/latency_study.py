@@ -41,7 +41,10 @@ def random_network(draw):
 
 
 def run(*words):
-    return subprocess.run([str(w) for w in words], check=True, capture_output=True, text=True).stdout
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"spnas {words[1]} {words[2]}: {done.stderr}")
+    return done.stdout
 
 
 def measure(a, folder, networks, seconds):

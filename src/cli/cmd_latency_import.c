@@ -7,8 +7,10 @@
 #include "io/file.h"
 #include "latency/import_kit.h"
 
+/* otherwise NULL: what stands there stays. */
 static void copy_or(char *out, size_t size, const char *text, const char *otherwise) {
-  snprintf(out, size, "%.*s", (int)size - 1, text[0] ? text : otherwise);
+  if (!text[0]) text = otherwise;
+  if (text) snprintf(out, size, "%.*s", (int)size - 1, text);
 }
 
 void spn_cli_describe_table(const spn_settings *s, const char *path, const char *source, spn_table *t) {
@@ -18,9 +20,9 @@ void spn_cli_describe_table(const spn_settings *s, const char *path, const char 
   char *end = strstr(base, ".json");
   if (end) *end = 0;
   copy_or(t->name, sizeof t->name, s->latency_name, base);
-  copy_or(t->device, sizeof t->device, s->latency_device, t->device);
-  copy_or(t->framework, sizeof t->framework, s->latency_framework, t->framework);
-  copy_or(t->source, sizeof t->source, source, "imported");
+  copy_or(t->device, sizeof t->device, s->latency_device, NULL);
+  copy_or(t->framework, sizeof t->framework, s->latency_framework, NULL);
+  copy_or(t->source, sizeof t->source, source, NULL);
   strcpy(t->unit, "ms");
   if (s->latency_threads) t->threads = (int)s->latency_threads;
 }

@@ -11,7 +11,7 @@ static spn_status measure_space(const spn_arguments *a, const spn_space *space, 
   SPN_TRY(spn_measure_space(space, options, &table, err));
   snprintf(table.device, sizeof table.device, "%.95s", spn_cpu_name());
   snprintf(table.framework, sizeof table.framework, "%.80s, inference", spn_backend_version());
-  spn_cli_describe_table(&a->settings, a->out, table.source, &table);
+  spn_cli_describe_table(&a->settings, a->out, "measured on this computer by spnas latency measure", &table);
   table.threads = options->threads;
   spn_status status = spn_table_save(&table, a->out, err);
   if (!status) printf("wrote %s: %d entries\n", a->out, table.entries);
