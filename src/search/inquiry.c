@@ -7,10 +7,10 @@
 #include "core/rng.h"
 #include "core/phase.h"
 #include "search/outcome.h"
-#include "train/schedule.h"
 
 enum {
-  TABLE_EVALUATIONS = 200, /* where nothing else limits a search and an answer costs no images */
+  TABLE_EVALUATIONS = 200,      /* where nothing else limits a search and an answer costs no images */
+  CHECKPOINT_EVALUATIONS = 100, /* where run.checkpoint_steps is 0 */
   DRAWS = 1000000
 };
 
@@ -50,16 +50,10 @@ double spn_inquiry_expected(const spn_inquiry *q) {
   return floor(most);
 }
 
-/* Without a word from the user, as many images as the schedule of a search over training images takes. */
 static void read_budget(spn_inquiry *q, const spn_problem *p) {
-  const spn_settings *s = p->settings;
-  q->limit = (size_t)s->search_evaluations;
-  q->images = s->search_budget;
-  if (q->limit || q->images > 0) return;
-  if (!p->data) q->limit = TABLE_EVALUATIONS;
-  else
-    q->images = (double)s->search_epochs * (double)s->optim_batch *
-                (double)spn_steps_per_epoch(s, spn_dataset_count(p->data->set, SPN_SPLIT_TRAIN));
+  q->limit = (size_t)p->settings->search_evaluations;
+  q->images = spn_problem_images(p);
+  if (!q->limit && !(q->images > 0)) q->limit = TABLE_EVALUATIONS;
 }
 
 static spn_status check_budget(const spn_inquiry *q, spn_err *err) {
@@ -168,7 +162,8 @@ spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, sp
   SPN_TRY(spn_archive_add(q->archive, &e, err));
   q->asked++;
   *out = e.answer;
-  int due = q->settings->run_checkpoint_steps && q->asked % (size_t)q->settings->run_checkpoint_steps == 0;
+  size_t steps = (size_t)q->settings->run_checkpoint_steps;
+  int due = q->asked % (steps ? steps : CHECKPOINT_EVALUATIONS) == 0;
   return due || spn_checkpoint_requested() ? save(q, err) : SPN_OK;
 }
 
