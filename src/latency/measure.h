@@ -1,6 +1,8 @@
 /* Latency measured on this computer: inference with oneDNN (kernels/infer.h), batch norm folded into the weights, one
  * image at a time. Networks run whole, as they would be used, and each part's share of every run is timed, so that
- * caches are as full as in use; networks take turns, so that noise hits all alike. */
+ * caches are as full as in use; networks take turns, so that noise hits all alike.
+ * One thread is timed by the time it ran, so that what other processes take does not count (though caches that they
+ * fill do); several threads by the clock on the wall. */
 #ifndef SPN_LATENCY_MEASURE_H
 #define SPN_LATENCY_MEASURE_H
 
