@@ -145,6 +145,6 @@ const spn_command spn_cmd_search = {
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .help = list_methods,
-    .sections = "run,data,search,optim",
+    .sections = "run,data,search,train,optim",
     .takes = "odtrqR",
     .run = command};
