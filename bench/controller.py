@@ -55,13 +55,15 @@ def search(args, space, target, extra):
 
 
 def load(folder):
-    """The search phase's rows, its second half, and what was found."""
+    """The second half of the search phase's rows, and what was found."""
+    if not (folder / "arch.json").exists():
+        sys.exit(f"{folder}: no arch.json: not a finished search")
     settings = json.loads((folder / "config.resolved.json").read_text())["search"]
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
     phase = [r for r in rows if "on" in r and r["epoch"] >= settings["warmup_epochs"]]
     if len(phase) < 2:
         sys.exit(f"{folder}: no search phase in metrics.jsonl")
-    return phase, phase[len(phase) // 2:], json.loads((folder / "arch.json").read_text())
+    return phase[len(phase) // 2:], json.loads((folder / "arch.json").read_text())
 
 
 def changes_of(half):
@@ -79,7 +81,7 @@ def undone(changes):
 
 
 def judge(folder):
-    _, half, found = load(folder)
+    half, found = load(folder)
     target = found["target"]
     changes, steps = changes_of(half), half[-1]["step"] - half[0]["step"] + 1
     mean = {k: sum(r[k] for r in half) / len(half) / target for k in ("cost", "cost_free", "cost_drawn")}
