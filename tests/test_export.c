@@ -16,7 +16,7 @@ enum { BATCH = 2, SEED = 7 };
 /* ---- Networks ---- */
 
 static spn_block mb(int in, int out, int kernel, int stride, int expand, double se) {
-  return (spn_block){in, out, kernel, stride, expand, se, stride == 1 && in == out, 0};
+  return (spn_block){in, out, kernel, stride, expand, se, stride == 1 && in == out, 0, SPN_ACT_NONE};
 }
 
 static spn_arch network(const char *name, int size, int channels, spn_act act, spn_padding padding) {

@@ -131,7 +131,7 @@ int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const
 
 /* The block a layer is with the given options, in the deployed network. */
 static spn_block option_block(const spn_layer *l, int k, int e, int s) {
-  return (spn_block){l->in, l->out, l->kernel[k], l->stride, l->expand[e], l->se[s], l->residual, 0};
+  return (spn_block){l->in, l->out, l->kernel[k], l->stride, l->expand[e], l->se[s], l->residual, 0, l->activation};
 }
 
 /* Of the deployed network. Sizes after a layer do not depend on its options. */
