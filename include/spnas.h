@@ -21,7 +21,8 @@ typedef struct {
   char text[1024]; /* place, expected and got */
 } spnas_error;
 
-/* A network with its weights and preprocessing. One thread at a time may use it. */
+/* A network with its weights and preprocessing. Several threads may classify with one network at a time; each such
+ * thread costs the memory of one more copy of the weights. */
 typedef struct spnas_network spnas_network;
 
 /* "0.1.0 (commit)". */
@@ -43,6 +44,14 @@ void spnas_network_counts(const spnas_network *net, long long *parameters, long 
  * probability (classes) sums to 1. Returns error->code. */
 int spnas_network_classify(spnas_network *net, const unsigned char *rgb, int height, int width, float *probability,
                            spnas_error *error);
+
+/* Several images at once, each of its own size: faster than one by one. probability (count,classes). */
+typedef struct {
+  const unsigned char *rgb; /* 8-bit RGB (height,width,3) */
+  int height, width;
+} spnas_image;
+int spnas_network_classify_batch(spnas_network *net, const spnas_image *images, int count, float *probability,
+                                 spnas_error *error);
 
 /* Writes the network in a format of `spnas export` ("onnx", "tflite"; NULL or "auto": the one whose suffix path has)
  * with its default options. A suffix of another format than the one named is refused. Returns error->code. */

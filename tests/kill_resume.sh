@@ -8,7 +8,7 @@ TESTS=$(cd "$(dirname "$0")" && pwd)
 SPNAS=$(cd "$1" && pwd)/spnas
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-export OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
+export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
 PASSED=0
 FAILED=0
 KILLS=20
@@ -73,10 +73,12 @@ seconds() { date +%s.%N; }
 # delays SEED LONGEST: endless waits in seconds, the same for the same seed.
 delays() { awk -v seed="$1" -v longest="$2" 'BEGIN { srand(seed); for (i = 0; i < 200; i++) printf "%.3f\n", longest * rand() }'; }
 
-# kill_one WHAT WAIT NUMBER: resumes, kills after WAIT. The settings that a resume may change do change.
+# kill_one WHAT WAIT NUMBER: begins or resumes, kills after WAIT. The settings that a resume may change do change.
 kill_one() {
+  resume=
+  [ ! -e "$WORK/killed-$1/config.resolved.json" ] || resume=--resume
   RUN=exec
-  "$1" --out "$WORK/killed-$1" --resume --set run.checkpoint_steps=$((7 - 2 * ($3 % 2))) --set run.threads=$((1 + $3 % 2)) \
+  "$1" --out "$WORK/killed-$1" $resume --set run.checkpoint_steps=$((7 - 2 * ($3 % 2))) --set run.threads=$((1 + $3 % 2)) \
     --set run.keep=$((1 + $3 % 3)) >"$WORK/killed.log" 2>&1 &
   pid=$!
   RUN=
@@ -118,9 +120,9 @@ test_kills() {
   check "$1: killed after the last checkpoint" finish_again "$1"
 }
 
-# wait_for FILE: up to 20 seconds
+# wait_for FILE: up to a minute; gigabytes of memory are touched before the slow search begins
 wait_for() {
-  for i in $(seq 200); do
+  for i in $(seq 600); do
     [ -s "$1" ] && return 0
     sleep 0.1
   done
@@ -146,7 +148,7 @@ test_second_interrupt() {
   $RUN "$SPNAS" search --data "$WORK/data" --set run.isa=ref --set run.threads=1 --set optim.batch=320 --set search.target=80 \
     --set data.std=0.25 --set data.mean=0.5 --out "$WORK/left" >"$WORK/left.log" 2>&1 &
   pid=$!
-  check "a slow search is under way" wait_for "$WORK/left.log"
+  check "a slow search is under way" wait_for "$WORK/left/config.resolved.json"
   sleep 2
   kill -INT $pid
   sleep 0.3

@@ -1,6 +1,7 @@
 /* The public header on a model file made here: probabilities, names, counts, export, and every kind of refusal. */
 #include "spnas.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -61,6 +62,39 @@ static void classify(spnas_network *net) {
   CHECK(spnas_network_classify(net, rgb, 0, SIDE, p, &error) == 2, "an empty image is refused");
 }
 
+enum { MANY = 37, THREADS = 3 };
+static unsigned char pixels[MANY][SIDE * SIDE * 3];
+static float alone[MANY][3];
+
+/* In batches, from several threads at a time: what the images gave one by one. */
+static void *classify_many(void *context) {
+  spnas_image images[MANY];
+  spnas_error error;
+  float p[MANY][3];
+  for (int i = 0; i < MANY; i++) images[i] = (spnas_image){pixels[i], SIDE - i % 5, SIDE};
+  for (int round = 0; round < 3; round++) {
+    CHECK(!spnas_network_classify_batch(context, images, MANY, p[0], &error), "%s", error.text);
+    for (int i = 0; i < MANY; i++)
+      for (int c = 0; c < 3; c++) CHECK_NEAR(p[i][c], alone[i][c], 1e-5, "image %d of a batch", i);
+  }
+  return NULL;
+}
+
+static void check_batches(spnas_network *net) {
+  spnas_error error;
+  pthread_t thread[THREADS];
+  for (int i = 0; i < MANY; i++) {
+    for (int k = 0; k < SIDE * SIDE * 3; k++)
+      pixels[i][k] = (unsigned char)spn_rng_below(2, SPN_RNG_TEST, (uint64_t)i << 32 | (uint64_t)k, 256);
+    CHECK(!spnas_network_classify(net, pixels[i], SIDE - i % 5, SIDE, alone[i], &error), "%s", error.text);
+  }
+  for (int t = 0; t < THREADS; t++) CHECK(!pthread_create(&thread[t], NULL, classify_many, net), "a thread");
+  for (int t = 0; t < THREADS; t++) pthread_join(thread[t], NULL);
+  const spnas_image none = {NULL, SIDE, SIDE};
+  CHECK(spnas_network_classify_batch(net, &none, 1, alone[0], &error) == 2, "an image without pixels is refused");
+  CHECK(spnas_network_classify_batch(net, &none, 0, alone[0], &error) == 2, "no images are refused");
+}
+
 int main(void) {
   char path[] = "/tmp/spnas-api-XXXXXX", onnx[64];
   spnas_error error;
@@ -77,6 +111,7 @@ int main(void) {
   spnas_network_counts(net, &parameters, &macs);
   CHECK(parameters > 500 && macs > 10000, "%lld parameters, %lld MACs", parameters, macs);
   classify(net);
+  check_batches(net);
   snprintf(onnx, sizeof onnx, "%s.onnx", path);
   CHECK(!spnas_network_export(net, "onnx", onnx, &error), "%s", error.text);
   CHECK(!access(onnx, R_OK), "the export exists");

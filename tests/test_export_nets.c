@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "core/rng.h"
-#include "export/foreign.h"
+#include "export/naming.h"
 #include "export/interpret.h"
 #include "io/file.h"
 #include "model/blockstring.h"
@@ -154,15 +154,15 @@ static void check_lowered(const spn_arch *a, const spn_tensors *w, const float *
 }
 
 /* Every tensor comes back bit for bit; what does not belong is refused by name. */
-static void check_foreign(const spn_arch *a, const spn_tensors *w) {
-  for (int kind = 0; kind < SPN_FOREIGN_KINDS; kind++) {
+static void check_naming(const spn_arch *a, const spn_tensors *w) {
+  for (int kind = 0; kind < SPN_NAMING_KINDS; kind++) {
     spn_tensors *theirs = spn_tensors_new(), *back = spn_tensors_new(), *more = spn_tensors_new();
     spn_err err = {0};
     int se = 0, tensors = 0;
     for (int i = 0; i < a->blocks; i++) se |= !a->block[i].skipped && spn_block_squeeze(&a->block[i]) > 0;
-    if (kind == SPN_FOREIGN_TIMM || !se) { /* ProxylessNAS has no SE */
-      CHECK_OK(spn_foreign_write((spn_foreign)kind, a, w, theirs, &err), err);
-      CHECK_OK(spn_foreign_read((spn_foreign)kind, a, theirs, back, &err), err);
+    if (kind == SPN_NAMING_TIMM || !se) { /* ProxylessNAS has no SE */
+      CHECK_OK(spn_naming_write((spn_naming)kind, a, w, theirs, &err), err);
+      CHECK_OK(spn_naming_read((spn_naming)kind, a, theirs, back, &err), err);
       for (size_t i = 0; i < spn_tensors_count(back); i++) {
         const spn_tensor *x = spn_tensors_at(back, i), *y = spn_tensors_find(w, x->name);
         tensors += y && spn_tensor_elements(x) == spn_tensor_elements(y) &&
@@ -172,7 +172,7 @@ static void check_foreign(const spn_arch *a, const spn_tensors *w) {
             spn_tensors_count(w));
       const size_t one = 1;
       CHECK_OK(spn_tensors_add(theirs, "blocks.99.0.conv_pw.weight", SPN_F32, 1, &one, NULL, &err), err);
-      CHECK(spn_foreign_read((spn_foreign)kind, a, theirs, more, &err) == SPN_EINPUT &&
+      CHECK(spn_naming_read((spn_naming)kind, a, theirs, more, &err) == SPN_EINPUT &&
                 strstr(err.text, "blocks.99.0.conv_pw.weight"),
             "%s", err.text);
     }
@@ -224,7 +224,7 @@ int main(int argc, char **argv) {
       save(argv[1], &a, w, images, logits);
     } else {
       check_lowered(&a, w, images, logits);
-      check_foreign(&a, w);
+      check_naming(&a, w);
     }
     free(images);
     free(logits);

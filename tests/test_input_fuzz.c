@@ -63,7 +63,7 @@ static size_t make_pack(unsigned char *out) {
   put_png("few/b/3", 3, 200);
   options.path = at("few");
   if (spn_dataset_open(&options, &set, &err)) return 0;
-  if (!spn_pack_write(set, at("few.pack"), 4, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err)) {
+  if (!spn_pack_write(set, at("few.pack"), 4, SPN_RESIZE_BILINEAR, 1, &bad, &err)) {
     FILE *file = fopen(at("few.pack"), "rb");
     size = fread(out, 1, SEED_MAX, file);
     fclose(file);

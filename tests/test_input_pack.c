@@ -32,7 +32,7 @@ static void write_pack(const char *out, int side, int threads) {
   spn_dataset *set = open_set("tree", 0.5, &err);
   CHECK(set != NULL, "%s", err.text);
   if (!set) return;
-  CHECK_OK(spn_pack_write(set, at(out), side, SPN_RESIZE_BILINEAR, threads, NULL, &bad, &err), err);
+  CHECK_OK(spn_pack_write(set, at(out), side, SPN_RESIZE_BILINEAR, threads, &bad, &err), err);
   CHECK(bad == 1, "%zu left out", bad);
   spn_dataset_close(set);
 }
@@ -156,7 +156,7 @@ static void test_same_picture(void) {
   static const int packs[] = {0, 64, 73};
   for (int i = 0; i < 3; i++) {
     snprintf(name, sizeof name, "wide%d.pack", packs[i]);
-    CHECK_OK(spn_pack_write(set, at(name), packs[i], SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err), err);
+    CHECK_OK(spn_pack_write(set, at(name), packs[i], SPN_RESIZE_BILINEAR, 1, &bad, &err), err);
   }
   spn_dataset_close(set);
   compare("wide0.pack", 56, 0.875, 0, 0);
@@ -256,16 +256,15 @@ static void test_not_written(void) {
                               &err); /* kept in memory only where all are small: the bad one shows while packing */
   CHECK(set != NULL, "%s", err.text);
   if (!set) return;
-  CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EINPUT &&
+  CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, &bad, &err) == SPN_EINPUT &&
             strstr(err.text, "max_bad"),
         "%s", err.text);
   CHECK(access(at("not.pack"), F_OK), "half a pack was left behind");
-  CHECK(spn_pack_write(set, at("absent/not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EIO, "%s",
-        err.text);
+  CHECK(spn_pack_write(set, at("absent/not.pack"), 0, SPN_RESIZE_BILINEAR, 1, &bad, &err) == SPN_EIO, "%s", err.text);
   spn_dataset_close(set);
   set = open_set("same.pack", 0, &err);
   if (set)
-    CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, NULL, &bad, &err) == SPN_EINPUT &&
+    CHECK(spn_pack_write(set, at("not.pack"), 0, SPN_RESIZE_BILINEAR, 1, &bad, &err) == SPN_EINPUT &&
               strstr(err.text, "class folders"),
           "%s", err.text);
   spn_dataset_close(set);

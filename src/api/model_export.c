@@ -25,6 +25,9 @@ static size_t collect_facts(const spn_model *m, char *mnasnet, char *timm, spn_e
 #define RULE(name, rule) facts[count++] = (spn_export_fact){"input." name, rule};
   SPN_EVAL_RULES(RULE)
 #undef RULE
+  facts[count++] = (spn_export_fact){"input.resize_long_side", spn_long_side_names[m->eval.framing]};
+  facts[count++] = (spn_export_fact){"input.resize_rounding", spn_level_names[m->eval.framing]};
+  facts[count++] = (spn_export_fact){"input.crop_offset", spn_crop_offset_names[m->eval.framing]};
   const char *key, *value;
   for (size_t i = 0; count < MAX_FACTS && spn_tensors_meta_at(m->tensors, i, &key, &value); i++)
     if (strcmp(key, "spnas.classes")) facts[count++] = (spn_export_fact){key, value};

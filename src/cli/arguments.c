@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "train/resume.h"
 
 typedef struct {
   char letter;
@@ -62,6 +63,29 @@ static const option *find_option(const char *takes, const char *arg) {
   return NULL;
 }
 
+/* The settings of the run that goes on, beneath everything else on the command line. */
+static spn_status begin_with_run(int argc, char **argv, const char *takes, spn_settings *s, spn_err *err) {
+  const char *out = NULL;
+  int resume = 0;
+  if (!strchr(takes, 'r')) return SPN_OK;
+  for (int i = 1; i < argc; i++) {
+    const option *o = find_option(takes, argv[i]);
+    resume |= !o && !strcmp(argv[i], "--resume");
+    if (o && o->letter == 'o') out = argv[i + 1]; /* NULL at the end: told later */
+    i += o != NULL;
+  }
+  if (!out) return SPN_OK;
+  if (resume) return spn_resume_settings(out, argv[0], s, err);
+  if (!spn_run_exists(out)) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "%s holds a run already; continue it with --resume, or choose another --out", out);
+}
+
+static int asks_for_help(int argc, char **argv) {
+  for (int i = 1; i < argc; i++)
+    if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return 1;
+  return 0;
+}
+
 /* An argument that is no option. */
 static spn_status take_word(spn_arguments *out, const char *takes, const char *word, spn_err *err) {
   int several = strchr(takes, 'w') != NULL;
@@ -80,15 +104,13 @@ static spn_status take_word(spn_arguments *out, const char *takes, const char *w
 /* Config files first, whatever their place, so that everything else on the command line overrides them. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err) {
   memset(out, 0, sizeof *out);
-  *help = 0;
+  *help = asks_for_help(argc, argv);
   spn_settings_default(&out->settings);
+  if (*help) return SPN_OK;
+  SPN_TRY(begin_with_run(argc, argv, takes, &out->settings, err));
   for (int pass = 0; pass < 2; pass++)
-    for (int i = 0; i < argc; i++) {
+    for (int i = 1; i < argc; i++) {
       const option *o = find_option(takes, argv[i]);
-      if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-        *help = 1;
-        return SPN_OK;
-      }
       if (o) {
         if (i + 1 >= argc) return spn_fail(err, SPN_EINPUT, "%s: expected a value after it, got nothing", argv[i]);
         i++;

@@ -21,9 +21,10 @@ typedef struct {
   spn_settings settings;
 } spn_arguments;
 
-/* takes: the letters of the options the command has besides --config, --set, --seed, --threads and --help, which all
- * have; the letters stand in the tables of arguments.c, p is the positional argument, w several of them. Returns
- * SPN_OK, or SPN_EINPUT with the argument named; *help is set by --help. */
+/* argv[0] is the command. With --resume the settings of the run in --out come first, and with --out alone a folder that
+ * holds a run is refused. takes: the letters of the options the command has besides --config, --set, --seed, --threads
+ * and --help, which all have; the letters stand in the tables of arguments.c, p is the positional argument, w several
+ * of them. Returns SPN_OK, or SPN_EINPUT with the argument named; *help is set by --help. */
 spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arguments *out, int *help, spn_err *err);
 
 /* A network as a user names one. */

@@ -1,13 +1,8 @@
 #include <stdio.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "input/pack.h"
 #include "train/machine.h"
-
-static void progress(size_t done, size_t count) {
-  if (isatty(2)) fprintf(stderr, "\r%zu of %zu images%s", done, count, done == count ? "\n" : "");
-}
 
 static spn_status command(const spn_arguments *a, spn_err *err) {
   const spn_settings *s = &a->settings;
@@ -22,8 +17,7 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
                            .max_bad = s->data_max_bad,
                            .allow_empty = s->data_allow_empty_classes};
   SPN_TRY(spn_dataset_open(&o, &set, err));
-  spn_status status = spn_pack_write(set, a->out, (int)s->pack_side, s->data_resize, spn_thread_count(s),
-                                     a->quiet ? NULL : progress, &bad, err);
+  spn_status status = spn_pack_write(set, a->out, (int)s->pack_side, s->data_resize, spn_thread_count(s), &bad, err);
   if (!status && bad) {
     spn_dataset_bad(set, list, sizeof list);
     printf("left out %zu images that cannot be read:\n%s\n", bad, list);

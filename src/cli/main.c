@@ -7,7 +7,9 @@
 #include "cli/cli.h"
 #include "kernels.h"
 #include "core/version.h"
-#include "train/signals.h"
+#include "core/work.h"
+#include "train/resume.h"
+#include "train/terminal.h"
 
 static void overview(FILE *out) {
   fprintf(out, "spnas %s: %s\n\nusage: spnas COMMAND ...\n\n", spn_version(), spn_program_about);
@@ -25,7 +27,7 @@ static void help_for(const spn_command *c) {
   }
 }
 
-/* The first SIGINT or SIGTERM asks for a stop after the step, the second leaves at once. */
+/* The first SIGINT or SIGTERM asks for a stop after what is under way, the second leaves at once. */
 static void on_stop(int number) {
   if (spn_stop_request(number)) _exit(128 + number);
 }
@@ -33,14 +35,25 @@ static void on_stop(int number) {
 static void on_checkpoint(int number) { spn_checkpoint_request(); }
 
 static void install_signals(void) {
-  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  struct sigaction action = {.sa_handler = on_stop}; /* no SA_RESTART: a write that waits for its reader ends too */
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   action.sa_handler = on_checkpoint;
+  action.sa_flags = SA_RESTART;
   sigaction(SIGUSR1, &action, NULL);
   action.sa_handler = SIG_IGN; /* a full disk quota answers with an error, not with a dead process */
   sigaction(SIGXFSZ, &action, NULL);
   sigaction(SIGPIPE, &action, NULL);
+}
+
+static spn_status cannot_print(spn_err *err) {
+  if (spn_stop_requested()) return spn_fail(err, SPN_ESTOPPED, "stopped while writing to standard output");
+  return spn_fail(err, SPN_EIO, "standard output: cannot be written");
+}
+
+static const char *how_to_go_on(const spn_command *command, const spn_arguments *a, spn_status status) {
+  int has_run = status == SPN_ESTOPPED && strchr(command->takes, 'r') && a->out && spn_run_exists(a->out);
+  return has_run ? "; --resume goes on from here" : "";
 }
 
 /* 0; 2 wrong input; 130 or 143 stopped by a signal; 3 stopped by run.max_steps; 1 everything else. */
@@ -62,11 +75,13 @@ int main(int argc, char **argv) {
     spn_err err = {0};
     int help;
     install_signals();
-    spn_status status = spn_arguments_parse(argc - 2, argv + 2, command->takes, &args, &help, &err);
+    spn_status status = spn_arguments_parse(argc - 1, argv + 1, command->takes, &args, &help, &err);
     if (!status && help) return help_for(command), 0;
+    spn_terminal_begin(args.quiet);
     if (!status) status = command->run(&args, &err);
-    if (!status && fflush(stdout)) status = spn_fail(&err, SPN_EIO, "standard output: cannot be written");
-    if (status) fprintf(stderr, "spnas %s: %s\n", argv[1], err.text);
+    spn_terminal_end_line();
+    if (!status && fflush(stdout)) status = cannot_print(&err);
+    if (status) fprintf(stderr, "spnas %s: %s%s\n", argv[1], err.text, how_to_go_on(command, &args, status));
     return exit_code(status);
   }
   fprintf(stderr, "spnas: unknown command %s; see spnas --help\n", argv[1]);

@@ -5,7 +5,7 @@
 
 #include "export/export.h"
 #include "export/facts.h"
-#include "export/foreign.h"
+#include "export/naming.h"
 #include "export/lower.h"
 #include "export/templates.h"
 #include "io/file.h"
@@ -27,7 +27,7 @@ static char *arch_def(const spn_arch *arch) {
   int stage[SPN_MAX_BLOCKS], place[SPN_MAX_BLOCKS], open = 0;
   char text[96];
   spn_json_writer w = {0};
-  spn_foreign_stages(arch, stage, place);
+  spn_naming_stages(arch, stage, place);
   spn_json_array(&w, NULL, SPN_JSON_INLINE);
   for (int i = 0; i < arch->blocks; i++) {
     if (arch->block[i].skipped) continue;
@@ -68,7 +68,7 @@ static spn_status fill(const spn_arch *arch, const spn_tensors *weights, const s
   spn_lowered *net;
   SPN_TRY(spn_lower(arch, weights, options, NULL, &net, err)); /* every tensor is there and has its shape */
   spn_lowered_free(net);
-  SPN_TRY(spn_foreign_write(SPN_FOREIGN_TIMM, arch, weights, set, err));
+  SPN_TRY(spn_naming_write(SPN_NAMING_TIMM, arch, weights, set, err));
   SPN_TRY(spn_facts_each(arch, options, "NCHW", put_meta, &sink, err));
   SPN_TRY(sink.status);
   SPN_TRY(set_text(set, "spnas.arch", spn_arch_to_json(arch), err));

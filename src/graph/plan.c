@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/work.h"
 #include "graph/graph.h"
 
 void spn_graph_out_of_memory(spn_graph *g); /* graph.c */
@@ -94,16 +95,28 @@ static size_t with_guard(size_t bytes) {
   return (bytes + page - 1) / page * page + page;
 }
 
-/* Huge pages where the system has them, and every page touched now rather than in a step. The guard page behind stops a
- * kernel that runs past the end, before it changes another's memory. */
+/* Huge pages where the system has them. The guard page behind stops a kernel that runs past the end, before it changes
+ * another's memory. */
 static void *take(size_t bytes) {
   size_t mapped = with_guard(bytes), usable = mapped - (size_t)sysconf(_SC_PAGESIZE);
   char *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return NULL;
   madvise(p, usable, MADV_HUGEPAGE);
-  memset(p, 0, bytes);
   mprotect(p + usable, mapped - usable, PROT_NONE);
   return p;
+}
+
+/* Touches every page now rather than in a step. Gigabytes take seconds: this is work that may be stopped. */
+static spn_status touch(void *p, size_t bytes, spn_err *err) {
+  enum { PIECE = 64 << 20, MIB = 20 };
+  spn_work work = {.what = "allocation of memory", .unit = "MiB", .total = (bytes >> MIB) + 1};
+  spn_status status = SPN_OK;
+  for (size_t at = 0; at < bytes && !status; at += PIECE) {
+    status = spn_work_at(&work, at >> MIB, err);
+    if (!status) memset((char *)p + at, 0, bytes - at < PIECE ? bytes - at : PIECE);
+  }
+  spn_work_end(&work);
+  return status;
 }
 
 static size_t weights_bytes(const spn_graph *g) { return g->param_elements * sizeof(real) + 64; }
@@ -121,7 +134,11 @@ static spn_status take_memory(spn_graph *g, spn_err *err) {
                     "a step at batch %d needs %.1f GB of memory, more than the system gives; "
                     "lower optim.batch",
                     g->batch, (double)spn_graph_memory(g) * 1e-9);
-  return SPN_OK;
+  SPN_TRY(touch(g->scratch, g->need_scratch * (size_t)g->threads, err));
+  SPN_TRY(touch(g->part_scratch, g->need_part * (size_t)g->parts, err));
+  SPN_TRY(touch(g->weights, weights_bytes(g), err));
+  if (g->grads) SPN_TRY(touch(g->grads, weights_bytes(g), err));
+  return touch(g->arena, g->arena_bytes + 64, err);
 }
 
 static void release(void *p, size_t bytes) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/work.h"
 #include "input/dataset.h"
 
 typedef struct {
@@ -70,6 +71,7 @@ static spn_status list_folder(const char *folder, int type, name_list *list, spn
   errno = 0;
   while (!status && (entry = readdir(dir))) {
     if (entry->d_name[0] != '.') status = list_entry(dir, folder, entry, type, list, err);
+    if (!status && spn_stop_requested()) status = spn_fail(err, SPN_ESTOPPED, "%.800s: stopped while listing", folder);
     errno = 0;
   }
   if (!status && errno) status = spn_fail(err, SPN_EIO, "%.800s: cannot be listed: %s", folder, strerror(errno));
@@ -136,7 +138,8 @@ static int folder_found(const char *path) {
   name_list list = {0};
   spn_status status = has_folder(path, "train") ? SPN_OK : list_folder(path, 'd', &list, NULL);
   int found = has_folder(path, "train") || (!status && list.count > 1) || has_folder(path, "test") ||
-              has_folder(path, "val") || status == SPN_ENOMEM; /* told when it is read */
+              has_folder(path, "val") || status == SPN_ENOMEM ||
+              status == SPN_ESTOPPED; /* both are told when it is read */
   list_free(&list);
   return found;
 }

@@ -22,7 +22,7 @@ typedef struct {
 static int pack_found(const char *path) {
   char start[sizeof SPN_PACK_MAGIC - 1];
   struct stat info;
-  int found = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+  int found = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not block */
   if (fd < 0) return 0;
   if (!fstat(fd, &info) && S_ISREG(info.st_mode))
     found = read(fd, start, sizeof start) == (ssize_t)sizeof start && !memcmp(start, SPN_PACK_MAGIC, sizeof start);
@@ -32,7 +32,7 @@ static int pack_found(const char *path) {
 
 static spn_status map_file(const spn_dataset *set, pack *own, spn_err *err) {
   struct stat info;
-  int fd = open(set->path, O_RDONLY | O_CLOEXEC);
+  int fd = open(set->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return spn_fail(err, errno == ENOENT ? SPN_EINPUT : SPN_EIO, "%.800s: cannot open: %s", set->path, strerror(errno));
   spn_status status = fstat(fd, &info) ? spn_fail(err, SPN_EIO, "%.800s: %s", set->path, strerror(errno)) : SPN_OK;

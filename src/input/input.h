@@ -57,6 +57,15 @@ int spn_dataset_side(const spn_dataset *set);
 /* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */
 size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size);
 
+/* What is rounded: as torchvision has it, long sides down and offsets half to even, and pixels stay as exact as floats
+ * are; or long sides to the nearest, offsets down, and pixels to whole levels, first along rows and then along columns,
+ * as PIL does: some published networks were measured so, and small ones notice. */
+#define SPN_FRAMINGS(X) X(SPN_FRAME_TORCHVISION, "floor") X(SPN_FRAME_ROUNDED, "round")
+typedef enum { SPN_FRAMINGS(SPN_CHOICE_CONSTANT) } spn_framing;
+extern const char *const spn_long_side_names[];   /* of each, what becomes of the long side; ends with NULL */
+extern const char *const spn_crop_offset_names[]; /* and of the offset */
+extern const char *const spn_level_names[];       /* and of the levels */
+
 typedef enum {
   SPN_AUGMENT_NONE,     /* evaluation: resize, centre crop */
   SPN_AUGMENT_CROP,     /* pad and crop, flip (CIFAR): pad by `pad` pixels of zeros after normalisation */
@@ -75,24 +84,22 @@ typedef struct {
   double magnitude; /* theirs, 0..10 */
   double erase;     /* training: share of the images of which a rectangle is erased */
   spn_resize resize;
+  spn_framing framing;   /* NONE: what is rounded */
   float mean[3], std[3]; /* of pixels in 0..1 */
   uint64_t seed;
 } spn_transform;
 
 /* What NONE does to every image, as X(key, value), for files that must say how it is repeated elsewhere. The short side
- * becomes spn_transform_side pixels, the long one in proportion, rounded down; samples sit at pixel centres, the filter
- * is widened when shrinking, cut at the borders and normalised there, and nothing is rounded; the crop starts at half
- * of what is too much, rounded half to even. That is torchvision's Resize and CenterCrop on PIL images, but for their
+ * becomes spn_transform_side pixels, the long one in proportion; samples sit at pixel centres, the filter is widened
+ * when shrinking, cut at the borders and normalised there; the crop starts at half of what is too much; the framing
+ * says what is rounded. With its first value that is torchvision's Resize and CenterCrop on PIL images, but for their
  * rounding to 8 bit (within one level of 255). */
 #define SPN_EVAL_RULES(X)            \
   X("orientation_tag", "ignored")    \
-  X("resize_long_side", "floor")     \
   X("resize_sampling", "half_pixel") \
   X("resize_antialias", "true")      \
   X("resize_edges", "renormalised")  \
-  X("resize_rounding", "none")       \
-  X("crop", "centre")                \
-  X("crop_offset", "round_half_even")
+  X("crop", "centre")
 extern const float spn_grey_weights[3]; /* of R, G and B where an image of three channels becomes one */
 /* NONE: what the short side is resized to before the crop, size / eval_crop. */
 int spn_transform_side(const spn_transform *t);

@@ -1,4 +1,5 @@
 #include "core/team.h"
+#include "core/work.h"
 #include "input/pack.h"
 
 #include <stdlib.h>
@@ -62,8 +63,8 @@ static void reduced_size(const spn_image *image, int side, int *h, int *w) {
 static void pack_image(spn_dataset *set, uint32_t item, int side, spn_resize filter, packed *out) {
   spn_image image;
   spn_scratch scratch = {0};
-  *out = (packed){.status = spn_dataset_image(set, item, &image, &out->err)};
-  if (out->status) return;
+  *out = (packed){.status = spn_stop_requested() ? SPN_ESTOPPED : spn_dataset_image(set, item, &image, &out->err)};
+  if (out->status) return; /* a stop is told by the work's next look */
   out->whole_h = image.h;
   out->whole_w = image.w;
   reduced_size(&image, side, &out->h, &out->w);
@@ -125,10 +126,10 @@ static void pack_piece(void *context, int i, int thread) {
   pack_image(j->writer->set, j->first + (uint32_t)i, j->side, j->filter, &j->chunk[i]);
 }
 
-static spn_status add_images(writer *w, int side, spn_resize filter, int threads, void (*progress)(size_t, size_t),
-                             spn_err *err) {
+static spn_status add_images(writer *w, int side, spn_resize filter, int threads, spn_err *err) {
   static const char start[] = SPN_PACK_MAGIC;
   uint64_t at = sizeof start - 1;
+  spn_work work = {.what = "packing", .unit = "images", .total = w->set->count};
   packed *chunk = calloc(CHUNK, sizeof *chunk);
   spn_team *team = NULL;
   spn_status status = chunk ? spn_team_create(threads, &team, err) : spn_fail(err, SPN_ENOMEM, "out of memory");
@@ -137,10 +138,11 @@ static spn_status add_images(writer *w, int side, spn_resize filter, int threads
     int n = (int)(w->set->count - first < CHUNK ? w->set->count - first : CHUNK);
     pack_job job = {.writer = w, .first = (uint32_t)first, .side = side, .filter = filter, .chunk = chunk};
     spn_team_run(team, n, pack_piece, &job);
-    status = add_chunk(w, (uint32_t)first, chunk, n, &at, err);
+    status = spn_work_at(&work, first, err); /* before the chunk is taken: pieces of it may have been passed over */
+    if (!status) status = add_chunk(w, (uint32_t)first, chunk, n, &at, err);
     for (int i = 0; i < n; i++) free(chunk[i].pixels);
-    if (progress) progress(first + (size_t)n, w->set->count);
   }
+  spn_work_end(&work);
   spn_team_free(team);
   free(chunk);
   w->end.index_at = at;
@@ -162,8 +164,8 @@ static spn_status add_index(writer *w, int side, spn_err *err) {
   return spn_file_append(w->file, &w->end, sizeof w->end, err);
 }
 
-spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resize filter, int threads,
-                          void (*progress)(size_t done, size_t count), size_t *bad, spn_err *err) {
+spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resize filter, int threads, size_t *bad,
+                          spn_err *err) {
   writer w = {.set = set};
   size_t at;
   if (!set->reader->decodes)
@@ -176,7 +178,7 @@ spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resi
   spn_status status = spn_file_create(path, &w.file, err);
   for (int c = 0; !status && c < set->classes; c++)
     if (spn_names_add(&w.names, set->class_names[c], &at)) status = spn_fail(err, SPN_ENOMEM, "out of memory");
-  if (!status) status = add_images(&w, side, filter, threads, progress, err);
+  if (!status) status = add_images(&w, side, filter, threads, err);
   if (!status) status = add_index(&w, side, err);
   if (!status) status = spn_file_commit(w.file, err);
   else spn_file_abort(w.file);

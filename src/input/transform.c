@@ -101,14 +101,26 @@ void spn_resized(int h, int w, int side, int *out_h, int *out_w) {
 
 int spn_transform_side(const spn_transform *t) { return (int)lround(t->size / t->eval_crop); }
 
-/* The whole image with its short side resized to `side`, and the central part of the output's size; half of an odd rest
- * is rounded to even, as in torchvision. An image out of a pack is resized to what the original would be resized to, so
- * that the same part of it is seen. */
-static view view_centre(const spn_image *image, int side, int size) {
+const char *const spn_long_side_names[] = {SPN_FRAMINGS(SPN_CHOICE_NAME) NULL};
+const char *const spn_level_names[] = {[SPN_FRAME_TORCHVISION] = "none", [SPN_FRAME_ROUNDED] = "each_pass"};
+const char *const spn_crop_offset_names[] = {
+    [SPN_FRAME_TORCHVISION] = "round_half_even", [SPN_FRAME_ROUNDED] = "floor"};
+
+/* Half of what is too much. */
+static int offset(int full, int size, spn_framing framing) {
+  return (int)(framing == SPN_FRAME_ROUNDED ? floor((full - size) / 2.0) : lrint((full - size) / 2.0));
+}
+
+/* The whole image with its short side resized to `side`, and the central part of the output's size. An image out of a
+ * pack is resized to what the original would be resized to, so that the same part of it is seen. */
+static view view_centre(const spn_transform *t, const spn_image *image, int side) {
+  const int h = image->whole_h ? image->whole_h : image->h, w = image->whole_w ? image->whole_w : image->w;
   view v = {.h = image->h, .w = image->w};
-  spn_resized(image->whole_h ? image->whole_h : v.h, image->whole_w ? image->whole_w : v.w, side, &v.full_h, &v.full_w);
-  v.part_y = (int)lrint((v.full_h - size) / 2.0);
-  v.part_x = (int)lrint((v.full_w - size) / 2.0);
+  spn_resized(h, w, side, &v.full_h, &v.full_w);
+  if (t->framing == SPN_FRAME_ROUNDED && h <= w) v.full_w = (int)lround((double)side * w / h);
+  if (t->framing == SPN_FRAME_ROUNDED && h > w) v.full_h = (int)lround((double)side * h / w);
+  v.part_y = offset(v.full_h, t->size, t->framing);
+  v.part_x = offset(v.full_w, t->size, t->framing);
   return v;
 }
 
@@ -142,13 +154,13 @@ static uint64_t sample_key(const spn_transform *t, uint64_t epoch, uint64_t samp
 }
 
 static view choose_view(const spn_transform *t, const spn_image *image, uint64_t key) {
-  if (t->augment == SPN_AUGMENT_NONE) return view_centre(image, spn_transform_side(t), t->size);
+  if (t->augment == SPN_AUGMENT_NONE) return view_centre(t, image, spn_transform_side(t));
   view v;
   if (t->augment == SPN_AUGMENT_INCEPTION) {
     v = view_inception(t, image->h, image->w, key);
   } else {
     uint64_t places = 2 * (uint64_t)t->pad + 1;
-    v = view_centre(image, t->size, t->size);
+    v = view_centre(t, image, t->size);
     v.shift_y = (int)spn_rng_below(key, SPN_RNG_AUGMENT, DRAW_ROW, places) - t->pad;
     v.shift_x = (int)spn_rng_below(key, SPN_RNG_AUGMENT, DRAW_COLUMN, places) - t->pad;
   }
@@ -265,6 +277,43 @@ static void erase(const spn_transform *t, uint64_t key, float *out) {
   }
 }
 
+/* The weighted sum of a span's samples, `step` bytes apart, rounded to a whole level as PIL does: in integers, with
+ * weights of 22 binary places. */
+static unsigned char whole_level(const unsigned char *src, size_t step, const float *weights, int count) {
+  enum { PLACES = 22 };
+  int64_t sum = (int64_t)1 << (PLACES - 1);
+  for (int k = 0; k < count; k++) sum += src[(size_t)k * step] * llrint((double)weights[k] * (1 << PLACES));
+  sum >>= PLACES;
+  return (unsigned char)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+}
+
+/* SPN_FRAME_ROUNDED: columns before rows. The taps and the line of scratch are there. */
+static spn_status run_rounded(const spn_transform_plan *plan, const spn_scratch *scratch, const spn_image *image,
+                              const view *v, float *out) {
+  const spn_taps *ys = &scratch->y, *xs = &scratch->x;
+  const int size = plan->t.size, first = ys->spans[0].start;
+  const int last = ys->spans[size - 1].start + ys->spans[size - 1].count;
+  const size_t from = (size_t)image->channels, width = (size_t)image->w * from, n = (size_t)size * from;
+  unsigned char *narrow = malloc((size_t)(last - first) * n + 1);
+  if (!narrow) return SPN_ENOMEM;
+  for (int y = first; y < last; y++)
+    for (size_t i = 0; i < n; i++) {
+      const spn_span span = xs->spans[i / from];
+      narrow[(size_t)(y - first) * n + i] = whole_level(image->pixels + (size_t)y * width + (size_t)span.start * from +
+                                                            i % from,
+                                                        from, xs->weights + i / from * (size_t)xs->stride, span.count);
+    }
+  for (int y = 0; y < size; y++, out += (size_t)size * (size_t)plan->t.channels) {
+    for (size_t i = 0; i < n; i++)
+      scratch->line[i] = whole_level(narrow + (size_t)(ys->spans[y].start - first) * n + i, n,
+                                     ys->weights + (size_t)y * (size_t)ys->stride, ys->spans[y].count);
+    change_channels(scratch->line, size, image->channels, plan->t.channels);
+    write_row(plan, v, scratch->line, out);
+  }
+  free(narrow);
+  return SPN_OK;
+}
+
 spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratch, const spn_image *image,
                              uint64_t epoch, uint64_t sample, float *out) {
   const spn_transform *t = &plan->t;
@@ -272,6 +321,8 @@ spn_status spn_transform_run(const spn_transform_plan *plan, spn_scratch *scratc
   view v = choose_view(t, image, key);
   size_t n = (size_t)t->size * (size_t)t->channels;
   SPN_TRY(prepare_scratch(t, scratch, image, &v));
+  if (t->augment == SPN_AUGMENT_NONE && t->framing == SPN_FRAME_ROUNDED && !is_plain(&v))
+    return run_rounded(plan, scratch, image, &v, out);
   if (t->ops) change_picture(plan, scratch, image, &v, key);
   for (int y = 0; y < t->size; y++) {
     int row = y + v.shift_y;

@@ -2,18 +2,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/work.h"
+
 struct spn_file {
   int fd;
   char *path, *temporary;
 };
 
-enum { PIECE = 1 << 20, MAX_WRITE = 1 << 30 };
+enum { PIECE = 1 << 20, MAX_WRITE = 1 << 30, LOOK_MS = 100 };
 
 static spn_status fail_errno(spn_err *err, const char *path, const char *what) {
   return spn_fail(err, SPN_EIO, "%s: cannot %s: %s", path, what, strerror(errno));
@@ -27,35 +30,57 @@ static spn_status cannot_open(spn_err *err, const char *path) {
   return spn_fail(err, status, "%s: cannot open: %s", path, strerror(errno));
 }
 
-/* Reads until the end or limit + 1 bytes, growing the block: sizes that stat tells may be wrong (pipes, /proc). */
-static spn_status read_all(int fd, const char *path, size_t expected, size_t limit, char **data, size_t *size,
-                           spn_err *err) {
-  size_t room = expected < limit ? expected + 1 : PIECE, n = 0;
-  char *block = malloc(room + 1);
-  if (!block) return spn_fail(err, SPN_ENOMEM, "%s: out of memory (%zu bytes)", path, room);
+/* Waits for data in what is no regular file, and looks from time to time whether a stop was asked for: a signal that
+ * comes before the wait would not end it. */
+static spn_status wait_for_data(int fd, const char *path, spn_err *err) {
+  struct pollfd wanted = {.fd = fd, .events = POLLIN};
   for (;;) {
+    if (spn_stop_requested()) return spn_fail(err, SPN_ESTOPPED, "%s: stopped while waiting for data", path);
+    int ready = poll(&wanted, 1, LOOK_MS);
+    if (ready > 0) return SPN_OK;
+    if (ready < 0 && errno != EINTR) return fail_errno(err, path, "read");
+  }
+}
+
+/* Reads what is there, at least a byte; 0 at the end. */
+static spn_status read_some(int fd, const char *path, int waits, char *out, size_t room, size_t *got, spn_err *err) {
+  for (;;) {
+    if (waits) SPN_TRY(wait_for_data(fd, path, err));
+    ssize_t n = read(fd, out, room < MAX_WRITE ? room : MAX_WRITE);
+    if (n < 0 && (errno == EINTR || (waits && errno == EAGAIN))) continue;
+    if (n < 0) return fail_errno(err, path, "read");
+    *got = (size_t)n;
+    return SPN_OK;
+  }
+}
+
+/* Reads until the end or limit + 1 bytes, growing the block: sizes that stat tells may be wrong (/proc), and pipes have
+ * none. */
+static spn_status read_all(int fd, const char *path, const struct stat *info, size_t limit, char **data, size_t *size,
+                           spn_err *err) {
+  int regular = S_ISREG(info->st_mode);
+  size_t expected = regular ? (size_t)info->st_size : 0, room = expected < limit ? expected + 1 : PIECE, n = 0, got = 1;
+  char *block = malloc(room + 1);
+  spn_status status = block ? SPN_OK : spn_fail(err, SPN_ENOMEM, "%s: out of memory (%zu bytes)", path, room);
+  while (!status && got) {
     if (n == room) {
       size_t wider = room < PIECE ? PIECE : room + room / 2;
       char *grown = wider > room ? realloc(block, wider + 1) : NULL;
       if (!grown) {
-        free(block);
-        return spn_fail(err, SPN_ENOMEM, "%s: out of memory (%zu bytes)", path, wider);
+        status = spn_fail(err, SPN_ENOMEM, "%s: out of memory (%zu bytes)", path, wider);
+        break;
       }
       block = grown;
       room = wider;
     }
-    ssize_t got = read(fd, block + n, room - n < MAX_WRITE ? room - n : MAX_WRITE);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      free(block);
-      return fail_errno(err, path, "read");
-    }
-    if (!got) break;
-    n += (size_t)got;
-    if (n > limit) {
-      free(block);
-      return spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes, got more", path, limit);
-    }
+    status = read_some(fd, path, !regular, block + n, room - n, &got, err);
+    if (!status) n += got;
+    if (!status && n > limit)
+      status = spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes, got more", path, limit);
+  }
+  if (status) {
+    free(block);
+    return status;
   }
   block[n] = 0;
   *data = block;
@@ -68,7 +93,7 @@ spn_status spn_file_read(const char *path, size_t limit, char **data, size_t *si
   int fd;
   *data = NULL;
   *size = 0;
-  do fd = open(path, O_RDONLY | O_CLOEXEC);
+  do fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe that nobody writes to opens too: it is waited for */
   while (fd < 0 && errno == EINTR);
   if (fd < 0) return cannot_open(err, path);
   spn_status status;
@@ -76,7 +101,7 @@ spn_status spn_file_read(const char *path, size_t limit, char **data, size_t *si
   else if (S_ISREG(info.st_mode) && (unsigned long long)info.st_size > limit)
     status = spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes, got %lld", path, limit,
                       (long long)info.st_size);
-  else status = read_all(fd, path, S_ISREG(info.st_mode) ? (size_t)info.st_size : 0, limit, data, size, err);
+  else status = read_all(fd, path, &info, limit, data, size, err);
   close(fd);
   return status;
 }
@@ -225,4 +250,29 @@ spn_status spn_folder_create(const char *path, spn_err *err) {
   if (!status) status = make_one(part, err);
   free(part);
   return status;
+}
+
+/* Appends path's parts to out, which ends without a slash. */
+static int append_parts(const char *path, char *out, size_t size) {
+  size_t n = strlen(out);
+  while (*path) {
+    size_t part = strcspn(path, "/");
+    if (part && !(part == 1 && *path == '.')) {
+      if (n + part + 2 > size) return 0;
+      out[n++] = '/';
+      memcpy(out + n, path, part);
+      out[n += part] = 0;
+    }
+    path += part + (path[part] == '/');
+  }
+  return 1;
+}
+
+spn_status spn_path_absolute(const char *path, char *out, size_t size) {
+  char start[4096] = "";
+  if (*path != '/' && !getcwd(start, sizeof start)) return SPN_EIO;
+  *out = 0;
+  if (!append_parts(start, out, size) || !append_parts(path, out, size)) return SPN_EINPUT;
+  if (!*out) strcpy(out, "/");
+  return SPN_OK;
 }

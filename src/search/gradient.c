@@ -157,6 +157,7 @@ static spn_status prepare(search *t, spn_err *err) {
 typedef struct {
   search *search;
   spn_loader *loader;
+  spn_work work;
 } judging;
 
 static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
@@ -164,6 +165,7 @@ static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
   spn_graph *g = j->search->net->graph;
   spn_batch batch;
   int end = 0;
+  SPN_TRY(spn_work_at(&j->work, i, err));
   SPN_TRY(spn_loader_next(j->loader, &batch, &end, err));
   g->step = j->search->walk.steps + i; /* of dropout */
   SPN_TRY(spn_graph_forward(g, batch.images, batch.labels, batch.count, 1, err));
@@ -175,13 +177,15 @@ static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
 static spn_status judge(search *t, spn_err *err) {
   const spn_settings *s = t->problem->settings;
   spn_data plain = *t->problem->data;
-  judging j = {.search = t};
+  judging j = {.search = t,
+               .work = {.what = "judging of gains", .unit = "batches", .total = (uint64_t)s->search_judge}};
   size_t images = spn_dataset_count(plain.set, SPN_SPLIT_HOLDOUT);
   if (s->search_explore <= 0 || !s->search_judge || images < (size_t)s->optim_batch) return SPN_OK;
   plain.train = plain.eval; /* shuffled, but not augmented */
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_HOLDOUT, 1, 0, &j.loader, err));
   t->net->graph->norm_momentum = 1; /* running statistics stay those of the training images */
   spn_status status = spn_learner_judge(t->learner, (uint64_t)s->search_judge, t->walk.steps, judge_pass, &j, err);
+  spn_work_end(&j.work);
   t->net->graph->norm_momentum = -1;
   spn_loader_close(j.loader);
   return status;
@@ -213,7 +217,6 @@ static spn_status decode(search *t, spn_search_result *out, spn_err *err) {
   out->cost = found.cost;
   out->within = found.outcome == SPN_BUDGET_MET;
   out->images = (double)t->walk.steps * t->net->graph->batch;
-  out->seconds = spn_run_seconds(p->run);
   out->evidence = evidence_of(t);
   if (!out->within)
     spn_run_say(p->run, "note: no network of the space costs between %.4g and %.4g %s; the nearest below costs %.4g",
@@ -251,6 +254,7 @@ static void write_facts(const void *owner, spn_json_writer *w) {
 static spn_status finish(search *t, spn_search_result *out, spn_err *err) {
   SPN_TRY(decode(t, out, err));
   SPN_TRY(spn_inherit(t->problem, t->net, out, err));
+  out->seconds = spn_run_seconds(t->problem->run);
   arch_facts facts = {t, out};
   return spn_outcome_write(t->problem, out, write_facts, &facts, err);
 }

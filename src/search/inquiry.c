@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "core/work.h"
 #include "search/outcome.h"
 #include "train/schedule.h"
-#include "train/signals.h"
 
 enum {
   TABLE_EVALUATIONS = 200, /* where nothing else limits a search and an answer costs no images */
@@ -39,6 +39,15 @@ double spn_inquiry_used(const spn_inquiry *q) {
   double evaluations = q->limit ? (double)q->asked / (double)q->limit : 0;
   double images = q->images > 0 ? images_of(&done) / q->images : 0;
   return fmin(1, fmax(evaluations, images));
+}
+
+double spn_inquiry_expected(const spn_inquiry *q) {
+  spn_images first = {0}, each = {0};
+  double most = q->limit ? (double)q->limit : INFINITY;
+  if (q->evaluator && q->evaluator->price) q->evaluator->price(q->own, &first, &each);
+  if (q->images > 0 && images_of(&each) > 0)
+    most = fmin(most, 1 + fmax(0, q->images - images_of(&first)) / images_of(&each));
+  return floor(most);
 }
 
 /* Without a word from the user, as many images as the schedule of a search over training images takes. */
@@ -89,7 +98,8 @@ static spn_status open_parts(spn_inquiry *q, const spn_problem *p, const char *a
   SPN_TRY(spn_archive_open(archive_path, q->space, q->cost->unit, &q->archive, &torn, err));
   if (torn && q->run)
     spn_run_say(q->run, "note: the last line of archive.jsonl was not written whole; that evaluation is repeated");
-  return restore(q, err);
+  SPN_TRY(restore(q, err));
+  return q->run ? spn_run_begin(q->run, q->replayed, err) : SPN_OK;
 }
 
 spn_status spn_inquiry_open(const spn_problem *p, const spn_evaluator *evaluator, const char *archive_path,
@@ -144,7 +154,7 @@ static spn_status stop_when_asked(const spn_inquiry *q, spn_err *err) {
   size_t most = (size_t)q->settings->run_max_steps;
   if (!spn_stop_requested() && !(most && q->asked - q->replayed >= most)) return SPN_OK;
   SPN_TRY(save(q, err));
-  return spn_fail(err, SPN_ESTOPPED, "stopped after %zu evaluations; --resume goes on from here", q->asked);
+  return spn_fail(err, SPN_ESTOPPED, "stopped after %zu evaluations", q->asked);
 }
 
 spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {

@@ -85,6 +85,7 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   spn_arch deployed, proxy;
   spn_json_writer w = {0};
   spn_origin origin;
+  SPN_TRY(spn_run_begin(p->run, 0, err)); /* of a method that takes no steps */
   spn_outcome_origin(p, r, &origin);
   spn_space_arch(p->space, &r->choice, 0, &deployed);
   spn_space_arch(p->space, &r->choice, 1, &proxy);

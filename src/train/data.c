@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/work.h"
+
 enum { MEASURED = 2000, SMALL = 64 };
 
 static spn_status open_set(const spn_settings *s, int test_only, spn_dataset **out, spn_err *err) {
@@ -61,6 +63,12 @@ static spn_status parse_three(const char *name, const char *text, double min, fl
   return SPN_OK;
 }
 
+spn_status spn_data_numbers(const spn_settings *s, spn_transform *t, spn_err *err) {
+  int automatic;
+  SPN_TRY(parse_three("mean", s->data_mean, 0, t->mean, &automatic, err));
+  return parse_three("std", s->data_std, 0.001, t->std, &automatic, err);
+}
+
 /* Mean and standard deviation of each channel over the first batches of a shuffled, not augmented pass. */
 static spn_status measure(const spn_data *d, const spn_settings *s, double *mean, double *std, spn_err *err) {
   spn_transform raw = d->eval;
@@ -70,10 +78,12 @@ static spn_status measure(const spn_data *d, const spn_settings *s, double *mean
   SPN_TRY(loader_of(d, s, &raw, SPN_SPLIT_TRAIN, 1, 0, &loader, err));
   size_t batches = (MEASURED + (size_t)s->optim_batch - 1) / (size_t)s->optim_batch;
   if (batches > spn_loader_batches(loader)) batches = spn_loader_batches(loader);
+  spn_work work = {.what = "measurement of data.mean and data.std", .unit = "batches", .total = batches};
   spn_status status = SPN_OK;
   for (size_t b = 0; b < batches && !status; b++) {
     spn_batch batch;
     int end = 0;
+    if ((status = spn_work_at(&work, b, err))) break;
     if ((status = spn_loader_next(loader, &batch, &end, err))) break;
     size_t pixels = (size_t)batch.count * (size_t)raw.size * (size_t)raw.size;
     for (size_t p = 0; p < pixels; p++)
@@ -84,6 +94,7 @@ static spn_status measure(const spn_data *d, const spn_settings *s, double *mean
       }
     count += (double)pixels;
   }
+  spn_work_end(&work);
   spn_loader_close(loader);
   for (int c = 0; c < 3 && !status; c++) {
     int from = c < raw.channels ? c : 0;

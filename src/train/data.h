@@ -26,6 +26,8 @@ spn_status spn_data_open_test(const spn_settings *s, const spn_transform *eval, 
 /* A remark where a pack was reduced to another side than evaluation resizes to, or "". */
 void spn_data_note(const spn_data *d, char *note, size_t size);
 void spn_data_close(spn_data *d);
+/* Mean and std of t where data.mean and data.std are numbers; "auto" leaves them as they are. */
+spn_status spn_data_numbers(const spn_settings *s, spn_transform *t, spn_err *err);
 /* training: augmented and shuffled; otherwise in order, evaluation transform. */
 spn_status spn_data_loader(const spn_data *d, const spn_settings *s, spn_split split, int training,
                            uint64_t first_batch, spn_loader **out, spn_err *err);

@@ -1,11 +1,14 @@
 #include "train/evaluate.h"
 
-static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_score *out, spn_err *err) {
+#include "core/work.h"
+
+static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_work *work, spn_score *out, spn_err *err) {
   double loss = 0, hits = 0, hits5 = 0;
   size_t images = 0;
-  for (;;) {
+  for (uint64_t done = 0;; done++) {
     spn_batch batch;
     int end = 0;
+    SPN_TRY(spn_work_at(work, done, err));
     SPN_TRY(spn_loader_next(loader, &batch, &end, err));
     if (end) break;
     if (!batch.count) continue;
@@ -25,18 +28,24 @@ spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, co
                         spn_score *out, spn_err *err) {
   spn_loader *loader;
   SPN_TRY(spn_data_loader(d, s, split, 0, 0, &loader, err));
+  static const char *const what[] = {[SPN_SPLIT_TRAIN] = "evaluation on training images",
+                                     [SPN_SPLIT_HOLDOUT] = "evaluation on held-out images",
+                                     [SPN_SPLIT_TEST] = "evaluation on test images"};
+  spn_work work = {.what = what[split], .unit = "batches", .total = spn_loader_batches(loader)};
   real *own = g->weights;
   if (weights) g->weights = (real *)weights; /* evaluation only reads */
-  spn_status status = score_pass(g, loader, out, err);
+  spn_status status = score_pass(g, loader, &work, out, err);
+  spn_work_end(&work);
   g->weights = own;
   spn_loader_close(loader);
   return status;
 }
 
-static spn_status average_statistics(spn_graph *g, spn_loader *loader, size_t batches, spn_err *err) {
-  for (size_t i = 0; i < batches; i++) {
+static spn_status average_statistics(spn_graph *g, spn_loader *loader, spn_work *work, spn_err *err) {
+  for (uint64_t i = 0; i < work->total; i++) {
     spn_batch batch;
     int end = 0;
+    SPN_TRY(spn_work_at(work, i, err));
     SPN_TRY(spn_loader_next(loader, &batch, &end, err));
     g->norm_momentum = (double)i / (double)(i + 1);
     SPN_TRY(spn_graph_forward(g, batch.images, NULL, batch.count, 1, err));
@@ -51,7 +60,10 @@ spn_status spn_recalibrate(spn_graph *g, real *weights, const spn_data *d, const
   size_t epoch = spn_loader_batches(loader), batch = (size_t)s->optim_batch, batches = (images + batch - 1) / batch;
   real *own = g->weights;
   if (weights) g->weights = weights;
-  spn_status status = average_statistics(g, loader, batches < epoch ? batches : epoch, err);
+  spn_work work = {
+      .what = "recalibration of batch norm", .unit = "batches", .total = batches < epoch ? batches : epoch};
+  spn_status status = average_statistics(g, loader, &work, err);
+  spn_work_end(&work);
   g->norm_momentum = -1;
   g->weights = own;
   spn_loader_close(loader);

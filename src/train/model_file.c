@@ -36,6 +36,9 @@ static char *preprocessing_json(const spn_transform *t) {
 #define RULE(key, value) spn_json_put_text(&w, key, value);
   SPN_EVAL_RULES(RULE)
 #undef RULE
+  spn_json_put_text(&w, "resize_long_side", spn_long_side_names[t->framing]);
+  spn_json_put_text(&w, "resize_rounding", spn_level_names[t->framing]);
+  spn_json_put_text(&w, "crop_offset", spn_crop_offset_names[t->framing]);
   spn_json_put_text(&w, "channel_order", t->channels == 3 ? "RGB" : "gray");
   if (t->channels == 1) put_numbers(&w, "gray", spn_grey_weights, 3);
   spn_json_put_text(&w, "formula", "(pixel / 255 - mean) / std");
@@ -53,13 +56,17 @@ static char *classes_json(const spn_data *d) {
   return spn_json_take(&w);
 }
 
+spn_status spn_model_describe(spn_tensors *set, const spn_arch *arch, const spn_transform *eval, spn_err *err) {
+  SPN_TRY(set_text(set, "spnas.arch", spn_arch_to_json(arch), err));
+  return set_text(set, "spnas.preprocessing", preprocessing_json(eval), err);
+}
+
 spn_status spn_model_save(const char *path, const spn_graph *g, const real *weights, const spn_arch *arch,
                           const spn_data *data, const char *const *facts, spn_err *err) {
   spn_tensors *set = spn_tensors_new();
   if (!set) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
   spn_status status = spn_network_to_tensors(g, weights, set, err);
-  if (!status) status = set_text(set, "spnas.arch", spn_arch_to_json(arch), err);
-  if (!status) status = set_text(set, "spnas.preprocessing", preprocessing_json(&data->eval), err);
+  if (!status) status = spn_model_describe(set, arch, &data->eval, err);
   if (!status) status = set_text(set, "spnas.classes", classes_json(data), err);
   for (; !status && facts && facts[0]; facts += 2) status = spn_tensors_set_meta(set, facts[0], facts[1], err);
   if (!status) status = spn_tensors_save(set, path, err);
@@ -92,7 +99,8 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
   spn_json size = spn_json_get(o, "size"), channels = spn_json_get(o, "channels"), crop = spn_json_get(o, "eval_crop");
   spn_json resize = spn_json_get(o, "resize");
   long long n, c;
-  int filter;
+  spn_json framing = spn_json_get(o, "resize_long_side");
+  int filter, frame = 0;
   SPN_TRY(spn_json_int(&size, 1, 4096, &n, err));
   SPN_TRY(spn_json_int(&channels, 1, 3, &c, err));
   SPN_TRY(spn_json_real(&crop, 0.01, 1, &t->eval_crop, err));
@@ -102,6 +110,10 @@ static spn_status read_preprocessing(const spn_json *o, spn_transform *t, spn_er
 #define RULE(key, value) SPN_TRY(check_rule(o, key, value, err));
   SPN_EVAL_RULES(RULE)
 #undef RULE
+  if (!spn_json_is_null(&framing)) SPN_TRY(spn_json_choice(&framing, spn_long_side_names, &frame, err));
+  SPN_TRY(check_rule(o, "resize_rounding", spn_level_names[frame], err));
+  SPN_TRY(check_rule(o, "crop_offset", spn_crop_offset_names[frame], err));
+  t->framing = (spn_framing)frame;
   t->size = (int)n;
   t->channels = (int)c;
   t->resize = (spn_resize)filter;

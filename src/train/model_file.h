@@ -18,6 +18,8 @@ typedef struct {
 /* weights NULL: the graph's own; else an averaged copy. facts: NULL-terminated key, value, key, value... */
 spn_status spn_model_save(const char *path, const spn_graph *g, const real *weights, const spn_arch *arch,
                           const spn_data *data, const char *const *facts, spn_err *err);
+/* Writes what a model file must tell beside its tensors into the set's metadata: network and preprocessing. */
+spn_status spn_model_describe(spn_tensors *set, const spn_arch *arch, const spn_transform *eval, spn_err *err);
 spn_status spn_model_load(const char *path, spn_model *out, spn_err *err);
 void spn_model_free(spn_model *m);
 /* *names: malloc'd list of *count class names in one block out of a file's metadata; NULL: it holds none. */

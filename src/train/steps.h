@@ -16,8 +16,10 @@ typedef struct spn_steps spn_steps;
 typedef struct {
   /* One step: forward, backward, update. Writes what it learns to metrics.jsonl when spn_steps_log_due says so. */
   spn_status (*step)(void *owner, const spn_batch *batch, spn_err *err);
-  spn_status (*end_epoch)(void *owner, spn_err *err); /* before the epoch's checkpoint */
-  void (*state)(void *owner, spn_state *s);           /* lists what a checkpoint holds besides weights and optimiser */
+  /* Before the epoch's checkpoint. It may be stopped (SPN_ESTOPPED) as long as it has written nothing, and is then done
+   * again, whole, by the process that resumes the run. */
+  spn_status (*end_epoch)(void *owner, spn_err *err);
+  void (*state)(void *owner, spn_state *s); /* lists what a checkpoint holds besides weights and optimiser */
   void (*describe)(const void *owner, spn_progress *p); /* adds to the progress line; or NULL */
 } spn_steps_hooks;
 
@@ -33,13 +35,14 @@ struct spn_steps {
   spn_loader *loader;
   uint64_t step, first_step, steps, per_epoch; /* done; where this process started; all */
   int epochs;
-  double epoch; /* of the step under way: step / per_epoch */
+  int epoch_open; /* the steps of an epoch are done, its end is not */
+  double epoch;   /* of the step under way: step / per_epoch */
 };
 
-/* Restores the newest checkpoint, if there is one, and opens the training images where it stands. The fields above
- * loader are the caller's; spn_steps_close frees none of them. */
+/* Restores the newest checkpoint, if there is one, opens the training images where it stands and begins the run. The
+ * fields above loader are the caller's; spn_steps_close frees none of them. */
 spn_status spn_steps_open(spn_steps *t, int epochs, spn_err *err);
-/* Walks to the end. SPN_ESTOPPED after a signal or run.max_steps, with a checkpoint written. */
+/* Walks to the end. SPN_ESTOPPED after a signal or run.max_steps, with a checkpoint of what is done. */
 spn_status spn_steps_run(spn_steps *t, spn_err *err);
 void spn_steps_close(spn_steps *t);
 /* Whether the step under way is one that metrics.jsonl gets a line of. */

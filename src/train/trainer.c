@@ -192,6 +192,7 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   if (!status && spn_dataset_count(t->walk.data->set, SPN_SPLIT_TEST))
     status = spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, &out->test, err);
   if (status) return status;
+  out->seconds = spn_run_seconds(t->walk.run);
   return write_result(t, out, err);
 }
 
@@ -224,7 +225,6 @@ spn_status spn_train(const spn_training *job, spn_train_result *out, spn_err *er
   if (!status) {
     *out = (spn_train_result){
         .best_epoch = (int)t.n.best_epoch,
-        .seconds = spn_run_seconds(job->run),
         .best_holdout = {
             .images = (size_t)t.n.best_images, .loss = t.n.best_loss, .top1 = t.n.best_top1, .top5 = t.n.best_top5}};
     status = final_test(&t, out, err);

@@ -1,4 +1,4 @@
-#include "export/foreign.h"
+#include "export/naming.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +8,8 @@
 enum { NAME = 96 };
 
 typedef struct {
-  spn_foreign kind;
-  spn_status (*put)(void *context, const spn_foreign_name *name, spn_err *err);
+  spn_naming kind;
+  spn_status (*put)(void *context, const spn_naming_pair *name, spn_err *err);
   void *context;
   spn_err *err;
 } walk;
@@ -19,7 +19,7 @@ static spn_status one(const walk *w, const char *ours, const char *our_part, con
   char a[2 * NAME], b[2 * NAME];
   snprintf(a, sizeof a, "%s%s", ours, our_part);
   snprintf(b, sizeof b, "%s%s", theirs, their_part);
-  const spn_foreign_name name = {layout == SPN_LAYOUT_COUNTER ? NULL : a, b, layout};
+  const spn_naming_pair name = {layout == SPN_LAYOUT_COUNTER ? NULL : a, b, layout};
   return w->put(w->context, &name, w->err);
 }
 
@@ -30,7 +30,7 @@ static spn_status conv_norm(const walk *w, const char *ours, const char *our_nor
       {".gamma", ".weight"}, {".beta", ".bias"}, {".mean", ".running_mean"}, {".var", ".running_var"}};
   SPN_TRY(one(w, ours, ".weight", theirs, ".weight", layout));
   for (int i = 0; i < 4; i++) SPN_TRY(one(w, our_norm, parts[i][0], their_norm, parts[i][1], SPN_LAYOUT_SAME));
-  if (w->kind != SPN_FOREIGN_TIMM) return SPN_OK;
+  if (w->kind != SPN_NAMING_TIMM) return SPN_OK;
   return one(w, "", "", their_norm, ".num_batches_tracked", SPN_LAYOUT_COUNTER);
 }
 
@@ -59,7 +59,7 @@ static spn_status squeeze_excite(const walk *w, int block, const char *prefix) {
 
 /* ---- timm ---- */
 
-void spn_foreign_stages(const spn_arch *arch, int *stage, int *place) {
+void spn_naming_stages(const spn_arch *arch, int *stage, int *place) {
   int s = -1, p = 0;
   for (int i = 0; i < arch->blocks; i++) {
     const spn_block *b = &arch->block[i];
@@ -84,7 +84,7 @@ static spn_status timm_block(const walk *w, const spn_arch *arch, int i, int sta
 
 static spn_status timm(const walk *w, const spn_arch *arch) {
   int stage[SPN_MAX_BLOCKS], place[SPN_MAX_BLOCKS];
-  spn_foreign_stages(arch, stage, place);
+  spn_naming_stages(arch, stage, place);
   SPN_TRY(conv_norm(w, "stem.conv", "stem.bn", "conv_stem", "bn1", SPN_LAYOUT_SAME));
   for (int i = 0; i < arch->blocks; i++)
     if (!arch->block[i].skipped) SPN_TRY(timm_block(w, arch, i, stage[i], place[i]));
@@ -114,11 +114,11 @@ static spn_status proxyless(const walk *w, const spn_arch *arch) {
   return one(w, "classifier", ".bias", "classifier.linear", ".bias", SPN_LAYOUT_SAME);
 }
 
-spn_status spn_foreign_each(spn_foreign kind, const spn_arch *arch,
-                            spn_status (*put)(void *context, const spn_foreign_name *name, spn_err *err), void *context,
-                            spn_err *err) {
+spn_status spn_naming_each(spn_naming kind, const spn_arch *arch,
+                           spn_status (*put)(void *context, const spn_naming_pair *name, spn_err *err), void *context,
+                           spn_err *err) {
   const walk w = {kind, put, context, err};
-  return kind == SPN_FOREIGN_TIMM ? timm(&w, arch) : proxyless(&w, arch);
+  return kind == SPN_NAMING_TIMM ? timm(&w, arch) : proxyless(&w, arch);
 }
 
 /* ---- Tensors ---- */
@@ -135,7 +135,7 @@ static void transpose(const float *from, size_t outer, size_t inner, float *to) 
     for (size_t k = 0; k < inner; k++) to[k * outer + i] = from[i * inner + k];
 }
 
-static spn_status write_one(void *context, const spn_foreign_name *name, spn_err *err) {
+static spn_status write_one(void *context, const spn_naming_pair *name, spn_err *err) {
   const transfer *t = context;
   if (name->layout == SPN_LAYOUT_COUNTER) return spn_tensors_add(t->to, name->theirs, SPN_I64, 0, NULL, NULL, err);
   const spn_tensor *ours = spn_tensors_find(t->from, name->ours);
@@ -150,14 +150,14 @@ static spn_status write_one(void *context, const spn_foreign_name *name, spn_err
   return SPN_OK;
 }
 
-spn_status spn_foreign_write(spn_foreign kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
-                             spn_err *err) {
+spn_status spn_naming_write(spn_naming kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
+                            spn_err *err) {
   transfer t = {from, to, 0};
-  return spn_foreign_each(kind, arch, write_one, &t, err);
+  return spn_naming_each(kind, arch, write_one, &t, err);
 }
 
 /* Shapes are taken as they come; what becomes of them is compared with the network by those who use the set. */
-static spn_status read_one(void *context, const spn_foreign_name *name, spn_err *err) {
+static spn_status read_one(void *context, const spn_naming_pair *name, spn_err *err) {
   transfer *t = context;
   const spn_tensor *theirs = spn_tensors_find(t->from, name->theirs);
   const float *data;
@@ -182,19 +182,19 @@ typedef struct {
   int found;
 } search;
 
-static spn_status match(void *context, const spn_foreign_name *name, spn_err *err) {
+static spn_status match(void *context, const spn_naming_pair *name, spn_err *err) {
   search *s = context;
   s->found |= !strcmp(s->theirs, name->theirs);
   return SPN_OK;
 }
 
-spn_status spn_foreign_read(spn_foreign kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
-                            spn_err *err) {
+spn_status spn_naming_read(spn_naming kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
+                           spn_err *err) {
   transfer t = {from, to, 0};
-  SPN_TRY(spn_foreign_each(kind, arch, read_one, &t, err));
+  SPN_TRY(spn_naming_each(kind, arch, read_one, &t, err));
   for (size_t i = 0; t.used < spn_tensors_count(from) && i < spn_tensors_count(from); i++) {
     search s = {spn_tensors_at(from, i)->name, 0};
-    SPN_TRY(spn_foreign_each(kind, arch, match, &s, err));
+    SPN_TRY(spn_naming_each(kind, arch, match, &s, err));
     if (!s.found)
       return spn_fail(err, SPN_EINPUT,
                       "weights: tensor %s: the network has no such tensor (another network's weights?)", s.theirs);

@@ -1,17 +1,17 @@
 /* What other programs call the tensors of a network: one list of pairs for each of them, used to write and to read.
  * Internal to src/export. */
-#ifndef SPN_EXPORT_FOREIGN_H
-#define SPN_EXPORT_FOREIGN_H
+#ifndef SPN_EXPORT_NAMING_H
+#define SPN_EXPORT_NAMING_H
 
 #include "core/status.h"
 #include "io/tensors.h"
 #include "model/arch.h"
 
 typedef enum {
-  SPN_FOREIGN_TIMM,      /* timm's EfficientNet: blocks.<stage>.<block in it>.conv_dw.weight */
-  SPN_FOREIGN_PROXYLESS, /* ProxylessNAS: blocks.<block>.mobile_inverted_conv.depth_conv.conv.weight */
-  SPN_FOREIGN_KINDS
-} spn_foreign;
+  SPN_NAMING_TIMM,      /* timm's EfficientNet: blocks.<stage>.<block in it>.conv_dw.weight */
+  SPN_NAMING_PROXYLESS, /* ProxylessNAS: blocks.<block>.mobile_inverted_conv.depth_conv.conv.weight */
+  SPN_NAMING_KINDS
+} spn_naming;
 
 /* How the shapes differ: ours are in export.h, theirs (O,I,K,K), (C,1,K,K) for depthwise, (O,I) for dense. */
 typedef enum {
@@ -24,22 +24,22 @@ typedef enum {
 typedef struct {
   const char *ours, *theirs; /* names; ours is NULL for a counter */
   spn_layout layout;
-} spn_foreign_name;
+} spn_naming_pair;
 
 /* Calls put for every tensor of the network, in order; ends with its first failure. */
-spn_status spn_foreign_each(spn_foreign kind, const spn_arch *arch,
-                            spn_status (*put)(void *context, const spn_foreign_name *name, spn_err *err), void *context,
-                            spn_err *err);
+spn_status spn_naming_each(spn_naming kind, const spn_arch *arch,
+                           spn_status (*put)(void *context, const spn_naming_pair *name, spn_err *err), void *context,
+                           spn_err *err);
 
 /* Our tensors under their names and in their shapes, and back. Into an empty set. Back, every tensor of `from` must be
  * one of the network's (SPN_EINPUT names the first that is not, or is missing, or has another shape or type). */
-spn_status spn_foreign_write(spn_foreign kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
-                             spn_err *err);
-spn_status spn_foreign_read(spn_foreign kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
+spn_status spn_naming_write(spn_naming kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
                             spn_err *err);
+spn_status spn_naming_read(spn_naming kind, const spn_arch *arch, const spn_tensors *from, spn_tensors *to,
+                           spn_err *err);
 
 /* The stage of each block and its place in it as timm counts them, which is how spn_blockstring_timm writes them; -1
  * for skipped blocks. Both (blocks). */
-void spn_foreign_stages(const spn_arch *arch, int *stage, int *place);
+void spn_naming_stages(const spn_arch *arch, int *stage, int *place);
 
 #endif

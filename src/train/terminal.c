@@ -1,0 +1,74 @@
+#define _POSIX_C_SOURCE 200809L
+#include "train/terminal.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/work.h"
+
+/* Between two lines: a terminal's line is rewritten, a log grows. */
+static const double TERMINAL_SECONDS = 0.2, LOG_SECONDS = 10;
+#define ERASE "\r\033[K"
+
+static struct {
+  double start, last; /* of the command; of the last line */
+  int open;           /* the cursor stands behind a progress line */
+} state;
+
+static int on_terminal(void) { return isatty(STDERR_FILENO); }
+
+double spn_terminal_seconds(void) {
+  double now = spn_seconds();
+  if (state.start <= 0) state.start = state.last = now;
+  return now - state.start;
+}
+
+int spn_terminal_due(void) {
+  double now = spn_terminal_seconds() + state.start;
+  return now - state.last >= (on_terminal() ? TERMINAL_SECONDS : LOG_SECONDS);
+}
+
+void spn_terminal_line(const char *text, int last) {
+  int stays = last || !on_terminal();
+  fprintf(stderr, "%s%s%s", state.open ? ERASE : "", text, stays ? "\n" : "");
+  state.open = !stays;
+  state.last = spn_seconds();
+}
+
+void spn_terminal_say(const char *format, va_list args) {
+  if (state.open) fputs(ERASE, stderr);
+  state.open = 0;
+  vfprintf(stderr, format, args);
+  fputc('\n', stderr);
+}
+
+void spn_terminal_end_line(void) {
+  if (state.open) fputc('\n', stderr);
+  state.open = 0;
+}
+
+void spn_duration_text(double seconds, char *text) {
+  long s = (long)(seconds + 0.5);
+  if (s < 3600) snprintf(text, SPN_DURATION, "%ld:%02ld", s / 60, s % 60);
+  else snprintf(text, SPN_DURATION, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+}
+
+/* A phase that is over takes its line along: results follow on stdout. */
+static void show(const spn_work *w) {
+  char text[200], left[SPN_DURATION];
+  if (w->ended && state.open) {
+    fputs(ERASE, stderr);
+    state.open = 0;
+  }
+  if (w->ended || !w->done || !spn_terminal_due()) return;
+  double elapsed = spn_seconds() - w->started, rest = w->total > w->done ? (double)(w->total - w->done) : 0;
+  spn_duration_text(elapsed / (double)w->done * rest, left);
+  snprintf(text, sizeof text, "%s  %llu/%llu %s  ETA %s", w->what, (unsigned long long)w->done,
+           (unsigned long long)w->total, w->unit, left);
+  spn_terminal_line(text, 0);
+}
+
+void spn_terminal_begin(int quiet) {
+  spn_terminal_seconds();
+  spn_work_watch(quiet ? NULL : show);
+}
