@@ -12,7 +12,49 @@ double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *c
   return choice->keep ? c->cost[choice->kernel][choice->expand][choice->se] : c->skip;
 }
 
+/* ---- Networks priced whole ---- */
+
+typedef struct {
+  const char *name, *unit, *source;
+  int params; /* 1: parameters; 0: multiply-accumulates */
+} counted;
+
+struct spn_cost_whole {
+  spn_space space;
+  const counted *kind; /* NULL: by the fit */
+  spn_fit *fit;        /* owned */
+};
+
+static double millions(const counted *kind, spn_counts c) { return (double)(kind->params ? c.params : c.macs) / 1e6; }
+
+static double price(const struct spn_cost_whole *w, const spn_choice *choice) {
+  spn_arch arch;
+  spn_prediction prediction;
+  spn_space_arch(&w->space, choice, 0, &arch);
+  if (w->kind) return millions(w->kind, spn_arch_counts(&arch));
+  spn_fit_predict(w->fit, &arch, &prediction);
+  return prediction.calibrated;
+}
+
+static spn_status make_whole(const spn_space *space, const counted *kind, spn_fit *fit, spn_cost *out, spn_err *err) {
+  out->layers = space->layers;
+  out->whole = malloc(sizeof *out->whole);
+  if (!out->whole) return spn_fail(err, SPN_ENOMEM, "cost: out of memory");
+  *out->whole = (struct spn_cost_whole){.space = *space, .kind = kind, .fit = fit};
+  return SPN_OK;
+}
+
+void spn_cost_free(spn_cost *cost) {
+  if (cost->whole && cost->whole->fit) {
+    spn_fit_free(cost->whole->fit);
+    free(cost->whole->fit);
+  }
+  free(cost->whole);
+  cost->whole = NULL;
+}
+
 double spn_cost_of(const spn_cost *cost, const spn_choice *choice) {
+  if (cost->whole) return price(cost->whole, choice);
   double sum = cost->rest;
   for (int i = 0; i < cost->layers; i++) sum += spn_cost_layer(cost, i, &choice->layer[i]);
   return sum;
@@ -85,7 +127,37 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
 
 /* ---- Range ---- */
 
+/* From a network on, the option that costs least (sign 1) or most (sign -1) for one decision after the other, until
+ * none changes. */
+static double extreme(const spn_cost *cost, const spn_space *space, spn_choice *choice, double sign) {
+  spn_decisions decisions;
+  double best = spn_cost_of(cost, choice);
+  spn_decisions_of(space, &decisions);
+  for (int changed = 1; changed;) {
+    changed = 0;
+    for (int d = 0; d < decisions.count; d++)
+      for (int option = 0; option < decisions.list[d].options; option++) {
+        spn_choice other = *choice;
+        spn_decision_set(space, &decisions.list[d], option, &other);
+        double one = spn_cost_of(cost, &other);
+        if (!(sign * one < sign * best)) continue;
+        *choice = other;
+        best = one;
+        changed = 1;
+      }
+  }
+  return best;
+}
+
 void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, double *max) {
+  if (cost->whole) {
+    spn_choice choice;
+    spn_choice_min(space, &choice);
+    *min = extreme(cost, space, &choice, 1);
+    spn_choice_max(space, &choice);
+    *max = extreme(cost, space, &choice, -1);
+    return;
+  }
   *min = *max = cost->rest;
   for (int i = 0; i < cost->layers; i++) {
     spn_layer_choice all[SPN_MAX_LAYER_CHOICES];
@@ -102,11 +174,6 @@ void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, d
 
 /* ---- Counted cost ---- */
 
-typedef struct {
-  const char *name, *unit, *source;
-  int params; /* 1: parameters; 0: multiply-accumulates */
-} counted;
-
 static const counted counts[] = {
     {"flops", "MFLOPs",
      "counted from the space; a multiply-accumulate counts as one FLOP, as in papers on mobile networks", 0},
@@ -118,8 +185,6 @@ static const counted *find_counted(const char *name) {
     if (!strcmp(name, counts[i].name)) return &counts[i];
   return NULL;
 }
-
-static double millions(const counted *kind, spn_counts c) { return (double)(kind->params ? c.params : c.macs) / 1e6; }
 
 int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const char **unit) {
   const counted *kind = find_counted(name);
@@ -155,23 +220,51 @@ static void count(const counted *kind, const spn_space *space, spn_cost *out) {
   out->rest += millions(kind, spn_arch_fixed_counts(base, space->layer[space->layers - 1].out, size));
 }
 
+static spn_status read_table(const spn_json *root, const spn_space *space, spn_cost *out, spn_err *err) {
+  spn_table table;
+  char name[SPN_DECISION_NAME];
+  SPN_TRY(spn_table_read(root, &table, err));
+  spn_status status =
+      spn_space_coupled(space, name)
+          ? spn_fail(err, SPN_EINPUT,
+                     "table %s: prices layers one by one, but in space %s other layers depend on what is decided for "
+                     "%s; spnas latency fit makes a model of the table that prices networks whole",
+                     table.name, space->name, name)
+          : spn_table_apply(&table, space, out, err);
+  spn_table_free(&table);
+  return status;
+}
+
+/* A fitted model that prices networks whole is kept. */
+static spn_status apply_fit(spn_fit *fit, const spn_space *space, spn_cost *out, spn_err *err) {
+  char name[SPN_DECISION_NAME];
+  if (!spn_space_coupled(space, name)) {
+    spn_status status = spn_fit_cost(fit, space, out, err);
+    spn_fit_free(fit);
+    free(fit);
+    return status;
+  }
+  memset(out, 0, sizeof *out);
+  strcpy(out->name, fit->name);
+  strcpy(out->unit, fit->unit);
+  strcpy(out->source, fit->source);
+  for (int i = 0; i < space->layers; i++)
+    for (int s = 0; s < space->layer[i].ses; s++) out->modelled_se |= space->layer[i].se[s] > 0;
+  spn_status status = make_whole(space, NULL, fit, out, err);
+  if (!status) return SPN_OK;
+  spn_fit_free(fit);
+  free(fit);
+  return status;
+}
+
 /* A table, laid over the space as it is; or a fitted model, which may fill in what was not measured. */
 static spn_status read_measured(const spn_json *root, const spn_space *space, spn_cost *out, spn_err *err) {
   spn_json model = spn_json_get(root, "model");
-  if (spn_json_is_null(&model)) {
-    spn_table table;
-    SPN_TRY(spn_table_read(root, &table, err));
-    spn_status status = spn_table_apply(&table, space, out, err);
-    spn_table_free(&table);
-    return status;
-  }
+  if (spn_json_is_null(&model)) return read_table(root, space, out, err);
   spn_fit *fit = malloc(sizeof *fit);
   if (!fit) return spn_fail(err, SPN_ENOMEM, "latency: out of memory");
   spn_status status = spn_fit_read(root, fit, err);
-  if (!status) {
-    status = spn_fit_cost(fit, space, out, err);
-    spn_fit_free(fit);
-  }
+  if (!status) return apply_fit(fit, space, out, err);
   free(fit);
   return status;
 }
@@ -194,6 +287,8 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
     strcpy(out->name, kind->name);
     strcpy(out->unit, kind->unit);
     strcpy(out->source, kind->source);
+    char decision[SPN_DECISION_NAME];
+    if (spn_space_coupled(space, decision)) return make_whole(space, kind, NULL, out, err);
     count(kind, space, out);
     return SPN_OK;
   }

@@ -56,8 +56,7 @@ static spn_value *squeeze_excite(spn_graph *g, const char *prefix, const spn_blo
   return spn_add_se(g, name, x, &spec);
 }
 
-static spn_value *plain_conv(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b,
-                             spn_value *x) {
+static spn_value *plain_conv(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b, spn_value *x) {
   spn_pad pad = spn_pad_axis(arch->padding, x->h, b->kernel, b->stride);
   spn_conv_spec spec = {
       .co = b->out, .k = b->kernel, .stride = b->stride, .pad_before = pad.before, .pad_after = pad.after};
