@@ -58,6 +58,9 @@ static void announce(const spn_problem *p, const char *size) {
       spn_dataset_count(set, SPN_SPLIT_TRAIN), spn_dataset_count(set, SPN_SPLIT_HOLDOUT),
       spn_dataset_count(set, SPN_SPLIT_TEST));
   spn_run_say(p->run, "%s", size);
+  char note[256];
+  spn_data_note(p->data, note, sizeof note);
+  if (note[0]) spn_run_say(p->run, "%s", note);
 }
 
 static spn_status search_images(const spn_arguments *a, spn_settings *s, spn_space *space, const spn_cost *cost,
@@ -151,7 +154,7 @@ const spn_command spn_cmd_search = {
              "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of "
              "search.cost\n"
              "  --out RUNDIR       folder of the run: config, log, checkpoints, arch.json, weights\n"
-             "  --resume           go on from the newest valid checkpoint in RUNDIR\n"
+             "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .help = list_methods,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "core/work.h"
+#include "core/phase.h"
 #include "search/outcome.h"
 #include "train/schedule.h"
 
