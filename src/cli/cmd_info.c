@@ -48,10 +48,11 @@ static void print_layers(const spn_arch *arch, const placed *p) {
 }
 
 static void print_cost(const placed *p) {
-  char rest[32] = "";
+  char rest[32] = "", caveat[64];
+  spn_cost_caveat(&p->cost, caveat, sizeof caveat);
   if (!p->cost.whole) snprintf(rest, sizeof rest, " (rest %.4f)", p->cost.rest);
-  printf("cost        %.4f %s by %s in space %s%s%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit, p->cost.name,
-         p->space.name, rest, p->cost.modelled_se ? "; SE part modelled, not measured" : "");
+  printf("cost        %.4f %s by %s in space %s%s%s%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit, p->cost.name,
+         p->space.name, rest, caveat[0] ? "; " : "", caveat);
 }
 
 /* p: its place in a space; or NULL, and why it has none. */
@@ -131,14 +132,14 @@ static void print_networks(const spn_space *space, const spn_cost *cost) {
 /* A space: its size, and the networks that take the same option everywhere. */
 static spn_status print_space(const spn_settings *s, const spn_space *space, spn_err *err) {
   spn_cost cost;
-  char rest[48] = "of whole networks";
+  char rest[48] = "of whole networks", caveat[64];
   SPN_TRY(spn_cost_load(s->search_cost, space, &cost, err));
   if (!cost.whole) snprintf(rest, sizeof rest, "rest %.4f %s", cost.rest, cost.unit);
   printf("space       %s: %d layers, 10^%.2f networks; input %d for the cost, %d in training (width %.3g)\n",
          space->name, space->layers, spn_space_log10_size(space), space->base.input_size, space->proxy_size,
          space->proxy_width);
-  printf("cost        %s: %s; %s%s\n", cost.name, cost.source, rest,
-         cost.modelled_se ? "; SE terms are modelled, not measured" : "");
+  spn_cost_caveat(&cost, caveat, sizeof caveat);
+  printf("cost        %s: %s; %s%s%s\n", cost.name, cost.source, rest, caveat[0] ? "; " : "", caveat);
   printf("%-34s %10s %11s %10s\n", "network", "params", "MACs", "cost");
   print_networks(space, &cost);
   spn_cost_free(&cost);

@@ -1,60 +1,21 @@
 #include "latency/latency.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/datapath.h"
 #include "latency/fit.h"
+#include "latency/whole.h"
 
 double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *choice) {
   const spn_layer_cost *c = &cost->layer[layer];
   return choice->keep ? c->cost[choice->kernel][choice->expand][choice->se] : c->skip;
 }
 
-/* ---- Networks priced whole ---- */
-
-typedef struct {
-  const char *name, *unit, *source;
-  int params; /* 1: parameters; 0: multiply-accumulates */
-} counted;
-
-struct spn_cost_whole {
-  spn_space space;
-  const counted *kind; /* NULL: by the fit */
-  spn_fit *fit;        /* owned */
-};
-
-static double millions(const counted *kind, spn_counts c) { return (double)(kind->params ? c.params : c.macs) / 1e6; }
-
-static double price(const struct spn_cost_whole *w, const spn_choice *choice) {
-  spn_arch arch;
-  spn_prediction prediction;
-  spn_space_arch(&w->space, choice, 0, &arch);
-  if (w->kind) return millions(w->kind, spn_arch_counts(&arch));
-  spn_fit_predict(w->fit, &arch, &prediction);
-  return prediction.calibrated;
-}
-
-static spn_status make_whole(const spn_space *space, const counted *kind, spn_fit *fit, spn_cost *out, spn_err *err) {
-  out->layers = space->layers;
-  out->whole = malloc(sizeof *out->whole);
-  if (!out->whole) return spn_fail(err, SPN_ENOMEM, "cost: out of memory");
-  *out->whole = (struct spn_cost_whole){.space = *space, .kind = kind, .fit = fit};
-  return SPN_OK;
-}
-
-void spn_cost_free(spn_cost *cost) {
-  if (cost->whole && cost->whole->fit) {
-    spn_fit_free(cost->whole->fit);
-    free(cost->whole->fit);
-  }
-  free(cost->whole);
-  cost->whole = NULL;
-}
-
 double spn_cost_of(const spn_cost *cost, const spn_choice *choice) {
-  if (cost->whole) return price(cost->whole, choice);
+  if (cost->whole) return spn_cost_whole_of(cost->whole, choice);
   double sum = cost->rest;
   for (int i = 0; i < cost->layers; i++) sum += spn_cost_layer(cost, i, &choice->layer[i]);
   return sum;
@@ -127,35 +88,9 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
 
 /* ---- Range ---- */
 
-/* From a network on, the option that costs least (sign 1) or most (sign -1) for one decision after the other, until
- * none changes. */
-static double extreme(const spn_cost *cost, const spn_space *space, spn_choice *choice, double sign) {
-  spn_decisions decisions;
-  double best = spn_cost_of(cost, choice);
-  spn_decisions_of(space, &decisions);
-  for (int changed = 1; changed;) {
-    changed = 0;
-    for (int d = 0; d < decisions.count; d++)
-      for (int option = 0; option < decisions.list[d].options; option++) {
-        spn_choice other = *choice;
-        spn_decision_set(space, &decisions.list[d], option, &other);
-        double one = spn_cost_of(cost, &other);
-        if (!(sign * one < sign * best)) continue;
-        *choice = other;
-        best = one;
-        changed = 1;
-      }
-  }
-  return best;
-}
-
 void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, double *max) {
   if (cost->whole) {
-    spn_choice choice;
-    spn_choice_min(space, &choice);
-    *min = extreme(cost, space, &choice, 1);
-    spn_choice_max(space, &choice);
-    *max = extreme(cost, space, &choice, -1);
+    spn_cost_whole_range(cost, space, min, max);
     return;
   }
   *min = *max = cost->rest;
@@ -174,6 +109,11 @@ void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, d
 
 /* ---- Counted cost ---- */
 
+typedef struct {
+  const char *name, *unit, *source;
+  int params; /* 1: parameters; 0: multiply-accumulates */
+} counted;
+
 static const counted counts[] = {
     {"flops", "MFLOPs",
      "counted from the space; a multiply-accumulate counts as one FLOP, as in papers on mobile networks", 0},
@@ -185,6 +125,8 @@ static const counted *find_counted(const char *name) {
     if (!strcmp(name, counts[i].name)) return &counts[i];
   return NULL;
 }
+
+static double millions(const counted *kind, spn_counts c) { return (double)(kind->params ? c.params : c.macs) / 1e6; }
 
 int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const char **unit) {
   const counted *kind = find_counted(name);
@@ -250,7 +192,7 @@ static spn_status apply_fit(spn_fit *fit, const spn_space *space, spn_cost *out,
   strcpy(out->source, fit->source);
   for (int i = 0; i < space->layers; i++)
     for (int s = 0; s < space->layer[i].ses; s++) out->modelled_se |= space->layer[i].se[s] > 0;
-  spn_status status = make_whole(space, NULL, fit, out, err);
+  spn_status status = spn_cost_make_whole(space, NULL, fit, out, err);
   if (!status) return SPN_OK;
   spn_fit_free(fit);
   free(fit);
@@ -280,7 +222,7 @@ static spn_status load_measured(const char *name, const spn_space *space, spn_co
   return status;
 }
 
-spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+static spn_status load_one(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
   const counted *kind = find_counted(name);
   memset(out, 0, sizeof *out);
   if (kind) {
@@ -288,9 +230,92 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
     strcpy(out->unit, kind->unit);
     strcpy(out->source, kind->source);
     char decision[SPN_DECISION_NAME];
-    if (spn_space_coupled(space, decision)) return make_whole(space, kind, NULL, out, err);
+    if (spn_space_coupled(space, decision)) return spn_cost_make_whole(space, kind->name, NULL, out, err);
     count(kind, space, out);
     return SPN_OK;
   }
   return load_measured(name, space, out, err);
+}
+
+/* ---- Several devices ---- */
+
+/* Adds weight times a cost, member by member: a weighted sum of additive costs is one. */
+static void add_weighted(spn_cost *sum, const spn_cost *one, double weight) {
+  sum->rest += weight * one->rest;
+  sum->entries += one->entries;
+  sum->modelled += one->modelled;
+  sum->modelled_se |= one->modelled_se;
+  for (int i = 0; i < one->layers; i++) {
+    const double *from = &one->layer[i].cost[0][0][0];
+    double *to = &sum->layer[i].cost[0][0][0];
+    for (size_t k = 0; k < sizeof one->layer[i].cost / sizeof *from; k++) to[k] += weight * from[k];
+    sum->layer[i].skip += weight * one->layer[i].skip;
+  }
+}
+
+/* "0.5 * a": weight and name; a name alone weighs 1. */
+static spn_status read_term(const char *whole, char *term, double *weight, char **name, spn_err *err) {
+  char *star = strchr(term, '*'), *end;
+  *weight = 1;
+  *name = term;
+  if (star) {
+    *weight = strtod(term, &end);
+    end += strspn(end, " ");
+    if (end != star || !(*weight > 0 && *weight <= 1e6))
+      return spn_fail(err, SPN_EINPUT, "search.cost %.200s: expected a weight above 0 before *, got \"%.40s\"", whole,
+                      term);
+    *name = star + 1;
+  }
+  *name += strspn(*name, " ");
+  for (size_t n = strlen(*name); n && (*name)[n - 1] == ' ';) (*name)[--n] = 0;
+  if (**name) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "search.cost %.200s: expected a name, got nothing", whole);
+}
+
+static spn_status add_term(const char *whole, char *term, const spn_space *space, spn_cost *out, spn_cost *one,
+                           spn_err *err) {
+  double weight;
+  char *name;
+  SPN_TRY(read_term(whole, term, &weight, &name, err));
+  SPN_TRY(load_one(name, space, one, err));
+  if (out->layers && strcmp(out->unit, one->unit)) {
+    spn_cost_free(one);
+    return spn_fail(err, SPN_EINPUT, "search.cost %.200s: expected costs in one unit, got %s and %s", whole, out->unit,
+                    one->unit);
+  }
+  out->layers = one->layers;
+  strcpy(out->unit, one->unit);
+  snprintf(out->source, sizeof out->source, "weighted sum; of its last part: %.140s", one->source);
+  add_weighted(out, one, weight);
+  if (one->whole) spn_cost_whole_add(&out->whole, one->whole, weight);
+  return SPN_OK;
+}
+
+spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  char text[1024], *next = text;
+  if (!strstr(name, " + ") && !strchr(name, '*')) return load_one(name, space, out, err);
+  if (strlen(name) >= sizeof text) return spn_fail(err, SPN_EINPUT, "search.cost: expected at most 1023 characters");
+  spn_cost *one = malloc(sizeof *one);
+  if (!one) return spn_fail(err, SPN_ENOMEM, "latency: out of memory");
+  strcpy(text, name);
+  memset(out, 0, sizeof *out);
+  spn_status status = SPN_OK;
+  while (!status && next) {
+    char *term = next, *plus = strstr(next, " + ");
+    next = plus ? plus + 3 : NULL;
+    if (plus) *plus = 0;
+    status = add_term(name, term, space, out, one, err);
+  }
+  snprintf(out->name, sizeof out->name, "%.63s", name);
+  free(one);
+  if (status) spn_cost_free(out);
+  return status;
+}
+
+/* ---- For people ---- */
+
+const char *spn_cost_caveat(const spn_cost *cost, char *text, size_t size) {
+  if (cost->modelled) snprintf(text, size, "%d of %d entries modelled, not measured", cost->modelled, cost->entries);
+  else snprintf(text, size, "%s", cost->modelled_se ? "SE part modelled, not measured" : "");
+  return text;
 }

@@ -61,13 +61,12 @@ static void improve(search *t) {
 }
 
 static spn_status learn(search *t, spn_err *err) {
-  double warmup = t->q->evaluator->settled ? 0 : t->q->settings->search_option_warmup;
   long long drawn = 0;
   while (spn_inquiry_goes_on(t->q)) {
     SPN_TRY(draw(t, &t->list[drawn++], err));
     if (drawn < t->q->settings->search_samples) continue;
     drawn = 0;
-    if (spn_inquiry_used(t->q) >= warmup) improve(t);
+    improve(t);
   }
   spn_path path;
   spn_policy_draw(t->q, t->reach, 1, spn_controller_logits, &t->controller, &path);

@@ -1,6 +1,6 @@
 /* REINFORCE on independent softmaxes (TuNAS, arXiv 2008.06120): one for each decision, logits 0 at first; a network
  * drawn, its reward compared with the running mean, and one step of Adam without momentum. While shared weights warm up
- * (search.option_warmup) the policy stands still; then its rate rises tenfold. */
+ * (search/shared.c) nobody is asked; from then on its rate rises tenfold. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -40,17 +40,14 @@ static void find_gradient(policy *p, const spn_path *path, double advantage) {
   }
 }
 
-static double rate_of(const policy *p, double warmup) {
-  double first = p->q->settings->search_policy_lr, used = (spn_inquiry_used(p->q) - warmup) / (1 - warmup);
-  if (used < 0) return 0;
-  double steps = spn_inquiry_expected(p->q) * (1 - warmup);
-  if (!(first > 0)) first = TRAVEL / (fmax(steps, 1) * (RISE - 1) / log(RISE));
-  return first * pow(RISE, fmin(used, 1));
+static double rate_of(const policy *p) {
+  double first = p->q->settings->search_policy_lr, expected = fmax(1, spn_inquiry_expected(p->q));
+  if (!(first > 0)) first = TRAVEL / (expected * (RISE - 1) / log(RISE));
+  return first * pow(RISE, fmin(1, (double)p->q->asked / expected));
 }
 
 static spn_status learn(policy *p, spn_err *err) {
   const spn_inquiry *q = p->q;
-  double warmup = q->evaluator->settled ? 0 : q->settings->search_option_warmup;
   spn_path path;
   spn_answer answer;
   while (spn_inquiry_goes_on(q)) {
@@ -58,8 +55,7 @@ static spn_status learn(policy *p, spn_err *err) {
     SPN_TRY(spn_ask(p->q, &path.choice, &answer, err));
     double reward = spn_reward_of(q->settings->search_reward, answer.accuracy, answer.cost, q->high);
     find_gradient(p, &path, spn_baseline_advantage(&p->baseline, q->settings->search_baseline, reward));
-    double rate = rate_of(p, warmup);
-    if (rate > 0) spn_adam_step(&p->adam, p->logit, p->gradient, rate);
+    spn_adam_step(&p->adam, p->logit, p->gradient, rate_of(p));
   }
   spn_policy_draw(p->q, p->reach, 1, logits_of, p, &path);
   spn_nominate(p->q, &path.choice);
