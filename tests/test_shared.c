@@ -175,28 +175,6 @@ static void test_answer(world *w) {
   spn_run_close(w->problem.run);
 }
 
-/* Networks trained by themselves learn, and the same network has the same answer. */
-static void test_scratch(world *w) {
-  spn_search_result r;
-  spn_answer one, two;
-  spn_images images = {0};
-  spn_err err;
-  void *own;
-  w->settings.search_evaluator = "scratch";
-  w->settings.search_scratch_epochs = 6;
-  const spn_evaluator *scratch = spn_evaluator_of(&w->settings);
-  must(scratch->open(&w->problem, &own, &err), &err);
-  spn_choice_max(&w->space, &r.choice);
-  must(scratch->answer(own, &r.choice, &one, &images, &err), &err);
-  must(scratch->answer(own, &r.choice, &two, &images, &err), &err);
-  CHECK(one.loss == two.loss && one.accuracy == two.accuracy, "losses %.9g and %.9g", one.loss, two.loss);
-  CHECK(images.trained == 2 * 6 * 32 && images.evaluated > 0, "%g images", images.trained);
-  scratch->close(own);
-  w->settings.search_budget = 2500;
-  test_stops(w, "evolution");
-  w->settings.search_evaluator = "shared";
-}
-
 static void test_budget(world *w) {
   spn_err err;
   spn_search_result r;
@@ -221,7 +199,6 @@ int main(void) {
   world *w = world_new();
   test_answer(w);
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) test_stops(w, methods[i]);
-  test_scratch(w);
   test_budget(w);
   spn_data_close(&w->data);
   remove_all(w->folder);

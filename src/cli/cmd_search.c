@@ -34,11 +34,12 @@ static void report_evidence(const spn_evidence *e) {
 }
 
 static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {
-  char text[1024];
+  char text[1024], caveat[64];
   spn_choice_text(p->space, &r->choice, text, sizeof text);
   printf("found       %s\n", text);
-  printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
-         p->cost->modelled_se ? " (SE part modelled, not measured)" : "", p->target,
+  spn_cost_caveat(p->cost, caveat, sizeof caveat);
+  printf("predicted   %.3f %s%s%s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
+         caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "", p->target,
          r->within              ? "met"
          : r->cost <= p->target ? "kept, with room to spare"
                                 : "NOT met",
@@ -46,7 +47,8 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
-  printf("files       %s/arch.json%s\n", folder, r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
+  printf("files       %s/report.html, arch.json%s\n", folder,
+         r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
 static void announce(const spn_problem *p, const char *size) {
@@ -84,6 +86,7 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
     spn_search_result result = {.images = 0};
     announce(&problem, size);
     status = spn_problem_search(&problem, &result, err);
+    if (!status) status = spn_cli_report(a->out, err);
     if (!status) report(a->out, &problem, &result);
     spn_run_close(problem.run);
   }
@@ -112,6 +115,7 @@ static spn_status search_without_images(const spn_arguments *a, spn_settings *s,
   spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space.name,
               spn_space_log10_size(&space), cost.name, problem.target, cost.unit);
   spn_status status = spn_problem_search(&problem, &result, err);
+  if (!status) status = spn_cli_report(a->out, err);
   if (!status) report(a->out, &problem, &result);
   spn_run_close(problem.run);
   return status;
@@ -144,6 +148,6 @@ const spn_command spn_cmd_search = {
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .help = list_methods,
-    .sections = "run,data,search,optim",
+    .sections = "run,data,search,train,optim",
     .takes = "odtrqR",
     .run = command};

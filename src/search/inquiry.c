@@ -10,6 +10,7 @@
 
 enum {
   TABLE_EVALUATIONS = 200,      /* where nothing else limits a search and an answer costs no images */
+  REPEATS = 10,                 /* questions for every evaluation that the images allow: known networks cost none */
   CHECKPOINT_EVALUATIONS = 100, /* where run.checkpoint_steps is 0 */
   DRAWS = 1000000
 };
@@ -63,6 +64,12 @@ static spn_status check_budget(const spn_inquiry *q, spn_err *err) {
                   price, q->images);
 }
 
+/* Of settled answers a known one costs nothing: a method that asks only for what it knows would never end. */
+static void bound_repeats(spn_inquiry *q) {
+  if (!q->limit && q->images > 0 && q->evaluator && q->evaluator->settled && q->evaluator->price)
+    q->limit = (size_t)(REPEATS * spn_inquiry_expected(q));
+}
+
 /* ---- Opening ---- */
 
 /* The evaluator's state knows of some evaluations; later ones are repeated. Without a state all are taken. */
@@ -89,6 +96,7 @@ static spn_status open_parts(spn_inquiry *q, const spn_problem *p, const char *a
                     q->space->name);
   if (q->evaluator) SPN_TRY(q->evaluator->open(p, &q->own, err));
   SPN_TRY(check_budget(q, err));
+  bound_repeats(q);
   SPN_TRY(spn_archive_open(archive_path, q->space, q->cost->unit, &q->archive, &torn, err));
   if (torn && q->run)
     spn_run_say(q->run, "note: the last line of archive.jsonl was not written whole; that evaluation is repeated");
@@ -151,12 +159,20 @@ static spn_status stop_when_asked(const spn_inquiry *q, spn_err *err) {
   return spn_fail(err, SPN_ESTOPPED, "stopped after %zu evaluations", q->asked);
 }
 
+/* A settled answer that is in the archive is not worked out again. */
+static spn_status find_answer(spn_inquiry *q, spn_evaluation *e, spn_err *err) {
+  const spn_evaluation *known = q->evaluator->settled ? spn_archive_find(q->archive, &e->choice) : NULL;
+  if (!known) return q->evaluator->answer(q->own, &e->choice, &e->answer, &e->images, err);
+  e->answer = known->answer;
+  return SPN_OK;
+}
+
 spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {
   if (q->asked < q->replayed) return replay(q, choice, out, err);
   SPN_TRY(stop_when_asked(q, err));
   spn_evaluation e = {.choice = *choice, .answer.loss = NAN, .images = processed(q)};
   double start = q->run ? spn_run_seconds(q->run) : 0;
-  SPN_TRY(q->evaluator->answer(q->own, choice, &e.answer, &e.images, err));
+  SPN_TRY(find_answer(q, &e, err));
   e.answer.cost = spn_cost_of(q->cost, choice);
   e.seconds = q->run ? spn_run_seconds(q->run) - start : 0;
   SPN_TRY(spn_archive_add(q->archive, &e, err));

@@ -9,9 +9,9 @@
 
 #include "core/rng.h"
 #include "core/phase.h"
+#include "search/batches.h"
 #include "search/evaluator.h"
 #include "search/inherit.h"
-#include "search/score.h"
 #include "train/machine.h"
 #include "train/optimizer.h"
 
@@ -96,13 +96,40 @@ static spn_status warm_up(shared *t, spn_err *err) {
 
 /* ---- Answers ---- */
 
+/* Batch-norm statistics of the network whose masks are open: the plain average over the kept training images. */
+static spn_status measure_norm(shared *t, spn_err *err) {
+  spn_graph *g = t->net->graph;
+  spn_status status = SPN_OK;
+  for (size_t i = 0; i < t->norm.count && !status; i++) {
+    g->norm_momentum = (double)i / (double)(i + 1);
+    status = spn_graph_forward(g, t->norm.batch[i].pixels, NULL, t->norm.batch[i].count, 1, err);
+  }
+  g->norm_momentum = -1;
+  return status;
+}
+
+static spn_status score(shared *t, spn_answer *out, spn_err *err) {
+  spn_graph *g = t->net->graph;
+  double loss = 0, hits = 0;
+  for (size_t i = 0; i < t->score.count; i++) {
+    int count = t->score.batch[i].count;
+    SPN_TRY(spn_graph_forward(g, t->score.batch[i].pixels, t->score.batch[i].labels, count, 0, err));
+    loss += g->loss_plain * count;
+    hits += g->correct;
+  }
+  out->accuracy = hits / (double)t->score.images;
+  out->loss = loss / (double)t->score.images;
+  return SPN_OK;
+}
+
 static spn_status answer(void *own, const spn_choice *choice, spn_answer *out, spn_images *images, spn_err *err) {
   shared *t = own;
   const spn_settings *s = t->problem->settings;
   SPN_TRY(warm_up(t, err));
   for (long long i = 0; i < s->search_train_steps; i++) SPN_TRY(train_step(t, choice, err));
   spn_supernet_set(t->net, choice);
-  SPN_TRY(spn_score_network(t->net->graph, &t->norm, &t->score, out, err));
+  SPN_TRY(measure_norm(t, err));
+  SPN_TRY(score(t, out, err));
   images->trained = (double)t->step * (double)s->optim_batch;
   images->evaluated += t->images_of_evaluation;
   return SPN_OK;
@@ -175,12 +202,17 @@ static spn_status open_parts(shared *t, spn_err *err) {
   const spn_problem *p = t->problem;
   const spn_settings *s = p->settings;
   spn_network_options o;
+  if (!spn_dataset_count(p->data->set, SPN_SPLIT_HOLDOUT))
+    return spn_fail(
+        err, SPN_EINPUT,
+        "data.holdout: expected held-out images, on which search.evaluator=shared scores networks, got none");
   SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_supernet_create(p->space, p->data->classes, p->space->base.input_channels, &o, &t->net, err));
   spn_settings own = *s;
   own.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
   SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->optimizer, err));
-  SPN_TRY(spn_score_load(p, &t->norm, &t->score, err));
+  SPN_TRY(spn_batches_load(p->data, s, SPN_SPLIT_HOLDOUT, 0, (size_t)s->search_score_images, &t->score, err));
+  SPN_TRY(spn_batches_load(p->data, s, SPN_SPLIT_TRAIN, 1, (size_t)s->search_norm_images, &t->norm, err));
   t->images_of_evaluation = (double)(t->score.images + t->norm.images);
   plan(t);
   return SPN_OK;
