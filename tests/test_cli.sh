@@ -256,6 +256,29 @@ test_table() {
   check "nothing is written" [ ! -e refused ]
 }
 
+# From tables to a model, and from this computer to a search for it.
+test_latency() {
+  networks=$SPNAS_DATA/latency/pixel1-networks.csv
+  run 0 'all 6435 halves' "$SPNAS" latency fit pixel1-singlepath pixel1-proxylessnas --networks "$networks" --holdout "$networks" --plot plot.csv --out pixel1.json
+  check "a row an entry and network" [ "$(wc -l <plot.csv)" -eq $((1 + 80 + 72 + 15 + 15)) ]
+  run 0 'predicted  *7[78]\.[0-9]* ms +- [0-9.]*, calibrated on 15 networks' "$SPNAS" latency predict pixel1.json mnasnet-a1
+  run 0 '^sum  *80\.4411 ms' "$SPNAS" latency predict pixel1-singlepath single-path-nas
+  run 0 '"origin":"modelled"\|"origin": "modelled"' "$SPNAS" latency predict pixel1.json mobilenetv2 --set train.width=0.35 --json
+  run 0 'entries modelled, not measured' "$SPNAS" info singlepath-se-k7 --set search.cost=pixel1.json
+  run 0 '0\.5 \* pixel1-singlepath + 0\.5 \* pixel1.json' "$SPNAS" info singlepath --set 'search.cost=0.5 * pixel1-singlepath + 0.5 * pixel1.json'
+  run 2 'did you mean "fit"' "$SPNAS" latency fits
+  run 2 'expected at least one table' "$SPNAS" latency fit --out nothing.json
+  run 2 'column network: no-such' sh -c 'printf "network,ms\nno-such,1\n" >bad.csv; "$0" latency fit pixel1-singlepath --networks bad.csv --out nothing.json' "$SPNAS"
+  run 2 'bad.csv:1: expected a column op\|bad.csv:1: expected a table' "$SPNAS" latency import bad.csv --out nothing.json
+  run 2 'expected a model and a network' "$SPNAS" latency predict pixel1-singlepath
+  check "nothing is written" [ ! -e nothing.json ]
+  run 0 'wrote here.json' "$SPNAS" latency measure space.json --out here.json --set latency.seconds=0.2 --set latency.minimum=true
+  run 0 'predicted .* ms (target' search --out here --set search.cost=here.json --set search.target_share=0.8
+  run 0 'ms  (one run' "$SPNAS" latency measure here/arch.json mnasnet-small --set latency.seconds=0 --set train.size=32 --out timed.csv
+  run 0 'models; ' "$SPNAS" latency kit space.json --out kit --set latency.kit_networks=1 --set latency.kit_holdout=1
+  run 2 'was not measured yet' "$SPNAS" latency import kit --out nothing.json
+}
+
 test_records() {
   for file in config.resolved.json env.json metrics.jsonl; do
     check "searched/$file" [ -s searched/$file ]
@@ -305,6 +328,41 @@ test_numeric() {
   check "NaN: the checkpoints before are there" [ "$(ls kept/checkpoints | wc -l)" -eq 2 ]
   run 1 "$layer" explode --out kept --resume
   check "NaN: the checkpoints load" grep -q 'going on from step' log
+}
+
+# ---- Methods that ask ----
+
+ask() { "$SPNAS" search --quiet --set search.space=space.json --set search.cost=macs --set search.target_share=0.8 "$@"; }
+
+# A table of every network of the space: the layers that decide have eight options, the second may be skipped.
+make_table() {
+  awk 'BEGIN { print "network,accuracy_1,accuracy_2"
+               for (a = 1; a <= 8; a++) for (b = 0; b <= 8; b++) printf "%d%d,%.4f,%.4f\n", a, b, 0.5 + a * b / 200, 0.5 }' >table.csv
+}
+
+test_asking() {
+  make_table
+  for method in random evolution reinforce ppo layernas; do
+    run 0 'found  *k' ask --set search.evaluator=tabular --set search.table=table.csv --set search.method=$method --out ask-$method
+    run 3 'stopped after 9 evaluations' ask --set search.evaluator=tabular --set search.table=table.csv \
+      --set search.method=$method --set run.max_steps=9 --out ask-part
+    run 0 'found  *k' "$SPNAS" search --quiet --resume --out ask-part
+    for run in "ask-$method" ask-part; do sed 's/, "seconds".*//' $run/archive.jsonl >$run.jsonl; done
+    check "$method: resumed, the same archive" cmp "ask-$method.jsonl" ask-part.jsonl
+    rm -r ask-part
+  done
+  head -n 30 table.csv >short.csv
+  echo '11,0.5,often' >>short.csv
+  run 2 'short.csv:31: column accuracy_2: expected a number' ask --set search.evaluator=tabular --set search.table=short.csv \
+    --set search.method=random --out ask-broken
+  run 2 'search.table: expected a method that asks' ask --set search.table=table.csv --out ask-broken
+  run 2 'search.budget: expected at least' ask --data data --set search.method=random --set search.budget=10 --set optim.batch=16 \
+    --out ask-broken
+  check "nothing is left of what was refused" [ ! -e ask-broken ]
+  run 0 'cost  *[0-9]* images' ask --data data --set search.method=evolution --set search.budget=2000 --set optim.batch=16 \
+    --set search.score_images=16 --set search.norm_images=16 --out ask-shared
+  check "its weights" [ -s ask-shared/inherited.safetensors ]
+  check "within the budget" grep -q '"images": [01]\?[0-9][0-9][0-9][0-9]\?,' ask-shared/arch.json
 }
 
 # ---- Packs and precision ----
@@ -488,10 +546,12 @@ test_chain
 test_proxy
 test_evidence
 test_table
+test_latency
 test_records
 test_weights
 test_resume
 test_numeric
+test_asking
 test_pack
 test_classes
 test_exports

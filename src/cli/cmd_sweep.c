@@ -96,11 +96,13 @@ static spn_status check_targets(const spn_series *s, spn_err *err) {
   SPN_TRY(spn_problem_needs_images(&own, &images, err));
   SPN_TRY(spn_space_load(own.search_space, &space, err));
   SPN_TRY(spn_cli_load_cost(&own, &space, &cost, err));
-  for (int t = 0; t < s->targets; t++) {
+  spn_status status = SPN_OK;
+  for (int t = 0; t < s->targets && !status; t++) {
     spn_series_aim(&s->target[t], &own);
-    SPN_TRY(spn_problem_budget(&p, err));
+    status = spn_problem_budget(&p, err);
   }
-  return SPN_OK;
+  spn_cost_free(&cost);
+  return status;
 }
 
 static spn_status do_one(const spn_series *s, const spn_series_job *job, int target, int *busy, spn_err *err) {
