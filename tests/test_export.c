@@ -357,7 +357,7 @@ static void export_parts(const char *folder, const spn_arch *a, const spn_tensor
     CHECK(!strcmp(net->input, i < 0 ? "image" : "input") && !strcmp(net->output, part.head ? "logits" : "output"),
           "names of a part: %s, %s", net->input, net->output);
     snprintf(path, sizeof path, "%s/%d.tflite", parts, number++);
-    CHECK_OK(spn_tflite_write(net, "part", NULL, path, &err), err);
+    CHECK_OK(spn_tflite_write(net, NULL, "part", NULL, path, &err), err);
     spn_lowered_free(net);
     if (!keep) unlink(path);
   }
@@ -378,7 +378,7 @@ static void refuse_norm(const char *folder, const spn_arch *a, const spn_tensors
   o.fold_bn = 0;
   snprintf(path, sizeof path, "%s/refused.tflite", folder);
   CHECK_OK(spn_lower(a, w, &o, NULL, &net, &err), err);
-  CHECK(spn_tflite_write(net, "x", NULL, path, &err) == SPN_EINPUT && strstr(err.text, "stem.bn"), "%s", err.text);
+  CHECK(spn_tflite_write(net, NULL, "x", NULL, path, &err) == SPN_EINPUT && strstr(err.text, "stem.bn"), "%s", err.text);
   CHECK(access(path, F_OK), "%s exists", path);
   spn_lowered_free(net);
 }

@@ -29,6 +29,10 @@ typedef struct {
   double crop_fraction;           /* part of the resized image the centre crop keeps; 0: unknown */
   const char *resize_filter;      /* "bilinear", "bicubic", ...; NULL: unknown */
   const char *const *class_names; /* arch->classes strings, or NULL */
+  const float *samples;           /* (sample_count,H,W,C) normalised images, channels last, that stand for what the
+                                     network will see: int8 formats choose their ranges by them; NULL: none */
+  int sample_count, threads;      /* threads: for walking through the samples; 0: one */
+  int int8_io;                    /* int8 formats: 1: input and output are int8 too; 0: float */
   const char *version;            /* of spnas, for the file's producer; NULL: left out */
   const spn_export_fact
       *facts; /* search method, seed, latency...: written into the file; the last of equal keys wins */
