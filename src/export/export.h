@@ -42,11 +42,14 @@ typedef struct {
 /* Opset 13, folded, normalised input, ImageNet's mean and std, nothing else known. */
 spn_export_options spn_export_defaults(void);
 
+struct spn_lowered; /* export/lower.h */
 typedef struct {
   const char *suffix, *about; /* ".onnx" and one line, for the help text */
   /* As spn_export, after arch and what concerns every format in options have been checked. */
   spn_status (*write)(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
                       const char *path, spn_err *err);
+  /* What the written file computes, out of its own bytes, for a check; NULL: it computes nothing. The caller frees. */
+  spn_status (*read)(const char *path, struct spn_lowered **out, spn_err *err);
 } spn_exporter;
 
 #define SPN_EXPORTER(name) extern const spn_exporter spn_exporter_##name;

@@ -42,7 +42,7 @@ typedef struct {
   spn_quant quant; /* the output is rounded to what 8 bits can say */
 } spn_lowered_node;
 
-typedef struct {
+typedef struct spn_lowered {
   spn_lowered_node *node; /* node[0] is the input; the last one is the output; inputs stand before their readers */
   int count, room;
   const char *input, *output; /* names of both for users: "image" and "logits", or of a part */

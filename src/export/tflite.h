@@ -19,4 +19,8 @@ typedef struct {
 spn_status spn_tflite_write(const spn_lowered *net, const spn_tflite_int8 *int8, const char *name, const char *metadata,
                             const char *path, spn_err *err);
 
+/* A file of our kind as a list again; SPN_EINPUT for everything else. From memory; name stands for it in messages. */
+spn_status spn_tflite_read(const char *path, spn_lowered **out, spn_err *err);
+spn_status spn_tflite_parse(const char *name, const void *data, size_t size, spn_lowered **out, spn_err *err);
+
 #endif
