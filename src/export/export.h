@@ -50,6 +50,8 @@ typedef struct {
                       const char *path, spn_err *err);
   /* What the written file computes, out of its own bytes, for a check; NULL: it computes nothing. The caller frees. */
   spn_status (*read)(const char *path, struct spn_lowered **out, spn_err *err);
+  int takes_pixels; /* obeys options->input; else the file always takes normalised images */
+  int approximate;  /* its numbers are meant to differ from the network's */
 } spn_exporter;
 
 #define SPN_EXPORTER(name) extern const spn_exporter spn_exporter_##name;
@@ -60,7 +62,7 @@ typedef struct {
 extern const char *const spn_exporter_names[];
 extern const spn_exporter *const spn_exporters[];
 
-/* "auto" and the formats' names; ends with NULL. */
+/* "auto", "all" (for those who write several) and the formats' names; ends with NULL. */
 extern const char *const spn_export_format_names[];
 /* The format to write to path: the one named, or with NULL or "auto" the one whose suffix the path has. SPN_EINPUT: no
  * such format, a suffix that no format has, or the suffix of another format than the one named. */

@@ -286,4 +286,5 @@ static spn_status write_onnx(const spn_arch *arch, const spn_tensors *weights, c
 const spn_exporter spn_exporter_onnx = {.suffix = ".onnx",
                                         .about = "ONNX, for onnxruntime and most other runtimes",
                                         .write = write_onnx,
-                                        .read = spn_onnx_read};
+                                        .read = spn_onnx_read,
+                                        .takes_pixels = 1};

@@ -328,7 +328,8 @@ static spn_status write_tflite(const spn_arch *arch, const spn_tensors *weights,
 const spn_exporter spn_exporter_tflite = {.suffix = ".tflite",
                                           .about = "TFLite (LiteRT), float, for phones; batch norm is always folded",
                                           .write = write_tflite,
-                                          .read = spn_tflite_read};
+                                          .read = spn_tflite_read,
+                                          .takes_pixels = 1};
 
 /* ---- int8 ---- */
 
@@ -361,4 +362,5 @@ static spn_status write_int8(const spn_arch *arch, const spn_tensors *weights, c
 const spn_exporter spn_exporter_tflite_int8 = {.suffix = ".int8.tflite",
                                                .about = "TFLite, full-integer int8; needs --data for its ranges",
                                                .write = write_int8,
-                                               .read = spn_tflite_read};
+                                               .read = spn_tflite_read,
+                                               .approximate = 1};
