@@ -54,7 +54,9 @@ def check(spnas, folder):
             values = next(r[key] for r in rows if r["step"] == event.step and key in r)
             h = event.histogram_value
             assert h.num == sum(h.bucket) == len(values), f"{key} at step {event.step}: {h.num} values, expected {len(values)}"
-            assert numpy.isclose(h.min, min(values), rtol=1e-3, atol=1e-4) and numpy.isclose(h.max, max(values), rtol=1e-3, atol=1e-4)
+            # metrics.jsonl rounds lists to 3 digits and more
+            for got, want in ((h.min, min(values)), (h.max, max(values))):
+                assert numpy.isclose(got, want, rtol=6e-3, atol=1e-4), f"{key} at step {event.step}: {got}, expected {want}"
             compared += 1
     assert "ce" in events.Tags()["scalars"] and "x" in events.Tags()["histograms"] and compared > 100, compared
     return compared

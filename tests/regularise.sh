@@ -56,6 +56,10 @@ check "a teacher" train --out teacher --quiet
   check "and the same weights" cmp whole/last.safetensors parts/last.safetensors
 }
 check "plain" train --out plain --set train.epochs=1 --quiet
+# The teacher's place is kept whole, for a run that goes on from elsewhere.
+check "begun with a teacher" says 3 stopped train --set train.teacher=teacher/best.safetensors --out taught --set run.max_steps=5
+mkdir elsewhere
+check "going on from another folder" sh -c 'cd elsewhere && "$1" train --resume --out ../taught --quiet' - "$SPNAS"
 for option in train.mixup=0.4 train.cutmix=1 train.drop_path=0.3 data.randaugment=2 data.erase=0.5 train.teacher=teacher/best.safetensors; do
   check "$option" train --out "one-$option" --set "$option" --set train.epochs=1 --quiet
   check "$option makes a difference" sh -c '! cmp -s "$1" "$2"' - "one-$option/best.safetensors" plain/best.safetensors

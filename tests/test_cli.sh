@@ -363,6 +363,10 @@ test_classes() {
   run 0 'trained' small --out names
   run 0 '"top1"' "$SPNAS" eval names/best.safetensors --data named --json
   check "the classes are told apart" [ "$(top1)" = 1 ]
+  for side in 8 64; do "$SPNAS" pack --data named --out $side.pack --set pack.side=$side --quiet >log 2>&1; done
+  run 0 'short side of 8, which are enlarged to 16' "$SPNAS" eval names/best.safetensors --data 8.pack
+  run 0 'top-1 100.00 %' "$SPNAS" eval names/best.safetensors --data 64.pack
+  check "nothing is said of a pack that reduced nothing" [ "$(grep -c 'short side' log)" = 0 ]
   mkdir -p fewer/test stranger/test
   cp -r named/test/grey fewer/test/grey
   run 0 '"images": 8, "top1": 1' "$SPNAS" eval names/best.safetensors --data fewer --json

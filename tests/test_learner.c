@@ -11,12 +11,14 @@ typedef struct {
   spn_settings settings;
   double gain[SPN_MAX_MASKS]; /* CE(closed) - CE(open), those above it open */
   double noise;               /* of a gradient, standard deviation */
+  int silent;                 /* a mask without any gradient; -1: none */
 } synthetic;
 
 static synthetic *synthetic_new(int row, double target_share) {
   synthetic *t = calloc(1, sizeof *t);
   spn_err err;
   double min, max;
+  t->silent = -1;
   t->s = supernet(row, SIZE, 0.25, options_of(1, 0));
   spn_settings_default(&t->settings);
   t->settings.search_warmup_epochs = 1;
@@ -62,7 +64,7 @@ static void fake_pass(synthetic *t, uint64_t step) {
   for (int i = 0; i < t->s->net->masks; i++) {
     const spn_mask *m = &t->s->net->mask[i];
     double noise = t->noise * spn_rng_normal(12, SPN_RNG_TEST, step << 32 | (uint64_t)i);
-    g->gates[m->gate].grad = g->gates[m->gate].wanted ? slope(t, i) + noise : 0;
+    g->gates[m->gate].grad = g->gates[m->gate].wanted && i != t->silent ? slope(t, i) + noise : 0;
     if (m->gate2 >= 0) g->gates[m->gate2].grad = 0;
   }
 }
@@ -123,16 +125,47 @@ static double best_gain(const synthetic *t) {
   return best.gain;
 }
 
-/* Runs the search; returns the share of steps of the second half of the search phase whose decisions cost what the
- * target says, within 5 %. */
-static double run_search(synthetic *t) {
+/* Of the second half of the search phase. */
+typedef struct {
+  double held;            /* share of steps whose decisions cost what the target says, within 5 % */
+  double free;            /* mean cost of the signs of x over the target */
+  int changes, undone;    /* of decisions, and those that are taken back within UNDONE steps */
+  double lowest, highest; /* lambda */
+} conduct;
+
+enum { UNDONE = 20 };
+
+static void count_changes(const synthetic *t, uint64_t step, int *was, uint64_t *last, conduct *c) {
+  for (int i = 0; i < t->s->net->masks; i++) {
+    int on = t->learner->indicators->list[i].on;
+    if (was[i] >= 0 && on != was[i]) {
+      c->changes++;
+      c->undone += last[i] && step - last[i] <= UNDONE;
+      last[i] = step;
+    }
+    was[i] = on;
+  }
+}
+
+static conduct run_search(synthetic *t) {
   uint64_t warmup = (uint64_t)t->settings.search_warmup_epochs * PER_EPOCH;
-  uint64_t steps = (uint64_t)t->settings.search_epochs * PER_EPOCH, half = (steps + warmup) / 2, held = 0;
+  uint64_t steps = (uint64_t)t->settings.search_epochs * PER_EPOCH, half = (steps + warmup) / 2;
+  uint64_t last[SPN_MAX_MASKS] = {0};
+  int was[SPN_MAX_MASKS];
+  conduct c = {.lowest = INFINITY, .highest = -INFINITY};
+  for (int i = 0; i < SPN_MAX_MASKS; i++) was[i] = -1;
   for (uint64_t step = 0; step < steps; step++) {
     one_step(t, step);
-    held += step >= half && fabs(t->learner->indicators->expected_cost / t->learner->target - 1) <= 0.05;
+    if (step < half) continue;
+    c.held += fabs(t->learner->indicators->expected_cost / t->learner->target - 1) <= 0.05;
+    c.free += t->learner->indicators->free_cost / t->learner->target;
+    c.lowest = fmin(c.lowest, t->learner->lambda);
+    c.highest = fmax(c.highest, t->learner->lambda);
+    count_changes(t, step, was, last, &c);
   }
-  return (double)held / (double)(steps - half);
+  c.held /= (double)(steps - half);
+  c.free /= (double)(steps - half);
+  return c;
 }
 
 static void test_search(int row, uint64_t seed) {
@@ -144,7 +177,7 @@ static void test_search(int row, uint64_t seed) {
   t->noise = 0.02;
   draw_gains(t, seed, &ideal);
   t->learner->target = 1.005 * spn_cost_of(&t->s->cost, &ideal); /* all strong ones fit, and no weak one */
-  double held = run_search(t);
+  conduct c = run_search(t);
   must(spn_indicators_decode(t->learner->indicators, 0.98 * t->learner->target, t->learner->target, &found, &flips,
                              &err),
        &err);
@@ -155,7 +188,7 @@ static void test_search(int row, uint64_t seed) {
   decided(t, &last);
   CHECK(gain_of(t, &last) >= 0.95 * best, "%s %d: the last decisions gain %.4g, the best network %.4g", rows[row].space,
         (int)seed, gain_of(t, &last), best);
-  CHECK(held == 1, "%s %d: the target is held in %.3f of the steps", rows[row].space, (int)seed, held);
+  CHECK(c.held == 1, "%s %d: the target is held in %.3f of the steps", rows[row].space, (int)seed, c.held);
   CHECK(isfinite(t->learner->lambda) && t->learner->lambda > 0, "lambda %g", t->learner->lambda);
   synthetic_free(t);
 }
@@ -170,9 +203,13 @@ static void test_holding(int row, double share, double strong, double weak, doub
   t->settings.search_epochs = 5;
   draw_gains(t, 5, &unused);
   for (int i = 0; i < t->s->net->masks; i++) t->gain[i] = t->gain[i] > 0.01 ? strong : weak;
-  double held = run_search(t);
-  CHECK(held == 1, "%s at %g, gains %g and %g, explore %g: the target is held in %.3f of the steps", rows[row].space,
-        share, strong, weak, explore, held);
+  conduct c = run_search(t);
+  char text[96];
+  snprintf(text, sizeof text, "%s at %g, gains %g and %g, explore %g", rows[row].space, share, strong, weak, explore);
+  CHECK(c.held == 1, "%s: the target is held in %.3f of the steps", text, c.held);
+  CHECK(fabs(c.free - 1) <= 0.05, "%s: the thresholds alone cost %.3f of the target", text, c.free);
+  CHECK(c.undone <= 0.1 * c.changes + 2, "%s: %d of %d changes are undone at once", text, c.undone, c.changes);
+  CHECK(isfinite(c.lowest) && isfinite(c.highest), "%s: lambda from %g to %g", text, c.lowest, c.highest);
   synthetic_free(t);
 }
 
@@ -190,6 +227,71 @@ static void test_turning(void) {
     CHECK(gain_of(t, &now) >= 0.9 * best_gain(t), "turn %d: decisions follow the evidence: %.3g of %.3g", turn,
           gain_of(t, &now), best_gain(t));
   }
+  synthetic_free(t);
+}
+
+/* What the loss does not feel at all still costs, and goes. */
+static void test_silent(void) {
+  synthetic *t = synthetic_new(4, 0.8);
+  t->noise = 0.02;
+  for (int i = 0; i < t->s->net->masks; i++) t->gain[i] = 0.05;
+  for (int i = 0; i < t->s->net->masks && t->silent < 0; i++)
+    if (t->s->net->mask[i].kind == SPN_DECISION_KERNEL) t->silent = i;
+  run_search(t);
+  CHECK(t->learner->indicators->list[t->silent].x < 0, "%s is left at x = %g", t->s->net->mask[t->silent].name,
+        t->learner->indicators->list[t->silent].x);
+  synthetic_free(t);
+}
+
+/* A fixed lambda: nothing is steered or held. */
+static void test_fixed(double lambda, spn_cost_form form, double low, double high) {
+  synthetic *t = synthetic_new(5, 0.5);
+  t->noise = 0.02;
+  t->settings.search_lambda = lambda;
+  t->settings.search_cost_form = form;
+  for (int i = 0; i < t->s->net->masks; i++) t->gain[i] = 0.02;
+  conduct c = run_search(t);
+  const spn_indicators *in = t->learner->indicators;
+  CHECK(c.lowest == lambda && c.highest == lambda, "lambda %g stays: %g to %g", lambda, c.lowest, c.highest);
+  CHECK(in->expected_cost == in->free_cost, "decisions are the signs of x");
+  CHECK(c.free >= low && c.free <= high, "lambda %g, form %d: cost %.3f of the target", lambda, form, c.free);
+  synthetic_free(t);
+}
+
+/* Steered, every form of the cost term holds the target. */
+static void test_forms(void) {
+  for (spn_cost_form form = SPN_COST_LOG; form <= SPN_COST_HINGE; form++) {
+    synthetic *t = synthetic_new(5, 0.5);
+    t->noise = 0.02;
+    t->settings.search_epochs = 5;
+    t->settings.search_cost_form = form;
+    for (int i = 0; i < t->s->net->masks; i++) t->gain[i] = 0.02;
+    conduct c = run_search(t);
+    CHECK(c.held == 1 && fabs(c.free - 1) <= 0.05, "form %d: held %g, free %g", form, c.held, c.free);
+    CHECK(c.lowest > 0, "form %d: lambda %g to %g", form, c.lowest, c.highest);
+    synthetic_free(t);
+  }
+}
+
+/* Among networks that are equally near the projection stays with its answer, although x trembles. */
+static void test_staying(void) {
+  synthetic *t = synthetic_new(4, 0.5);
+  spn_indicators *in = t->learner->indicators;
+  spn_draw draw = {.keep_probability = 1, .low = 0.98 * t->learner->target, .high = t->learner->target};
+  int was[SPN_MAX_MASKS], changes = 0;
+  spn_err err;
+  for (uint64_t step = 0; step < 50; step++) {
+    for (int i = 0; i < in->count; i++)
+      in->list[i].threshold += in->list[i].x + 1 + 0.001 * spn_rng_normal(4, SPN_RNG_TEST, step << 32 | (uint64_t)i);
+    must(spn_indicators_decide(in, 1, step, &draw, &err), &err);
+    for (int i = 0; i < in->count; i++) {
+      changes += step > 1 && was[i] != in->list[i].on; /* x was measured once, and set */
+      was[i] = in->list[i].on;
+    }
+  }
+  CHECK(in->free_cost < draw.low && in->expected_cost >= draw.low, "free %g, held %g", in->free_cost,
+        in->expected_cost);
+  CHECK(changes == 0, "%d changes without a reason", changes);
   synthetic_free(t);
 }
 
@@ -215,15 +317,14 @@ static void test_phases(void) {
 static void test_price(void) {
   spn_threshold list[3] = {{.push = 0.5, .load = 1}, {.push = -1, .load = 2}, {.push = 2, .load = 0.1}};
   const double grip[3] = {1, 2, 0.5};
-  double slope, price = spn_thresholds_price(list, grip, 3, -4, 1);
+  double price = spn_thresholds_price(list, grip, 3, -4);
   double change = -(0.5 + price) - 2 * fmin(3, -1 + 2 * price) - 0.5 * fmin(3, 2 + 0.1 * price);
   CHECK(price > 0, "a fall is bought");
   CHECK_NEAR(change, -4, 1e-9, "at price %g the cost changes as wanted", price);
-  CHECK(spn_thresholds_price(list, grip, 3, 4, 1) == 0, "a rise is not");
-  CHECK(spn_thresholds_price(list, grip, 3, 4, -1) < 0, "but where the term pulls upward");
-  CHECK(isfinite(spn_thresholds_price(list, grip, 3, -1e9, 1)), "more than the longest steps can do");
-  CHECK(isfinite(spn_thresholds_price(list, (double[3]){0}, 3, -1, 1)), "nothing moves the cost");
-  CHECK(spn_cost_term(SPN_COST_HINGE, 50, 60, &slope) == 0 && slope == 0, "nothing to pay below the target");
+  CHECK(spn_thresholds_price(list, grip, 3, 4) < 0, "so is a rise");
+  price = spn_thresholds_price(list, grip, 3, -1e9);
+  CHECK(price >= 10 && price <= 50, "at %g all take their longest steps: more buys nothing", price);
+  CHECK(spn_thresholds_price(list, (double[3]){0}, 3, -1) == 0, "nothing moves the cost");
 }
 
 static void weigh_and_step(synthetic *t, spn_threshold *m, double price, double reach) {
@@ -235,19 +336,19 @@ static void test_thresholds(void) {
   synthetic *t = synthetic_new(4, 0.5);
   spn_threshold m = {0}, still = {0}, g = {0};
   spn_indicator *n = &t->learner->indicators->list[0];
-  *n = (spn_indicator){.derivative = 0.25, .dce = -0.1, .kept = 1, .x = 0.5, .statistic = 0.5};
+  *n = (spn_indicator){.derivative = 0.25, .dce = -0.1, .looked = 1, .kept = 1, .x = 0.5, .statistic = 0.5};
   weigh_and_step(t, &m, 0, 1);
   CHECK_NEAR(n->statistic - n->threshold, 0.51, 1e-6, "a steady gradient moves a rate a step, whatever its size");
   n->kept = 0;
   spn_threshold_weigh(&m, t->learner->indicators, 0);
   CHECK(m.push == 0 && m.load == 0 && m.updates == 1, "a dropped indicator is left alone");
-  *n = (spn_indicator){.derivative = 0.25, .dce = 1e-9, .dcost = 1, .kept = 1, .x = 0.5, .statistic = 0.5};
+  *n = (spn_indicator){.derivative = 0.25, .dce = 1e-9, .dcost = 1, .looked = 1, .kept = 1, .x = 0.5, .statistic = 0.5};
   weigh_and_step(t, &still, 1e6, 1);
   CHECK_NEAR(n->statistic - n->threshold, 0.47, 1e-6, "at most three usual steps");
   n->x = -0.99;
   weigh_and_step(t, &still, 1e6, 1);
   CHECK_NEAR(n->statistic - n->threshold, -1, 1e-12, "not beyond the reach");
-  for (int i = 0; i < 8; i++) spn_threshold_gather(&g, &(spn_indicator){.dce = i % 2 ? 3 : 1});
+  for (int i = 0; i < 8; i++) spn_threshold_gather(&g, &(spn_indicator){.dce = i % 2 ? 3 : 1, .looked = 1});
   spn_threshold_gather(&g, &(spn_indicator){.dce = 0});
   CHECK_NEAR(spn_threshold_significance(&g), 2 / sqrt((8.0 / 7) / 8), 1e-12, "mean 2 in standard errors");
   spn_threshold_end_epoch(&g);
@@ -307,6 +408,12 @@ int main(int argc, char **argv) {
       test_holding(row, share, 0.05, 0.0005, 0);
     }
   test_turning();
+  test_silent();
+  test_fixed(1e-6, SPN_COST_LOG, 1.5, 2);
+  test_fixed(1e6, SPN_COST_LOG, 0.3, 0.5);
+  test_fixed(1e6, SPN_COST_HINGE, 0.8, 1.05);
+  test_forms();
+  test_staying();
   test_price();
   test_thresholds();
   test_judge();

@@ -3,6 +3,7 @@
 #include "table_case.h"
 
 #include "search/reach.h"
+#include "search/table_columns.h"
 
 static char path[2][160];
 
@@ -193,7 +194,84 @@ static void test_refusals(table_case *t) {
   refuses(spn_inquiry_open(&far, spn_evaluator_of(&t->settings), NULL, &q, &err), &err, "there is nothing to search");
 }
 
-static const char *const methods[] = {"random", "evolution"};
+/* LayerNAS's memory: after it has asked about everything that its table leads to, it ends by itself. */
+static void test_layernas_ends(table_case *t) {
+  spn_inquiry q;
+  spn_err err;
+  t->settings.search_evaluations = 1000000;
+  t->settings.search_buckets = 1;
+  must(spn_inquiry_open(&t->problem, spn_evaluator_of(&t->settings), NULL, &q, &err), &err);
+  CHECK_OK(method_named("layernas")->search(&q, &err), err);
+  /* one cell a layer: at most every option of every layer for each parent that was ever there */
+  CHECK(q.asked > 8 && q.asked < 200, "%zu evaluations with one bucket", q.asked);
+  for (size_t i = 0; i < q.asked; i++)
+    for (size_t k = 0; k < i; k++)
+      CHECK(!spn_choice_equal(&spn_archive_at(q.archive, i)->choice, &spn_archive_at(q.archive, k)->choice),
+            "evaluations %zu and %zu are of one network", k, i);
+  spn_inquiry_close(&q);
+  t->settings.search_evaluations = 0;
+  t->settings.search_buckets = 100;
+}
+
+/* Without it, networks of any cost are drawn. */
+static void test_feasible(table_case *t, const char *method) {
+  spn_err err;
+  for (int feasible = 0; feasible < 2; feasible++) {
+    spn_inquiry q;
+    size_t above = 0;
+    t->settings.search_feasible = feasible;
+    t->settings.search_evaluations = 60;
+    must(spn_inquiry_open(&t->problem, spn_evaluator_of(&t->settings), NULL, &q, &err), &err);
+    CHECK_OK(method_named(method)->search(&q, &err), err);
+    for (size_t i = 0; i < q.asked; i++) above += spn_archive_at(q.archive, i)->answer.cost > q.high;
+    CHECK(feasible ? !above : above > 5, "%s: %zu networks above the budget", method, above);
+    spn_inquiry_close(&q);
+  }
+  t->settings.search_evaluations = 0;
+}
+
+/* A table of costs that add up, and one row that does not. */
+static void write_costs(const table_case *t, const spn_choice *c, void *context) {
+  for (int i = 0; i < t->decisions.count; i++)
+    if (!spn_decision_matters(&t->decisions.list[i], c)) fputc(',', context);
+    else {
+      const spn_layer *layer = &t->space.layer[t->decisions.list[i].layer];
+      int option = spn_decision_get(&t->decisions.list[i], c);
+      fprintf(context, "%d,", t->decisions.list[i].kind == SPN_DECISION_KEEP ? option : layer->kernel[option]);
+    }
+  fprintf(context, "0.5,%.17g\n", spn_cost_of(&t->cost, c));
+}
+
+static void test_costs(table_case *t) {
+  char name[160];
+  spn_cost got;
+  spn_choice c;
+  spn_err err;
+  snprintf(name, sizeof name, "%s/costs.csv", t->folder);
+  FILE *f = fopen(name, "w");
+  for (int i = 0; i < t->decisions.count; i++) fprintf(f, "%s,", t->decisions.list[i].name);
+  fprintf(f, "accuracy,work\n");
+  for_all(t, 0, &c, write_costs, f);
+  fclose(f);
+  CHECK_OK(spn_table_cost(name, "work", &t->space, &got, &err), err);
+  for (uint64_t i = 0; i < 100; i++) {
+    spn_choice_random(&t->space, 4, i, &c);
+    CHECK_NEAR(spn_cost_of(&got, &c), spn_cost_of(&t->cost, &c), 1e-9, "network %d", (int)i);
+  }
+  refuses(spn_table_cost(name, "play", &t->space, &got, &err), &err, "search.cost: expected a column play");
+  f = fopen(name, "a");
+  spn_choice_max(&t->space, &c);
+  for (int i = 0; i < t->decisions.count; i++) fprintf(f, t->decisions.list[i].kind == SPN_DECISION_KEEP ? "1," : "5,");
+  fprintf(f, "0.5,1\n");
+  fclose(f);
+  refuses(spn_table_cost(name, "work", &t->space, &got, &err), &err, "costs must add up over layers");
+  f = fopen(name, "w");
+  fprintf(f, "network,work\n11111111,3\n");
+  fclose(f);
+  refuses(spn_table_cost(name, "work", &t->space, &got, &err), &err, "expected rows that tell what every option costs");
+}
+
+static const char *const methods[] = {"random", "evolution", "reinforce", "ppo", "layernas"};
 
 int main(void) {
   table_case *t = table_new(1, 0.5), *tight = table_new(2, 0.2), *free_choice = table_new(3, 1);
@@ -206,6 +284,14 @@ int main(void) {
   test_finds(t, "evolution", 2000, 0);
   test_finds(tight, "evolution", 500, 0);
   test_finds(free_choice, "evolution", 2000, 0);
+  test_finds(t, "reinforce", 2000, 0);
+  test_finds(tight, "reinforce", 2000, 0);
+  test_finds(t, "ppo", 600, 0.005);
+  test_finds(free_choice, "layernas", 1500, 0);
+  test_layernas_ends(t);
+  test_feasible(t, "reinforce");
+  test_feasible(t, "ppo");
+  test_costs(t);
   for (uint64_t seed = 0; seed < 3; seed++) {
     test_reach(t, seed);
     test_reach(tight, seed);

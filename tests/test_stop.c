@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/work.h"
+#include "core/phase.h"
 #include "input/pack.h"
 #include "io/file.h"
 #include "small_world.h"
@@ -21,7 +21,7 @@ static struct {
 
 static int stop_at; /* number of the look that the stop is asked for in; 0: none */
 
-static void watch(const spn_work *w) {
+static void watch(const spn_phase *w) {
   if (w->ended) return;
   size_t used = strlen(told->phases), n = strlen(w->what);
   int again = used > n && !strncmp(told->phases + used - n - 1, w->what, n);
@@ -39,7 +39,7 @@ static spn_status in_child(work function, int resume, int at) {
     spn_err err = {0};
     stop_at = at;
     spn_backend_init();
-    spn_work_watch(watch);
+    spn_phase_watch(watch);
     told->code = (int)function(resume, &err);
     memcpy(told->text, err.text, sizeof told->text);
     _exit(0);
@@ -144,7 +144,7 @@ static spn_status pack_folders(int unused, spn_err *err) {
   snprintf(path, sizeof path, "%s/classes", folder);
   snprintf(pack, sizeof pack, "%s/some.pack", folder);
   spn_dataset_options o = {.path = path, .max_bad = 1};
-  spn_work_watch(NULL);
+  spn_phase_watch(NULL);
   SPN_TRY(spn_dataset_open(&o, &set, err));
   if (stop_at) spn_stop_request(SIGTERM);
   spn_status status = spn_pack_write(set, pack, 0, SPN_RESIZE_BILINEAR, 2, &bad, err);

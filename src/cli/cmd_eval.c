@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "core/phase.h"
 #include "io/json_write.h"
 #include "io/tensors.h"
 #include "model/network.h"
@@ -23,8 +24,10 @@ static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s
   if (!status) status = spn_tensors_add(set, "logits", SPN_F32, 2, (size_t[]){count, classes}, NULL, err);
   if (!status) status = spn_tensors_add(set, "labels", SPN_I64, 1, &count, NULL, err);
   if (!status) status = spn_data_loader(data, s, SPN_SPLIT_TEST, 0, 0, &loader, err);
+  spn_phase work = {.what = "dump", .unit = "images", .total = count};
   for (int end = 0; !status;) {
     spn_batch batch;
+    if ((status = spn_phase_at(&work, at, err))) break;
     if ((status = spn_loader_next(loader, &batch, &end, err)) || end) break;
     if ((status = spn_graph_forward(g, batch.images, NULL, batch.count, 0, err))) break;
     memcpy((float *)spn_tensors_find(set, "images")->data + at * pixels, batch.images,
@@ -35,6 +38,7 @@ static spn_status dump(spn_graph *g, const spn_data *data, const spn_settings *s
       ((int64_t *)spn_tensors_find(set, "labels")->data)[at + (size_t)i] = batch.labels[i];
     at += (size_t)batch.count;
   }
+  spn_phase_end(&work);
   if (!status) status = spn_tensors_save(set, path, err);
   if (loader) spn_loader_close(loader);
   spn_tensors_free(set);

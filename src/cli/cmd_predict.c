@@ -10,7 +10,7 @@
 #include "io/json_write.h"
 #include "spnas.h"
 #include "train/machine.h"
-#include "core/work.h"
+#include "core/phase.h"
 
 /* ---- The files ---- */
 

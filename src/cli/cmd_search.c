@@ -1,8 +1,10 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "search/evaluator.h"
 #include "search/method.h"
+#include "search/table_columns.h"
 #include "train/data.h"
 #include "train/machine.h"
 #include "train/run.h"
@@ -56,6 +58,9 @@ static void announce(const spn_problem *p, const char *size) {
       spn_dataset_count(set, SPN_SPLIT_TRAIN), spn_dataset_count(set, SPN_SPLIT_HOLDOUT),
       spn_dataset_count(set, SPN_SPLIT_TEST));
   spn_run_say(p->run, "%s", size);
+  char note[256];
+  spn_data_note(p->data, note, sizeof note);
+  if (note[0]) spn_run_say(p->run, "%s", note);
 }
 
 static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) {
@@ -86,6 +91,14 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   return status;
 }
 
+/* table:COLUMN, or what any search can count. */
+static spn_status load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err) {
+  static const char of_table[] = "table:";
+  size_t n = sizeof of_table - 1;
+  if (strncmp(s->search_cost, of_table, n)) return spn_cost_load(s->search_cost, space, out, err);
+  return spn_table_cost(s->search_table, s->search_cost + n, space, out, err);
+}
+
 /* A table of finished networks needs neither images nor a machine that trains. */
 static spn_status search_without_images(const spn_arguments *a, spn_settings *s, spn_err *err) {
   spn_space space;
@@ -93,7 +106,7 @@ static spn_status search_without_images(const spn_arguments *a, spn_settings *s,
   spn_problem problem = {.settings = s, .space = &space, .cost = &cost};
   spn_search_result result = {.images = 0};
   SPN_TRY(spn_space_load(s->search_space, &space, err));
-  SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
+  SPN_TRY(load_cost(s, &space, &cost, err));
   SPN_TRY(spn_problem_budget(&problem, err));
   SPN_TRY(spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err));
   spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space.name,
@@ -127,10 +140,10 @@ const spn_command spn_cmd_search = {
              "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of "
              "search.cost\n"
              "  --out RUNDIR       folder of the run: config, log, checkpoints, arch.json, weights\n"
-             "  --resume           go on from the newest valid checkpoint in RUNDIR\n"
+             "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .help = list_methods,
-    .sections = "run,data,search,optim",
+    .sections = "run,data,search,train,optim",
     .takes = "odtrqR",
     .run = command};

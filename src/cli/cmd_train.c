@@ -22,7 +22,7 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
   char note[256];
   spn_data_note(data, note, sizeof note);
   if (note[0]) spn_run_say(run, "%s", note);
-  if (n->origin.searched && 2 * side < a->input_size)
+  if (n->origin.searched && side && 2 * side < a->input_size)
     spn_run_say(run,
                 "note: the images, %d pixels in the median, are enlarged to %d, the size that the prediction is for; "
                 "train.variant=proxy trains the network as the search did",
@@ -96,7 +96,7 @@ const spn_command spn_cmd_train = {
              "  --arch ARCH        train.arch: a search's arch.json, a name in data/networks, or a block string\n"
              "  --init WEIGHTS     train.init: start from these weights, for example a search's inherited.safetensors\n"
              "  --data DIR         data.path: the images\n  --out RUNDIR       folder of the run\n"
-             "  --resume           go on from the newest valid checkpoint in RUNDIR\n"
+             "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .sections = "run,data,train,optim",

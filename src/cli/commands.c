@@ -20,5 +20,5 @@ const char *const spn_exit_codes[][2] = {
     {"1", "the system refused (disk, memory), or a step gave NaN"},
     {"2", "wrong input"},
     {"3", "run.max_steps reached"},
-    {"130, 143", "stopped by Ctrl-C or SIGTERM; a checkpoint is written, --resume goes on"},
+    {"130, 143", "stopped by Ctrl-C or SIGTERM; what was begun with --out RUNDIR goes on with --resume"},
     {NULL, NULL}};

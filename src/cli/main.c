@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "kernels.h"
 #include "core/version.h"
-#include "core/work.h"
+#include "core/phase.h"
 #include "train/resume.h"
 #include "train/terminal.h"
 

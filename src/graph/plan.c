@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/work.h"
+#include "core/phase.h"
 #include "graph/graph.h"
 
 void spn_graph_out_of_memory(spn_graph *g); /* graph.c */
@@ -109,13 +109,13 @@ static void *take(size_t bytes) {
 /* Touches every page now rather than in a step. Gigabytes take seconds: this is work that may be stopped. */
 static spn_status touch(void *p, size_t bytes, spn_err *err) {
   enum { PIECE = 64 << 20, MIB = 20 };
-  spn_work work = {.what = "allocation of memory", .unit = "MiB", .total = (bytes >> MIB) + 1};
+  spn_phase work = {.what = "allocation of memory", .unit = "MiB", .total = (bytes >> MIB) + 1};
   spn_status status = SPN_OK;
   for (size_t at = 0; at < bytes && !status; at += PIECE) {
-    status = spn_work_at(&work, at >> MIB, err);
+    status = spn_phase_at(&work, at >> MIB, err);
     if (!status) memset((char *)p + at, 0, bytes - at < PIECE ? bytes - at : PIECE);
   }
-  spn_work_end(&work);
+  spn_phase_end(&work);
   return status;
 }
 

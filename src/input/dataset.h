@@ -53,7 +53,7 @@ struct spn_dataset {
   char **class_names;
   unsigned char *pixels; /* (count,h,w,channels); NULL where the reader has `image` */
   int h, w, channels;
-  int side;        /* a pack's: images with a longer short side were reduced to it; 0: none were */
+  int side;        /* a pack's: what larger images were reduced to; 0: there were none */
   char *names;     /* where the reader has `image`: the items' names, zero-terminated */
   size_t *name_at; /* (count) where an item's name starts */
   void *own;       /* what else the reader remembers */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/work.h"
+#include "core/phase.h"
 #include "input/dataset.h"
 
 typedef struct {

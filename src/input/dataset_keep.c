@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/work.h"
+#include "core/phase.h"
 #include "input/dataset.h"
 
 enum { STEP = 32, THREADS_MAX = 16 };
@@ -45,12 +45,12 @@ static void keep_item(keep_job *job, uint32_t item) {
 }
 
 /* work: of the one thread that tells how far all are; or NULL. */
-static void keep_some(keep_job *job, spn_work *work) {
+static void keep_some(keep_job *job, spn_phase *work) {
   uint32_t item;
   while (!atomic_load(&job->stop)) {
     size_t first = atomic_fetch_add(&job->next, STEP);
     if (!item_at(job->set, first, &item)) break;
-    if (work && spn_work_at(work, first, &job->err)) atomic_store(&job->stop, 1);
+    if (work && spn_phase_at(work, first, &job->err)) atomic_store(&job->stop, 1);
     for (size_t i = first; i < first + STEP && !atomic_load(&job->stop) && item_at(job->set, i, &item); i++)
       keep_item(job, item);
   }
@@ -64,14 +64,14 @@ static void *keep_worker(void *argument) {
 /* Works on the job in as many threads as there are processors, this one among them. */
 static void run_job(keep_job *job) {
   pthread_t threads[THREADS_MAX];
-  spn_work work = {.what = "reading of the images", .unit = "images"};
+  spn_phase work = {.what = "reading of the images", .unit = "images"};
   for (int i = 0; i < SPN_SPLITS; i++) work.total += job->set->split_count[i];
   long want = sysconf(_SC_NPROCESSORS_ONLN) - 1, started = 0;
   if (want > THREADS_MAX) want = THREADS_MAX;
   while (started < want && !pthread_create(&threads[started], NULL, keep_worker, job)) started++;
   keep_some(job, &work);
   for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
-  spn_work_end(&work);
+  spn_phase_end(&work);
 }
 
 spn_status spn_dataset_keep(spn_dataset *set, spn_err *err) {

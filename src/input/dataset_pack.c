@@ -134,10 +134,10 @@ static spn_status pack_read(spn_dataset *set, spn_err *err) {
   set->count = (size_t)end.count;
   set->train_count = (size_t)end.train_count;
   set->classes = (int)end.classes;
-  set->side = (int)end.side;
   SPN_TRY(read_names(set, set->names, names, err));
   for (size_t i = 0; i < set->count; i++) {
     SPN_TRY(check_entry(set, &end, i, names, err));
+    if (own->entries[i].h != own->entries[i].whole_h) set->side = (int)end.side;
     set->labels[i] = own->entries[i].label;
     set->name_at[i] = own->entries[i].name_at;
   }

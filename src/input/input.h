@@ -52,7 +52,7 @@ const char *spn_dataset_kind(const spn_dataset *set); /* what auto found */
 /* Median of the short sides of some training images, in pixels, as the files have them (a pack: as it holds them); 0
  * when none of them can be read. Decodes nothing. */
 int spn_dataset_median_side(spn_dataset *set);
-/* Of a pack: the short side to which larger images were reduced; 0: they were not. */
+/* Of a pack: the short side to which larger images were reduced; 0: there were none. */
 int spn_dataset_side(const spn_dataset *set);
 /* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */
 size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size);

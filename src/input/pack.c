@@ -1,5 +1,5 @@
 #include "core/team.h"
-#include "core/work.h"
+#include "core/phase.h"
 #include "input/pack.h"
 
 #include <stdlib.h>
@@ -129,7 +129,7 @@ static void pack_piece(void *context, int i, int thread) {
 static spn_status add_images(writer *w, int side, spn_resize filter, int threads, spn_err *err) {
   static const char start[] = SPN_PACK_MAGIC;
   uint64_t at = sizeof start - 1;
-  spn_work work = {.what = "packing", .unit = "images", .total = w->set->count};
+  spn_phase work = {.what = "packing", .unit = "images", .total = w->set->count};
   packed *chunk = calloc(CHUNK, sizeof *chunk);
   spn_team *team = NULL;
   spn_status status = chunk ? spn_team_create(threads, &team, err) : spn_fail(err, SPN_ENOMEM, "out of memory");
@@ -138,11 +138,11 @@ static spn_status add_images(writer *w, int side, spn_resize filter, int threads
     int n = (int)(w->set->count - first < CHUNK ? w->set->count - first : CHUNK);
     pack_job job = {.writer = w, .first = (uint32_t)first, .side = side, .filter = filter, .chunk = chunk};
     spn_team_run(team, n, pack_piece, &job);
-    status = spn_work_at(&work, first, err); /* before the chunk is taken: pieces of it may have been passed over */
+    status = spn_phase_at(&work, first, err); /* before the chunk is taken: pieces of it may have been passed over */
     if (!status) status = add_chunk(w, (uint32_t)first, chunk, n, &at, err);
     for (int i = 0; i < n; i++) free(chunk[i].pixels);
   }
-  spn_work_end(&work);
+  spn_phase_end(&work);
   spn_team_free(team);
   free(chunk);
   w->end.index_at = at;

@@ -36,8 +36,8 @@ typedef struct {
 
 /* Writes what a set of a kind that decodes holds to path. side: images whose short side is longer are reduced to it, in
  * proportion and with antialiasing; 0 = none are. Images that cannot be read are left out and counted in *bad, up to
- * the set's max_bad. Decodes with `threads` threads; what is written does not depend on them. A phase of work
- * (core/work.h): SPN_ESTOPPED where a stop is asked for. */
+ * the set's max_bad. Decodes with `threads` threads; what is written does not depend on them. A phase
+ * (core/phase.h): SPN_ESTOPPED where a stop is asked for. */
 spn_status spn_pack_write(spn_dataset *set, const char *path, int side, spn_resize filter, int threads, size_t *bad,
                           spn_err *err);
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/work.h"
+#include "core/phase.h"
 
 struct spn_file {
   int fd;

@@ -7,7 +7,7 @@
 #include "core/status.h"
 
 /* Reads all of path (at most limit bytes) into a malloc'd block with a terminating zero after it. Waits
- * for the writer of a pipe; SPN_ESTOPPED when a stop is asked for meanwhile (core/work.h). */
+ * for the writer of a pipe; SPN_ESTOPPED when a stop is asked for meanwhile (core/phase.h). */
 spn_status spn_file_read(const char *path, size_t limit, char **data, size_t *size, spn_err *err);
 /* Writes to path.tmp-<pid>, syncs, renames onto path, syncs the folder. On failure the old file stays, the temporary
  * goes. */

@@ -48,8 +48,9 @@ static spn_status read_flag(const spn_json *stage, const char *key, int otherwis
 
 /* What all layers of a stage share; *layers is how many. */
 static spn_status read_stage(const spn_json *at, spn_layer *l, int *layers, spn_err *err) {
-  static const char *const known[] = {"layers", "channels", "stride",   "kernel", "expand",
-                                      "se",     "skip",     "residual", "tied",   NULL};
+  static const char *const known[] = {"layers", "channels",   "stride",   "kernel", "expand", "se",
+                                      "skip",   "skip_first", "residual", "tied",   NULL};
+  int skip_first;
   SPN_TRY(spn_json_only(at, known, err));
   SPN_TRY(spn_json_member(at, "layers", 1, SPN_MAX_LAYERS, layers, err));
   SPN_TRY(spn_json_member(at, "channels", 1, SPN_MAX_CHANNELS, &l->out, err));
@@ -70,6 +71,8 @@ static spn_status read_stage(const spn_json *at, spn_layer *l, int *layers, spn_
     spn_json skip = spn_json_get(at, "skip");
     return spn_json_fail(&skip, err, "a layer without a residual cannot be skipped: expected false, got true");
   }
+  SPN_TRY(read_flag(at, "skip_first", 0, &skip_first, err));
+  l->skippable += l->skippable && skip_first; /* 2: the first layer too */
   return SPN_OK;
 }
 
@@ -82,7 +85,7 @@ static void add_layers(spn_space *space, const spn_layer *stage, int layers, int
     l->proxy_stride = l->stride;
     int shortcut = l->stride == 1 && l->in == l->out;
     l->residual = stage->residual && shortcut;
-    l->skippable = stage->skippable && shortcut && j > 0;
+    l->skippable = shortcut && stage->skippable > (j == 0);
     int decides = l->skippable || l->kernels > 1 || l->expands > 1 || l->ses > 1;
     l->table_layer = decides ? space->layers : -1;
     space->layers++;

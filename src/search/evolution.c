@@ -1,6 +1,7 @@
 /* Regularised evolution (arXiv 1802.01548): a population in which the oldest dies, whoever it is; the parent is the
- * best of a tournament, and its child differs in one decision. Networks above the budget are not born. */
+ * best of a tournament, and its child differs in one layer. Networks above the budget are not born. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "search/inquiry.h"
 #include "search/reach.h"
@@ -17,7 +18,7 @@ typedef struct {
   size_t members, room, oldest;
 } population;
 
-enum { DRAWS = 1000, TRIES = 10000, TRIES_EACH = 100 };
+enum { DRAWS = 1000, TRIES = 2000, TRIES_EACH = 200 };
 
 /* Uniform where that meets the budget in reasonable time; otherwise decision by decision, which always does. */
 static void create(population *p, spn_choice *out) {
@@ -46,27 +47,22 @@ static const member *tournament(population *p) {
   return best;
 }
 
-/* Another option for one decision that matters. A layer that comes back is drawn anew, for nothing is known of it. */
-static void mutate_once(spn_inquiry *q, spn_choice *choice) {
-  const spn_decision *d;
-  do d = &q->decisions.list[spn_inquiry_below(q, (uint64_t)q->decisions.count)];
-  while (!spn_decision_matters(d, choice));
-  int other = (int)spn_inquiry_below(q, (uint64_t)d->options - 1), was = spn_decision_get(d, choice);
-  int kept = choice->layer[d->layer].keep;
-  spn_decision_set(q->space, d, other + (other >= was), choice);
-  if (kept) return;
-  for (int i = 0; i < q->decisions.count; i++) {
-    const spn_decision *inner = &q->decisions.list[i];
-    if (inner->layer == d->layer && inner->kind != SPN_DECISION_KEEP)
-      spn_decision_set(q->space, inner, (int)spn_inquiry_below(q, (uint64_t)inner->options), choice);
-  }
+/* Another choice for one layer that has any. */
+static void mutate(const population *p, spn_choice *choice) {
+  int layer, count;
+  do layer = (int)spn_inquiry_below(p->q, (uint64_t)choice->layers);
+  while ((count = p->reach->layer[layer].count) < 2);
+  int was = 0, other = (int)spn_inquiry_below(p->q, (uint64_t)count - 1);
+  while (memcmp(&p->reach->layer[layer].choice[was], &choice->layer[layer], sizeof choice->layer[layer])) was++;
+  choice->layer[layer] = p->reach->layer[layer].choice[other + (other >= was)];
 }
 
 /* A child within the budget; where single changes lead nowhere, one that differs in more. */
 static void bear(population *p, spn_choice *out) {
+  const spn_choice parent = tournament(p)->choice;
   for (int i = 0; i < TRIES; i++) {
-    *out = tournament(p)->choice;
-    for (int changes = 0; changes <= i / TRIES_EACH; changes++) mutate_once(p->q, out);
+    *out = parent;
+    for (int changes = 0; changes <= i / TRIES_EACH; changes++) mutate(p, out);
     if (spn_cost_of(p->q->cost, out) <= p->q->high) return;
   }
   create(p, out);

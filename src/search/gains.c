@@ -52,7 +52,9 @@ static void gather_gain(const spn_indicators *s, int i) {
 
 void spn_indicators_observe(spn_indicators *s) {
   for (int i = 0; i < s->count; i++) {
-    s->list[i].dce = spn_mask_gradient(s->net, i);
+    spn_indicator *n = &s->list[i];
+    n->dce = spn_mask_gradient(s->net, i);
+    n->looked = (s->explores ? n->between : n->kept) && openness(s, i, 0) > 0;
     if (s->explores) gather_gain(s, i);
   }
 }

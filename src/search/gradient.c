@@ -29,7 +29,8 @@ static void list_state(void *owner, spn_state *s) {
 
 /* ---- A step ---- */
 
-/* CE, cost term and weight decay apart, and every indicator: decision ('1' on, '0' off, 'd' dropped), x, derivative. */
+/* CE, cost term and weight decay apart, the cost of the decisions, of the signs of x and of the masks drawn, and every
+ * indicator: decision ('1' on, '0' off, 'd' dropped), x, derivative. */
 static spn_status log_step(search *t, double lr, double decay, spn_err *err) {
   const spn_graph *g = t->net->graph;
   const spn_indicators *in = t->learner->indicators;
@@ -39,6 +40,8 @@ static spn_status log_step(search *t, double lr, double decay, spn_err *err) {
   spn_row_number(row, "epoch", t->walk.epoch, 9);
   spn_row_number(row, "ce", g->loss, 9);
   spn_row_number(row, "cost", in->expected_cost, 9);
+  spn_row_number(row, "cost_free", in->free_cost, 9);
+  spn_row_number(row, "cost_drawn", in->drawn_cost, 9);
   spn_row_number(row, "cost_term", t->learner->cost_term, 9);
   spn_row_number(row, "lambda", t->learner->lambda, 9);
   spn_row_number(row, "weight_decay", decay, 9);
@@ -157,7 +160,7 @@ static spn_status prepare(search *t, spn_err *err) {
 typedef struct {
   search *search;
   spn_loader *loader;
-  spn_work work;
+  spn_phase work;
 } judging;
 
 static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
@@ -165,7 +168,7 @@ static spn_status judge_pass(void *owner, uint64_t i, spn_err *err) {
   spn_graph *g = j->search->net->graph;
   spn_batch batch;
   int end = 0;
-  SPN_TRY(spn_work_at(&j->work, i, err));
+  SPN_TRY(spn_phase_at(&j->work, i, err));
   SPN_TRY(spn_loader_next(j->loader, &batch, &end, err));
   g->step = j->search->walk.steps + i; /* of dropout */
   SPN_TRY(spn_graph_forward(g, batch.images, batch.labels, batch.count, 1, err));
@@ -185,7 +188,7 @@ static spn_status judge(search *t, spn_err *err) {
   SPN_TRY(spn_data_loader(&plain, s, SPN_SPLIT_HOLDOUT, 1, 0, &j.loader, err));
   t->net->graph->norm_momentum = 1; /* running statistics stay those of the training images */
   spn_status status = spn_learner_judge(t->learner, (uint64_t)s->search_judge, t->walk.steps, judge_pass, &j, err);
-  spn_work_end(&j.work);
+  spn_phase_end(&j.work);
   t->net->graph->norm_momentum = -1;
   spn_loader_close(j.loader);
   return status;

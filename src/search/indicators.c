@@ -66,52 +66,64 @@ void spn_indicators_measure(spn_indicators *s) {
 
 /* ---- Cost ---- */
 
-/* Gates of a layer in the form the cost takes: sigmoid(sharpness * x), the decisions (kept ones), or, for the gradient
- * check of soft masks, as they stand. */
-static void cost_gates(const spn_indicators *s, int layer, double sharpness, spn_layer_gates *out) {
-  *out = (spn_layer_gates){.keep = {1}};
-  for (int i = 0; i < s->count; i++) {
-    const spn_mask *m = &s->net->mask[i];
-    if (m->layer != layer) continue;
-    double *gate = &out->gate[m->kind][m->step];
-    if (sharpness > 0) *gate = 1 / (1 + exp(-sharpness * s->list[i].x));
-    else *gate = s->explores && !s->soft ? s->list[i].on : spn_mask_value(s->net, i);
-  }
+/* Every mask's value in one of the forms that a cost is asked for: the decisions (with exploration, or what dropout
+ * left of them), what the step drew, or softened x. */
+static void gates_decided(const spn_indicators *s, double *open) {
+  for (int i = 0; i < s->count; i++) open[i] = s->explores && !s->soft ? s->list[i].on : spn_mask_value(s->net, i);
 }
 
-/* R and its derivative with respect to every mask. */
-static void set_cost(spn_indicators *s) {
-  const spn_space *space = &s->net->space;
-  s->expected_cost = s->cost->rest;
-  for (int layer = 0; layer < space->layers; layer++) {
-    spn_layer_gates gates, grad, inside;
-    cost_gates(s, layer, 0, &gates);
-    s->expected_cost += spn_cost_layer_soft(s->cost, space, layer, &gates, &grad);
-    inside = grad;
-    if (s->explores) { /* what is decided inside a skipped layer is decided for the case that it is kept */
-      gates.keep[0] = 1;
-      spn_cost_layer_soft(s->cost, space, layer, &gates, &inside);
-    }
-    for (int i = 0; i < s->count; i++) {
+static void gates_drawn(const spn_indicators *s, double *open) {
+  for (int i = 0; i < s->count; i++) open[i] = spn_mask_value(s->net, i);
+}
+
+static void gates_softened(const spn_indicators *s, double sharpness, double *open) {
+  for (int i = 0; i < s->count; i++) open[i] = 1 / (1 + exp(-sharpness * s->list[i].x));
+}
+
+static spn_layer_gates gates_of(const spn_indicators *s, int layer, const double *open) {
+  spn_layer_gates gates = {.keep = {1}};
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    if (m->layer == layer) gates.gate[m->kind][m->step] = open[i];
+  }
+  return gates;
+}
+
+/* R of masks that are open so far; slope (count; or NULL): its derivative with respect to every one. */
+static double cost_of(const spn_indicators *s, const double *open, double *slope) {
+  double sum = s->cost->rest;
+  for (int layer = 0; layer < s->net->space.layers; layer++) {
+    spn_layer_gates gates = gates_of(s, layer, open), grad;
+    sum += spn_cost_layer_soft(s->cost, &s->net->space, layer, &gates, &grad);
+    for (int i = 0; slope && i < s->count; i++) {
       const spn_mask *m = &s->net->mask[i];
-      if (m->layer == layer)
-        s->list[i].dcost = (m->kind == SPN_DECISION_KEEP ? &grad : &inside)->gate[m->kind][m->step];
+      if (m->layer == layer) slope[i] = grad.gate[m->kind][m->step];
     }
   }
+  return sum;
+}
+
+/* R of this step in its forms, and the derivative of the decided one with respect to every mask. */
+static void set_cost(spn_indicators *s) {
+  double open[SPN_MAX_MASKS], slope[SPN_MAX_MASKS], inside[SPN_MAX_MASKS];
+  gates_drawn(s, open);
+  s->drawn_cost = cost_of(s, open, NULL);
+  gates_decided(s, open);
+  s->expected_cost = cost_of(s, open, slope);
+  if (s->explores) { /* what is decided inside a skipped layer is decided for the case that it is kept */
+    for (int i = 0; i < s->count; i++)
+      if (s->net->mask[i].kind == SPN_DECISION_KEEP) open[i] = 1;
+    cost_of(s, open, inside);
+  }
+  for (int i = 0; i < s->count; i++)
+    s->list[i].dcost = s->explores && s->net->mask[i].kind != SPN_DECISION_KEEP ? inside[i] : slope[i];
 }
 
 double spn_indicators_soft_cost(const spn_indicators *s, double sharpness, double *grip) {
-  double sum = s->cost->rest;
-  for (int layer = 0; layer < s->net->space.layers; layer++) {
-    spn_layer_gates gates, slope;
-    cost_gates(s, layer, sharpness, &gates);
-    sum += spn_cost_layer_soft(s->cost, &s->net->space, layer, &gates, &slope);
-    for (int i = 0; grip && i < s->count; i++) {
-      const spn_mask *m = &s->net->mask[i];
-      double open = gates.gate[m->kind][m->step];
-      if (m->layer == layer) grip[i] = sharpness * open * (1 - open) * slope.gate[m->kind][m->step];
-    }
-  }
+  double open[SPN_MAX_MASKS];
+  gates_softened(s, sharpness, open);
+  double sum = cost_of(s, open, grip);
+  for (int i = 0; grip && i < s->count; i++) grip[i] *= sharpness * open[i] * (1 - open[i]);
   return sum;
 }
 
@@ -139,19 +151,35 @@ static double decided_cost(const spn_indicators *s) {
 /* A step must not wait for the last of exactness: milliseconds. */
 enum { HOLD_STEPS = 2000, HOLD_NODES = 20000 };
 
+/* Another network takes the place of the last step's only if it is nearer by this: five usual steps of a threshold.
+ * Without it networks that are about equally near take turns, in every step another one. */
+static const double STAY = 0.05;
+
+static double whole_distance(const spn_indicators *s, const spn_choice *choice) {
+  double sum = 0;
+  for (int l = 0; l < choice->layers; l++) sum += distance(s, l, &choice->layer[l], 0);
+  return sum;
+}
+
 static spn_status hold(spn_indicators *s, double low, double high, spn_err *err) {
   spn_budget *b = s->budget;
   spn_budget_answer nearest;
-  double cost = decided_cost(s);
-  if (cost >= low && cost <= high) return SPN_OK;
+  if (s->free_cost >= low && s->free_cost <= high) return SPN_OK;
   b->steps = HOLD_STEPS;
   b->max_nodes = HOLD_NODES;
   for (int l = 0; l < b->layers; l++)
     for (int o = 0; o < b->count[l]; o++) b->option[l][o].gain = -distance(s, l, &b->option[l][o].choice, 0);
   SPN_TRY(spn_budget_best(b, low, high, &nearest, err));
+  unsigned char was_on[SPN_MAX_MASKS];
+  spn_choice last;
+  for (int i = 0; i < s->count; i++) was_on[i] = s->list[i].was_on != 0;
+  spn_supernet_choice(s->net, was_on, &last);
+  double cost = spn_cost_of(s->cost, &last);
+  int stays = cost >= low && cost <= high && whole_distance(s, &last) < whole_distance(s, &nearest.choice) + STAY;
+  const spn_choice *held = stays ? &last : &nearest.choice;
   for (int i = 0; i < s->count; i++) {
     const spn_mask *m = &s->net->mask[i];
-    const spn_layer_choice *choice = &nearest.choice.layer[m->layer];
+    const spn_layer_choice *choice = &held->layer[m->layer];
     if (spn_mask_matters(m, choice)) s->list[i].on = spn_mask_is_open(m, choice);
   }
   return SPN_OK;
@@ -175,9 +203,11 @@ static double draw_mask(const spn_indicators *s, int i, uint64_t seed, uint64_t 
 spn_status spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw, spn_err *err) {
   s->explores = draw->explore > 0;
   spn_indicators_measure(s);
+  s->free_cost = decided_cost(s);
   if (draw->high > 0) SPN_TRY(hold(s, draw->low, draw->high, err));
   for (int i = 0; i < s->count; i++) {
     spn_indicator *n = &s->list[i];
+    n->was_on = n->on;
     if (draw->average_decay >= 0) n->average = draw->average_decay * n->average + (1 - draw->average_decay) * n->x;
     double value = draw_mask(s, i, seed, step, draw);
     spn_mask_open(s->net, i, value, s->explores ? n->between : n->kept);

@@ -15,10 +15,12 @@ typedef struct {
   double gain, gain_weight; /* with exploration: running mean of CE(closed) - CE(open), and how many steps' weight is
                                behind it */
   double gain_square;       /* the same of its square */
+  double was_on;            /* 1: on in the last step */
   /* of the last step */
   double statistic, x, derivative; /* derivative = sigmoid'(x) */
   int on, kept;                    /* decision; 0: dropped in this step by indicator dropout */
   int between;                     /* the mask was drawn from (0, 1) in this step */
+  int looked;                      /* dce was asked for, and those above the mask were open */
   double dce, dcost;               /* gradients of the cross entropy and of the cost R with respect to the mask */
   double dthreshold;               /* of the whole loss */
 } spn_indicator;
@@ -34,6 +36,8 @@ typedef struct {
   double gain_decay;    /* of the gains' running means, per step; 1: plain means */
   int explores;         /* masks took random values in the last step: gains are learnt, and decoded */
   double expected_cost; /* R of the last step's decisions (of its masks when soft) */
+  double free_cost;     /* R of the signs of x, before they are held to a range */
+  double drawn_cost;    /* R of the masks as the step drew them, with dropout and exploration */
   spn_budget *budget;   /* of the space: for holding decisions to a range */
 } spn_indicators;
 
@@ -55,7 +59,8 @@ typedef struct {
  * (expected_cost) with its derivatives (dcost). A function of (seed, step).
  *
  * Decisions are the signs of x; where these make a network outside of [low, high], the nearest one inside by the sum of
- * |x| over changed indicators (spn_budget_best: the projection onto the budget). SPN_ENOMEM. */
+ * |x| over changed indicators (spn_budget_best: the projection onto the budget), or the last step's where that is about
+ * as near. SPN_ENOMEM. */
 spn_status spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw, spn_err *err);
 
 /* After spn_graph_backward: takes every mask's gradient (dce) and, with exploration, gathers gains.

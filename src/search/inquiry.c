@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "core/work.h"
+#include "core/phase.h"
 #include "search/outcome.h"
-#include "train/schedule.h"
 
 enum {
-  TABLE_EVALUATIONS = 200, /* where nothing else limits a search and an answer costs no images */
+  TABLE_EVALUATIONS = 200,      /* where nothing else limits a search and an answer costs no images */
+  REPEATS = 10,                 /* questions for every evaluation that the images allow: known networks cost none */
+  CHECKPOINT_EVALUATIONS = 100, /* where run.checkpoint_steps is 0 */
   DRAWS = 1000000
 };
 
@@ -41,16 +42,19 @@ double spn_inquiry_used(const spn_inquiry *q) {
   return fmin(1, fmax(evaluations, images));
 }
 
-/* Without a word from the user, as many images as the schedule of a search over training images takes. */
+double spn_inquiry_expected(const spn_inquiry *q) {
+  spn_images first = {0}, each = {0};
+  double most = q->limit ? (double)q->limit : INFINITY;
+  if (q->evaluator && q->evaluator->price) q->evaluator->price(q->own, &first, &each);
+  if (q->images > 0 && images_of(&each) > 0)
+    most = fmin(most, 1 + fmax(0, q->images - images_of(&first)) / images_of(&each));
+  return floor(most);
+}
+
 static void read_budget(spn_inquiry *q, const spn_problem *p) {
-  const spn_settings *s = p->settings;
-  q->limit = (size_t)s->search_evaluations;
-  q->images = s->search_budget;
-  if (q->limit || q->images > 0) return;
-  if (!p->data) q->limit = TABLE_EVALUATIONS;
-  else
-    q->images = (double)s->search_epochs * (double)s->optim_batch *
-                (double)spn_steps_per_epoch(s, spn_dataset_count(p->data->set, SPN_SPLIT_TRAIN));
+  q->limit = (size_t)p->settings->search_evaluations;
+  q->images = spn_problem_images(p);
+  if (!q->limit && !(q->images > 0)) q->limit = TABLE_EVALUATIONS;
 }
 
 static spn_status check_budget(const spn_inquiry *q, spn_err *err) {
@@ -58,6 +62,12 @@ static spn_status check_budget(const spn_inquiry *q, spn_err *err) {
   if (!(q->images > 0) || price <= q->images) return SPN_OK;
   return spn_fail(err, SPN_EINPUT, "search.budget: expected at least %.0f images, which one evaluation takes, got %.0f",
                   price, q->images);
+}
+
+/* Of settled answers a known one costs nothing: a method that asks only for what it knows would never end. */
+static void bound_repeats(spn_inquiry *q) {
+  if (!q->limit && q->images > 0 && q->evaluator && q->evaluator->settled && q->evaluator->price)
+    q->limit = (size_t)(REPEATS * spn_inquiry_expected(q));
 }
 
 /* ---- Opening ---- */
@@ -86,6 +96,7 @@ static spn_status open_parts(spn_inquiry *q, const spn_problem *p, const char *a
                     q->space->name);
   if (q->evaluator) SPN_TRY(q->evaluator->open(p, &q->own, err));
   SPN_TRY(check_budget(q, err));
+  bound_repeats(q);
   SPN_TRY(spn_archive_open(archive_path, q->space, q->cost->unit, &q->archive, &torn, err));
   if (torn && q->run)
     spn_run_say(q->run, "note: the last line of archive.jsonl was not written whole; that evaluation is repeated");
@@ -148,18 +159,27 @@ static spn_status stop_when_asked(const spn_inquiry *q, spn_err *err) {
   return spn_fail(err, SPN_ESTOPPED, "stopped after %zu evaluations", q->asked);
 }
 
+/* A settled answer that is in the archive is not worked out again. */
+static spn_status find_answer(spn_inquiry *q, spn_evaluation *e, spn_err *err) {
+  const spn_evaluation *known = q->evaluator->settled ? spn_archive_find(q->archive, &e->choice) : NULL;
+  if (!known) return q->evaluator->answer(q->own, &e->choice, &e->answer, &e->images, err);
+  e->answer = known->answer;
+  return SPN_OK;
+}
+
 spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {
   if (q->asked < q->replayed) return replay(q, choice, out, err);
   SPN_TRY(stop_when_asked(q, err));
   spn_evaluation e = {.choice = *choice, .answer.loss = NAN, .images = processed(q)};
   double start = q->run ? spn_run_seconds(q->run) : 0;
-  SPN_TRY(q->evaluator->answer(q->own, choice, &e.answer, &e.images, err));
+  SPN_TRY(find_answer(q, &e, err));
   e.answer.cost = spn_cost_of(q->cost, choice);
   e.seconds = q->run ? spn_run_seconds(q->run) - start : 0;
   SPN_TRY(spn_archive_add(q->archive, &e, err));
   q->asked++;
   *out = e.answer;
-  int due = q->settings->run_checkpoint_steps && q->asked % (size_t)q->settings->run_checkpoint_steps == 0;
+  size_t steps = (size_t)q->settings->run_checkpoint_steps;
+  int due = q->asked % (steps ? steps : CHECKPOINT_EVALUATIONS) == 0;
   return due || spn_checkpoint_requested() ? save(q, err) : SPN_OK;
 }
 

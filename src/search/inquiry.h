@@ -40,6 +40,8 @@ void spn_inquiry_close(spn_inquiry *q);
 int spn_inquiry_goes_on(const spn_inquiry *q);
 /* How much of the budget is used, 0 to 1: for schedules. */
 double spn_inquiry_used(const spn_inquiry *q);
+/* How many evaluations the whole budget allows. */
+double spn_inquiry_expected(const spn_inquiry *q);
 /* Asks for a network's accuracy and cost. SPN_ESTOPPED after a signal or run.max_steps; SPN_EINPUT: the archive of the
  * resumed search holds other questions. */
 spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err);

@@ -43,6 +43,7 @@ void spn_learner_state(spn_learner *t, spn_state *s) {
   INDICATORS(gain);
   INDICATORS(gain_weight);
   INDICATORS(gain_square);
+  INDICATORS(was_on);
   THRESHOLDS(moment1);
   THRESHOLDS(moment2);
   THRESHOLDS(updates);
@@ -55,6 +56,7 @@ void spn_learner_state(spn_learner *t, spn_state *s) {
 #undef THRESHOLDS
   spn_state_double(s, "search.lambda", &t->lambda);
   spn_state_double(s, "search.started", &t->started);
+  spn_state_double(s, "search.offset", &t->offset);
 }
 
 static int is_warming(const spn_learner *t, double epoch) { return epoch < t->settings->search_warmup_epochs; }
@@ -91,24 +93,29 @@ static void start_search_phase(spn_learner *t) {
   t->started = 1;
 }
 
-/* Of the softened R: at x = 0.5, where thresholds start, 0.88 of an option counts, and at half that distance 0.73, so
- * that R begins to fall well before the first decision flips. */
-static const double SOFT_SHARPNESS = 4;
+/* Of the softened R: sharp enough that what is decided for certain (|x| > 0.5) adds less than a hundredth of itself,
+ * for with some fifty options such tails add up and leave the decisions below the target; soft enough that R begins to
+ * fall some ten steps before a decision flips. */
+static const double SOFT_SHARPNESS = 10;
 /* Share of the way to the target that a step takes: as thresholds move by 0.01 a step, and by 0.03 at most, over a way
- * of about 0.5, some 50 steps. */
+ * of about 0.5, some 50 steps. The memory of the offset is as long. */
 static const double APPROACH = 0.02;
 
-/* Sets price and lambda of this step; the aim is the middle of the range that counts as met. */
+/* Sets price and lambda of this step; the aim is the middle of the range that counts as met. The price is that of a
+ * unit of cost, whatever the form of the cost term: lambda follows from the form's slope above the target, where each
+ * has one. */
 static void steer(spn_learner *t, double share) {
   const spn_settings *s = t->settings;
   double soft = spn_indicators_soft_cost(t->indicators, SOFT_SHARPNESS, t->grip), slope;
   double aim = t->target * (1 - 0.5 * s->search_tolerance), usual_step = s->search_threshold_lr / s->search_temperature;
-  spn_cost_term(s->search_cost_form, soft, t->target, &slope);
+  if (share >= 1) t->offset += APPROACH * (t->indicators->free_cost - soft - t->offset);
+  soft += t->offset;
+  spn_cost_term(s->search_cost_form, fmax(soft, nextafter(t->target, INFINITY)), t->target, &slope);
   t->price = 0;
-  if (slope != 0 && usual_step > 0)
-    t->price = share * spn_thresholds_price(t->threshold, t->grip, t->indicators->count,
-                                            APPROACH * (aim - soft) / usual_step, slope > 0 ? 1 : -1);
-  t->lambda = slope != 0 ? t->price / slope : 0;
+  if (usual_step > 0)
+    t->price = share *
+               spn_thresholds_price(t->threshold, t->grip, t->indicators->count, APPROACH * (aim - soft) / usual_step);
+  t->lambda = t->price / slope;
 }
 
 void spn_learner_pull(spn_learner *t, double epoch) {

@@ -3,12 +3,15 @@
  *   spn_learner_update.
  * It knows nothing of images, files or runs.
  *
- * The target is held in two ways, once the ramp after the warm-up is over (search.lambda < 0):
+ * The target is held in three ways, once the ramp after the warm-up is over (search.lambda < 0):
  * - Decisions are projected onto the budget in every step (spn_indicators_decide): what trains is always a network that
  *   meets it, or the nearest there is, and which one changes on evidence alone.
  * - lambda is solved for, not integrated: it is the price at which the thresholds' next step brings the softened cost a
  *   fiftieth nearer to the target. So x stays centred on the budget, and nothing winds up: the pull of the cross
- * entropy that is left is the one along networks of equal cost (projected gradient). */
+ * entropy that is left is the one along networks of equal cost (projected gradient). Below 0, it is the price of not
+ * falling short of the range: the cross entropy alone would choose a cheaper network.
+ * - What the softened cost is off by, against the cost of the signs of x, is a running mean: with few or dear options
+ *   half an option counts where none is decided on. */
 #ifndef SPN_SEARCH_LEARNER_H
 #define SPN_SEARCH_LEARNER_H
 
@@ -23,6 +26,7 @@ typedef struct {
   double lambda;            /* of the last step */
   double price;             /* lambda times the cost term's derivative: what a unit of cost adds to the loss */
   double started;           /* 1: the warm-up has ended */
+  double offset;            /* running mean of the cost of the signs of x less the softened cost */
   double target;            /* cost */
   double cost_term;         /* of the last step, without lambda */
   double *grip;             /* one for each indicator: derivative of the softened cost with respect to x */

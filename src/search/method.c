@@ -1,4 +1,5 @@
 #include "search/inquiry.h"
+#include "train/schedule.h"
 
 #include <stdio.h>
 
@@ -78,7 +79,25 @@ spn_status spn_problem_needs_images(const spn_settings *s, int *needs, spn_err *
                   s->search_method);
 }
 
+/* Images of the epochs that a search over training images takes. */
+static double scheduled(const spn_problem *p) {
+  size_t training = spn_dataset_count(p->data->set, SPN_SPLIT_TRAIN);
+  return (double)p->settings->search_epochs * (double)p->settings->optim_batch *
+         (double)spn_steps_per_epoch(p->settings, training);
+}
+
+double spn_problem_images(const spn_problem *p) {
+  const spn_settings *s = p->settings;
+  return s->search_budget > 0 || s->search_evaluations || !p->data ? s->search_budget : scheduled(p);
+}
+
 spn_status spn_problem_search(const spn_problem *p, spn_search_result *out, spn_err *err) {
   const spn_method *method = method_of(p->settings);
-  return method->search ? spn_inquiry_run(p, method->search, out, err) : method->run(p, out, err);
+  if (method->search) return spn_inquiry_run(p, method->search, out, err);
+  double budget = p->settings->search_budget, needs = scheduled(p);
+  if (budget > 0 && needs > budget)
+    return spn_fail(err, SPN_EINPUT,
+                    "search.budget: expected at least %.0f images, which %lld epochs of %s take, got %.0f", needs,
+                    p->settings->search_epochs, p->settings->search_method, budget);
+  return method->run(p, out, err);
 }

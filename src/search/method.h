@@ -60,6 +60,9 @@ spn_status spn_problem_budget(spn_problem *problem, spn_err *err);
 /* Whether the settings' method and evaluator need images. SPN_EINPUT: the method does, and a table is
  * given. */
 spn_status spn_problem_needs_images(const spn_settings *s, int *needs, spn_err *err);
+/* Images that a search may process: search.budget, or as many as the schedule of a search over training images takes
+ * (settled: train/schedule.h), where neither that nor search.evaluations is set. 0: any number. */
+double spn_problem_images(const spn_problem *problem);
 /* Searches with the settings' method. */
 spn_status spn_problem_search(const spn_problem *problem, spn_search_result *out, spn_err *err);
 

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/csv.h"
-#include "search/evaluator.h"
+#include "search/table_columns.h"
+#include "search/tabular.h"
 
 typedef struct {
+  spn_choice choice;
   double first, mean; /* accuracy, 0 to 1 */
 } entry;
 
@@ -16,24 +17,16 @@ enum { MAX_SEEDS = 64, PERCENT = 100 };
 
 typedef struct {
   const spn_problem *problem;
-  spn_decisions decisions;
+  spn_table_columns columns;
   spn_choice_map *map;
   entry *list;
   size_t count, room;
-  size_t foreign; /* rows of networks that the space lacks */
-  double largest; /* accuracy as written */
-  int digits;     /* column with a digit for each layer; -1: columns by decision */
-  int column[SPN_MAX_DECISIONS];
+  size_t foreign;             /* rows of networks that the space lacks */
+  double largest;             /* accuracy as written */
   int seeds, seed[MAX_SEEDS]; /* columns of accuracies */
 } table;
 
 /* ---- Columns ---- */
-
-static int first_of(const spn_csv *csv, const char *const *names) {
-  for (; *names; names++)
-    if (spn_csv_find(csv, *names) >= 0) return spn_csv_find(csv, *names);
-  return -1;
-}
 
 /* accuracy, or accuracy_1, accuracy_2 ...; test_acc_1 ... as NAS-Bench-Macro has it. */
 static spn_status find_accuracies(table *t, const spn_csv *csv, spn_err *err) {
@@ -52,83 +45,13 @@ static spn_status find_accuracies(table *t, const spn_csv *csv, spn_err *err) {
   return spn_csv_fail(csv, -1, err, "expected a column accuracy, or accuracy_1, accuracy_2 ..., got none");
 }
 
-static spn_status find_columns(table *t, const spn_csv *csv, spn_err *err) {
-  static const char *const codes[] = {"network", "arch", NULL};
-  SPN_TRY(find_accuracies(t, csv, err));
-  t->digits = first_of(csv, codes);
-  for (int i = 0; t->digits < 0 && i < t->decisions.count; i++) {
-    t->column[i] = spn_csv_find(csv, t->decisions.list[i].name);
-    if (t->column[i] < 0)
-      return spn_csv_fail(csv, -1, err,
-                          "expected a column network (a digit a layer), or one for each decision of space %s; there is "
-                          "none for \"%s\"",
-                          t->problem->space->name, t->decisions.list[i].name);
-  }
-  return SPN_OK;
-}
-
-/* ---- Networks ---- */
-
-/* A digit for each layer that has something to decide: 0 skipped, i the i-th of its choices as spn_layer_choices lists
- * them. *there 0: the space lacks the network. */
-static spn_status read_digits(const table *t, const spn_csv *csv, spn_choice *out, int *there, spn_err *err) {
-  const spn_space *space = t->problem->space;
-  const char *text = spn_csv_text(csv, t->digits);
-  size_t at = 0, size = strlen(text);
-  spn_choice_max(space, out);
-  *there = 1;
-  for (int l = 0; l < space->layers; l++) {
-    spn_layer_choice all[SPN_MAX_LAYER_CHOICES];
-    int count = spn_layer_choices(&space->layer[l], all), kept = count - space->layer[l].skippable;
-    if (count < 2) continue;
-    char digit = at < size ? text[at++] : 0;
-    if (digit < '0' || digit > '9')
-      return spn_csv_fail(csv, t->digits, err, "expected a digit for each searchable layer of space %s, got \"%.80s\"",
-                          space->name, text);
-    int option = digit == '0' ? kept : digit - '1';
-    *there &= digit == '0' ? space->layer[l].skippable : option < kept;
-    if (*there) out->layer[l] = all[option];
-  }
-  if (at == size) return SPN_OK;
-  return spn_csv_fail(csv, t->digits, err, "expected %zu digits, one for each searchable layer of space %s, got %zu",
-                      at, space->name, size);
-}
-
-/* What a column of a decision holds for an option: 0 or 1 for keep, else the option itself. */
-static double option_value(const spn_layer *layer, spn_decision_kind kind, int option) {
-  switch (kind) {
-    case SPN_DECISION_KEEP: return option;
-    case SPN_DECISION_KERNEL: return layer->kernel[option];
-    case SPN_DECISION_EXPAND: return layer->expand[option];
-    default: return layer->se[option];
-  }
-}
-
-static spn_status read_decisions(const table *t, const spn_csv *csv, spn_choice *out, int *there, spn_err *err) {
-  const spn_space *space = t->problem->space;
-  spn_choice_max(space, out);
-  *there = 1;
-  for (int i = 0; i < t->decisions.count; i++) {
-    const spn_decision *d = &t->decisions.list[i];
-    double value;
-    int option = 0;
-    if (!spn_decision_matters(d, out)) continue;
-    SPN_TRY(spn_csv_real(csv, t->column[i], 0, 1e6, &value, err));
-    while (option < d->options && option_value(&space->layer[d->layer], d->kind, option) != value) option++;
-    if (option < d->options) spn_decision_set(space, d, option, out);
-    else *there = 0;
-  }
-  return SPN_OK;
-}
-
 /* ---- Rows ---- */
 
 static spn_status add_row(table *t, const spn_csv *csv, spn_err *err) {
-  spn_choice choice;
   int there;
   size_t before;
-  entry e = {0};
-  SPN_TRY(t->digits >= 0 ? read_digits(t, csv, &choice, &there, err) : read_decisions(t, csv, &choice, &there, err));
+  entry e = {.mean = 0};
+  SPN_TRY(spn_table_network(&t->columns, csv, &e.choice, &there, err));
   for (int i = 0; i < t->seeds; i++) {
     double accuracy;
     SPN_TRY(spn_csv_real(csv, t->seed[i], 0, PERCENT, &accuracy, err));
@@ -138,7 +61,7 @@ static spn_status add_row(table *t, const spn_csv *csv, spn_err *err) {
   }
   t->foreign += !there;
   if (!there) return SPN_OK;
-  if (spn_choice_map_find(t->map, &choice, &before))
+  if (spn_choice_map_find(t->map, &e.choice, &before))
     return spn_csv_fail(csv, -1, err, "expected each network once, got one that an earlier row has");
   if (t->count == t->room) {
     size_t room = t->room ? 2 * t->room : 256;
@@ -148,12 +71,13 @@ static spn_status add_row(table *t, const spn_csv *csv, spn_err *err) {
     t->room = room;
   }
   t->list[t->count] = e;
-  return spn_choice_map_put(t->map, &choice, t->count++, err);
+  return spn_choice_map_put(t->map, &e.choice, t->count++, err);
 }
 
 static spn_status read_rows(table *t, spn_csv *csv, spn_err *err) {
   int end = 0;
-  SPN_TRY(find_columns(t, csv, err));
+  SPN_TRY(find_accuracies(t, csv, err));
+  SPN_TRY(spn_table_columns_find(csv, t->problem->space, &t->columns, err));
   for (;;) {
     SPN_TRY(spn_csv_next(csv, &end, err));
     if (end) break;
@@ -163,7 +87,10 @@ static spn_status read_rows(table *t, spn_csv *csv, spn_err *err) {
     return spn_csv_fail(csv, -1, err, "expected networks of space %s, got none (%zu rows of other networks)",
                         t->problem->space->name, t->foreign);
   double unit = t->largest > 1 ? PERCENT : 1;
-  for (size_t i = 0; i < t->count; i++) t->list[i] = (entry){t->list[i].first / unit, t->list[i].mean / unit};
+  for (size_t i = 0; i < t->count; i++) {
+    t->list[i].first /= unit;
+    t->list[i].mean /= unit;
+  }
   return SPN_OK;
 }
 
@@ -184,7 +111,6 @@ static spn_status open_table(const spn_problem *p, void **out, spn_err *err) {
   spn_status status = t && (t->map = spn_choice_map_new()) ? SPN_OK : spn_fail(err, SPN_ENOMEM, "table: out of memory");
   if (!status) {
     t->problem = p;
-    spn_decisions_of(p->space, &t->decisions);
     status = read_rows(t, csv, err);
   }
   spn_csv_free(csv);
@@ -200,12 +126,26 @@ static spn_status look_up(void *own, const spn_choice *choice, spn_answer *out, 
   size_t number;
   if (!spn_choice_map_find(t->map, choice, &number)) {
     spn_code code;
-    spn_code_of(&t->decisions, choice, &code);
+    spn_code_of(&t->columns.decisions, choice, &code);
     return spn_fail(err, SPN_EINPUT, "%.200s: expected all networks of space %s; there is no row for %s",
                     t->problem->settings->search_table, t->problem->space->name, code.text);
   }
   out->accuracy = t->list[number].first;
   return SPN_OK;
+}
+
+double spn_tabular_mean(const void *own, const spn_choice *choice) {
+  const table *t = own;
+  size_t number;
+  return spn_choice_map_find(t->map, choice, &number) ? t->list[number].mean : NAN;
+}
+
+double spn_tabular_best(const void *own, const spn_cost *cost, double high) {
+  const table *t = own;
+  double best = 0;
+  for (size_t i = 0; i < t->count; i++)
+    if (spn_cost_of(cost, &t->list[i].choice) <= high) best = fmax(best, t->list[i].mean);
+  return best;
 }
 
 static void put_facts(const void *own, const spn_search_result *r, spn_json_writer *w) {

@@ -10,6 +10,7 @@ static const double BETA2 = 0.99;
 /* Where the second moment has seen almost nothing of the cost's pull, the ratio has no bound: at most three times the
  * size of a usual step. */
 static const double LONGEST = 3;
+enum { HALVINGS = 60 }; /* to the last bits of a double */
 
 void spn_threshold_weigh(spn_threshold *t, const spn_indicators *in, int i) {
   const spn_indicator *n = &in->list[i];
@@ -18,7 +19,7 @@ void spn_threshold_weigh(spn_threshold *t, const spn_indicators *in, int i) {
   if (!n->kept && !in->explores) return;
   t->updates++;
   t->moment1 = BETA1 * t->moment1 + (1 - BETA1) * to_x * spn_indicator_evidence(in, i);
-  if (n->dce != 0) { /* else the step did not look */
+  if (n->looked) {
     t->observations++;
     t->moment2 = BETA2 * t->moment2 + (1 - BETA2) * to_x * n->dce * to_x * n->dce;
   }
@@ -44,21 +45,27 @@ static double change(const spn_threshold *list, const double *grip, int count, d
   return sum;
 }
 
+/* Where every threshold that the price moves takes its longest step: a higher price changes nothing. */
+static double highest_price(const spn_threshold *list, const double *grip, int count) {
+  double highest = 0;
+  for (int i = 0; i < count; i++)
+    if (grip[i] * list[i].load != 0) highest = fmax(highest, (LONGEST + fabs(list[i].push)) / fabs(list[i].load));
+  return highest;
+}
+
 /* The change falls as the price rises. */
-double spn_thresholds_price(const spn_threshold *list, const double *grip, int count, double want, int sign) {
-  double near = 0, far = 1e-12;
-  if ((change(list, grip, count, 0) - want) * sign <= 0) return 0;
-  while (far < 1e12 && (change(list, grip, count, sign * far) - want) * sign > 0) near = far, far *= 2;
-  for (int i = 0; i < 60; i++) {
-    double middle = 0.5 * (near + far);
-    if ((change(list, grip, count, sign * middle) - want) * sign > 0) near = middle;
-    else far = middle;
+double spn_thresholds_price(const spn_threshold *list, const double *grip, int count, double want) {
+  double high = highest_price(list, grip, count), low = -high;
+  for (int i = 0; i < HALVINGS; i++) {
+    double middle = 0.5 * (low + high);
+    if (change(list, grip, count, middle) > want) low = middle;
+    else high = middle;
   }
-  return sign * far;
+  return 0.5 * (low + high);
 }
 
 void spn_threshold_gather(spn_threshold *t, const spn_indicator *n) {
-  if (n->dce == 0) return;
+  if (!n->looked) return;
   t->sum += n->dce;
   t->square += n->dce * n->dce;
   t->count++;

@@ -25,6 +25,10 @@ typedef enum { SPN_STATISTICS(SPN_CHOICE_CONSTANT) } spn_statistic;
   X(SPN_COST_LOG, "log") X(SPN_COST_RATIO, "ratio") X(SPN_COST_DISTANCE, "distance") X(SPN_COST_HINGE, "hinge")
 typedef enum { SPN_COST_FORMS(SPN_CHOICE_CONSTANT) } spn_cost_form;
 
+/* What a sampled network is worth (search/reward.h). */
+#define SPN_REWARDS(X) X(SPN_REWARD_ABSOLUTE, "absolute") X(SPN_REWARD_SOFT, "soft") X(SPN_REWARD_HARD, "hard")
+typedef enum { SPN_REWARDS(SPN_CHOICE_CONSTANT) } spn_reward;
+
 #define SPN_VARIANTS(X) X(SPN_VARIANT_DEPLOYMENT, "deployment") X(SPN_VARIANT_PROXY, "proxy")
 typedef enum { SPN_VARIANTS(SPN_CHOICE_CONSTANT) } spn_variant;
 

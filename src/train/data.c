@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/work.h"
+#include "core/phase.h"
 
 enum { MEASURED = 2000, SMALL = 64 };
 
@@ -78,12 +78,12 @@ static spn_status measure(const spn_data *d, const spn_settings *s, double *mean
   SPN_TRY(loader_of(d, s, &raw, SPN_SPLIT_TRAIN, 1, 0, &loader, err));
   size_t batches = (MEASURED + (size_t)s->optim_batch - 1) / (size_t)s->optim_batch;
   if (batches > spn_loader_batches(loader)) batches = spn_loader_batches(loader);
-  spn_work work = {.what = "measurement of data.mean and data.std", .unit = "batches", .total = batches};
+  spn_phase work = {.what = "measurement of data.mean and data.std", .unit = "batches", .total = batches};
   spn_status status = SPN_OK;
   for (size_t b = 0; b < batches && !status; b++) {
     spn_batch batch;
     int end = 0;
-    if ((status = spn_work_at(&work, b, err))) break;
+    if ((status = spn_phase_at(&work, b, err))) break;
     if ((status = spn_loader_next(loader, &batch, &end, err))) break;
     size_t pixels = (size_t)batch.count * (size_t)raw.size * (size_t)raw.size;
     for (size_t p = 0; p < pixels; p++)
@@ -94,7 +94,7 @@ static spn_status measure(const spn_data *d, const spn_settings *s, double *mean
       }
     count += (double)pixels;
   }
-  spn_work_end(&work);
+  spn_phase_end(&work);
   spn_loader_close(loader);
   for (int c = 0; c < 3 && !status; c++) {
     int from = c < raw.channels ? c : 0;

@@ -1,14 +1,14 @@
 #include "train/evaluate.h"
 
-#include "core/work.h"
+#include "core/phase.h"
 
-static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_work *work, spn_score *out, spn_err *err) {
+static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_phase *work, spn_score *out, spn_err *err) {
   double loss = 0, hits = 0, hits5 = 0;
   size_t images = 0;
   for (uint64_t done = 0;; done++) {
     spn_batch batch;
     int end = 0;
-    SPN_TRY(spn_work_at(work, done, err));
+    SPN_TRY(spn_phase_at(work, done, err));
     SPN_TRY(spn_loader_next(loader, &batch, &end, err));
     if (end) break;
     if (!batch.count) continue;
@@ -31,21 +31,21 @@ spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, co
   static const char *const what[] = {[SPN_SPLIT_TRAIN] = "evaluation on training images",
                                      [SPN_SPLIT_HOLDOUT] = "evaluation on held-out images",
                                      [SPN_SPLIT_TEST] = "evaluation on test images"};
-  spn_work work = {.what = what[split], .unit = "batches", .total = spn_loader_batches(loader)};
+  spn_phase work = {.what = what[split], .unit = "batches", .total = spn_loader_batches(loader)};
   real *own = g->weights;
   if (weights) g->weights = (real *)weights; /* evaluation only reads */
   spn_status status = score_pass(g, loader, &work, out, err);
-  spn_work_end(&work);
+  spn_phase_end(&work);
   g->weights = own;
   spn_loader_close(loader);
   return status;
 }
 
-static spn_status average_statistics(spn_graph *g, spn_loader *loader, spn_work *work, spn_err *err) {
+static spn_status average_statistics(spn_graph *g, spn_loader *loader, spn_phase *work, spn_err *err) {
   for (uint64_t i = 0; i < work->total; i++) {
     spn_batch batch;
     int end = 0;
-    SPN_TRY(spn_work_at(work, i, err));
+    SPN_TRY(spn_phase_at(work, i, err));
     SPN_TRY(spn_loader_next(loader, &batch, &end, err));
     g->norm_momentum = (double)i / (double)(i + 1);
     SPN_TRY(spn_graph_forward(g, batch.images, NULL, batch.count, 1, err));
@@ -60,10 +60,10 @@ spn_status spn_recalibrate(spn_graph *g, real *weights, const spn_data *d, const
   size_t epoch = spn_loader_batches(loader), batch = (size_t)s->optim_batch, batches = (images + batch - 1) / batch;
   real *own = g->weights;
   if (weights) g->weights = weights;
-  spn_work work = {
+  spn_phase work = {
       .what = "recalibration of batch norm", .unit = "batches", .total = batches < epoch ? batches : epoch};
   spn_status status = average_statistics(g, loader, &work, err);
-  spn_work_end(&work);
+  spn_phase_end(&work);
   g->norm_momentum = -1;
   g->weights = own;
   spn_loader_close(loader);

@@ -12,7 +12,7 @@ typedef struct {
   double top1, top5;
 } spn_score;
 
-/* Both are phases of work (core/work.h): SPN_ESTOPPED where a stop is asked for. */
+/* Both are phases (core/phase.h): SPN_ESTOPPED where a stop is asked for. */
 
 /* One pass in evaluation mode. weights NULL: the graph's own, else an averaged copy. */
 spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, const spn_settings *s, spn_split split,

@@ -76,6 +76,7 @@ spn_status spn_settings_anchor(spn_settings *s, spn_err *err) {
   ANCHOR(data, path, GIVEN);
   ANCHOR(search, table, GIVEN);
   ANCHOR(train, init, GIVEN);
+  ANCHOR(train, teacher, GIVEN);
   ANCHOR(train, arch, is_file);
   ANCHOR(search, space, is_file);
   ANCHOR(search, cost, is_file);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
-#include "core/work.h"
+#include "core/phase.h"
 #include "io/tensors.h"
 #include "train/record.h"
 #include "train/settings.h"

@@ -23,7 +23,9 @@ static spn_status settle_rate(spn_settings *s, double epochs, spn_err *err) {
 }
 
 spn_status spn_schedule_search(spn_settings *s, size_t images, spn_err *err) {
-  if (!s->search_epochs)
+  double epoch = (double)spn_steps_per_epoch(s, images) * (double)s->optim_batch;
+  if (!s->search_epochs && s->search_budget > 0) s->search_epochs = (long long)fmax(1, s->search_budget / epoch);
+  else if (!s->search_epochs)
     s->search_epochs = epochs_for(SPN_SEARCH_EPOCHS, SPN_SEARCH_STEPS, spn_steps_per_epoch(s, images));
   double epochs = (double)s->search_epochs;
   if (s->search_warmup_epochs < 0) s->search_warmup_epochs = epochs * 5 / 8;

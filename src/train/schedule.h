@@ -13,6 +13,7 @@ size_t spn_steps_per_epoch(const spn_settings *s, size_t images);
 
 /* Settles what is automatic, so that a small set and a short run get schedules of the same shape as a long one:
  *   epochs 0          SPN_SEARCH_EPOCHS (SPN_TRAIN_EPOCHS), or as many as give SPN_SEARCH_STEPS (SPN_TRAIN_STEPS)
+ *                     (a search with search.budget: as many as that allows, at least 1)
  *   warmup_epochs -1  5/8 of the epochs, ramp_epochs -1: 1/16 (Single-Path NAS, arXiv 1904.02877, warms up 5 of 8)
  *   lr_warmup -1      5 epochs, but at most 1/8 of the run
  * and caps optim.ema at 1 - 10 / steps: averaged weights that remember more than a tenth of the run lag behind it.

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "core/work.h"
+#include "core/phase.h"
 
 /* Between two lines: a terminal's line is rewritten, a log grows. */
 static const double TERMINAL_SECONDS = 0.2, LOG_SECONDS = 10;
@@ -54,7 +54,7 @@ void spn_duration_text(double seconds, char *text) {
 }
 
 /* A phase that is over takes its line along: results follow on stdout. */
-static void show(const spn_work *w) {
+static void show(const spn_phase *w) {
   char text[200], left[SPN_DURATION];
   if (w->ended && state.open) {
     fputs(ERASE, stderr);
@@ -70,5 +70,5 @@ static void show(const spn_work *w) {
 
 void spn_terminal_begin(int quiet) {
   spn_terminal_seconds();
-  spn_work_watch(quiet ? NULL : show);
+  spn_phase_watch(quiet ? NULL : show);
 }

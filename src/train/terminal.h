@@ -5,7 +5,7 @@
 
 #include <stdarg.h>
 
-/* At the start of a command: its clock starts, and phases (core/work.h) are shown unless quiet. */
+/* At the start of a command: its clock starts, and phases (core/phase.h) are shown unless quiet. */
 void spn_terminal_begin(int quiet);
 double spn_terminal_seconds(void); /* since then; since the process's first call, where it never was called */
 /* Whether a new progress line is due. */

@@ -189,7 +189,7 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   SPN_TRY(spn_model_load(spn_run_path(t->walk.run, "best.safetensors"), &best, err));
   spn_status status = spn_network_from_tensors(t->walk.graph, best.tensors, err);
   spn_model_free(&best);
-  if (!status && spn_dataset_count(t->walk.data->set, SPN_SPLIT_TEST))
+  if (!status && !t->job->spare_test && spn_dataset_count(t->walk.data->set, SPN_SPLIT_TEST))
     status = spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, &out->test, err);
   if (status) return status;
   out->seconds = spn_run_seconds(t->walk.run);

@@ -14,6 +14,7 @@ typedef struct {
   const spn_data *data;
   const spn_tensors *init;  /* weights to start from: those of equal name and shape are taken; NULL: from scratch */
   const spn_origin *origin; /* what the weight files say about where the network is from */
+  int spare_test;           /* the test images are not looked at: for trainings that something is chosen by */
 } spn_training;
 
 typedef struct {

@@ -1,12 +1,12 @@
 #define _POSIX_C_SOURCE 200809L
-#include "core/work.h"
+#include "core/phase.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
 static atomic_int stop_signal, checkpoint_asked; /* lock-free, so that handlers may write them */
-static void (*watching)(const spn_work *w);
+static void (*watching)(const spn_phase *w);
 
 int spn_stop_request(int signal_number) {
   int none = 0;
@@ -25,7 +25,7 @@ double spn_seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-spn_status spn_work_at(spn_work *w, uint64_t done, spn_err *err) {
+spn_status spn_phase_at(spn_phase *w, uint64_t done, spn_err *err) {
   if (w->started <= 0) w->started = spn_seconds();
   w->done = done;
   if (spn_stop_requested() && done < w->total)
@@ -35,9 +35,9 @@ spn_status spn_work_at(spn_work *w, uint64_t done, spn_err *err) {
   return SPN_OK;
 }
 
-void spn_work_end(spn_work *w) {
+void spn_phase_end(spn_phase *w) {
   w->ended = 1;
   if (watching) watching(w);
 }
 
-void spn_work_watch(void (*watcher)(const spn_work *w)) { watching = watcher; }
+void spn_phase_watch(void (*watcher)(const spn_phase *w)) { watching = watcher; }

@@ -1,7 +1,7 @@
 /* Work under way: how far it is, and whether someone wants it to end. Whatever takes longer than a moment is walked in
- * pieces, with spn_work_at between them, so that progress, the time that is left and stops are the same everywhere. */
-#ifndef SPN_CORE_WORK_H
-#define SPN_CORE_WORK_H
+ * pieces, with spn_phase_at between them, so that progress, the time that is left and stops are the same everywhere. */
+#ifndef SPN_CORE_PHASE_H
+#define SPN_CORE_PHASE_H
 
 #include <stdint.h>
 
@@ -21,16 +21,16 @@ int spn_checkpoint_requested(void); /* asked for since the last call */
 typedef struct {
   const char *what, *unit; /* "evaluation", "batches": for people */
   uint64_t done, total;
-  double started; /* spn_seconds at the first spn_work_at; the caller leaves it 0 */
+  double started; /* spn_seconds at the first spn_phase_at; the caller leaves it 0 */
   int ended;
-} spn_work;
+} spn_phase;
 
 /* `done` of the phase are done. SPN_ESTOPPED when a stop was asked for, saying what was stopped and how far it was. For
  * one thread, before the first piece and after each. */
-spn_status spn_work_at(spn_work *w, uint64_t done, spn_err *err);
-void spn_work_end(spn_work *w); /* whatever came of it */
-/* Who is told of every spn_work_at and spn_work_end; NULL: nobody. */
-void spn_work_watch(void (*watcher)(const spn_work *w));
+spn_status spn_phase_at(spn_phase *w, uint64_t done, spn_err *err);
+void spn_phase_end(spn_phase *w); /* whatever came of it */
+/* Who is told of every spn_phase_at and spn_phase_end; NULL: nobody. */
+void spn_phase_watch(void (*watcher)(const spn_phase *w));
 
 double spn_seconds(void); /* of a clock that only goes forward */
 

@@ -1,0 +1,53 @@
+#include "search/batches.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static spn_status keep(spn_batches *b, const spn_batch *batch, size_t pixels, spn_err *err) {
+  void *grown = realloc(b->batch, (b->count + 1) * sizeof *b->batch);
+  if (!grown) return spn_fail(err, SPN_ENOMEM, "kept images: out of memory");
+  b->batch = grown;
+  size_t i = b->count++, n = (size_t)batch->count;
+  b->batch[i].pixels = malloc(n * pixels * sizeof *b->batch[i].pixels);
+  b->batch[i].labels = malloc(n * sizeof *b->batch[i].labels);
+  b->batch[i].count = batch->count;
+  if (!b->batch[i].pixels || !b->batch[i].labels)
+    return spn_fail(err, SPN_ENOMEM, "kept images: out of memory (%zu images)", b->images + n);
+  memcpy(b->batch[i].pixels, batch->images, n * pixels * sizeof *b->batch[i].pixels);
+  memcpy(b->batch[i].labels, batch->labels, n * sizeof *b->batch[i].labels);
+  b->images += n;
+  return SPN_OK;
+}
+
+static spn_status load(spn_loader *loader, size_t pixels, size_t most, size_t images, spn_batches *out, spn_err *err) {
+  while (out->count < most && (!images || out->images < images)) {
+    spn_batch batch;
+    int end = 0;
+    SPN_TRY(spn_loader_next(loader, &batch, &end, err));
+    if (end) break;
+    SPN_TRY(keep(out, &batch, pixels, err));
+  }
+  return out->images ? SPN_OK : spn_fail(err, SPN_EINPUT, "no image could be read");
+}
+
+spn_status spn_batches_load(const spn_data *d, const spn_settings *s, spn_split split, int training, size_t images,
+                            spn_batches *out, spn_err *err) {
+  spn_loader *loader;
+  const spn_transform *t = training ? &d->train : &d->eval;
+  size_t pixels = (size_t)t->size * (size_t)t->size * (size_t)t->channels;
+  *out = (spn_batches){0};
+  SPN_TRY(spn_data_loader(d, s, split, training, 0, &loader, err));
+  spn_status status = load(loader, pixels, spn_loader_batches(loader), images, out, err);
+  spn_loader_close(loader);
+  if (status) spn_batches_free(out);
+  return status;
+}
+
+void spn_batches_free(spn_batches *b) {
+  for (size_t i = 0; i < b->count; i++) {
+    free(b->batch[i].pixels);
+    free(b->batch[i].labels);
+  }
+  free(b->batch);
+  *b = (spn_batches){0};
+}

@@ -1,0 +1,127 @@
+/* LayerNAS (arXiv 2304.11517): a memory table of the best network so far for every layer and cost bucket. Layer by
+ * layer, a stored network whose layers before were searched takes another option there, is evaluated, and stays where
+ * it beats its cell. Layers after it are those of the largest network. Accuracy alone counts; what cannot reach the
+ * target any more is not tried. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "search/inquiry.h"
+#include "search/reach.h"
+
+typedef struct {
+  int filled;
+  double accuracy;
+  spn_choice choice;
+} cell;
+
+typedef struct {
+  spn_inquiry *q;
+  spn_reach *reach;
+  cell *table; /* [layer][bucket]: layers before `layer` were searched; so one row more than there are layers */
+  size_t buckets;
+  double least, most; /* cost of the cheapest and dearest network */
+} memory;
+
+/* Sweeps over all layers that ask nothing new, before the search counts as finished. */
+enum { IDLE_SWEEPS = 1000 };
+
+static cell *row_of(const memory *m, int layer) { return &m->table[(size_t)layer * m->buckets]; }
+
+/* What a network costs at least, once its first `layers` layers are settled. */
+static double bound_of(const memory *m, const spn_choice *c, int layers) {
+  double sum = m->q->cost->rest;
+  for (int l = 0; l < layers; l++) sum += spn_cost_layer(m->q->cost, l, &c->layer[l]);
+  return sum + m->reach->after[layers];
+}
+
+static void keep(memory *m, int layer, const spn_choice *choice, double accuracy) {
+  double share = (bound_of(m, choice, layer) - m->least) / fmax(m->most - m->least, 1e-300);
+  size_t bucket = (size_t)(fmin(fmax(share, 0), 1) * (double)(m->buckets - 1));
+  cell *c = &row_of(m, layer)[bucket];
+  if (c->filled && c->accuracy >= accuracy) return;
+  *c = (cell){.filled = 1, .accuracy = accuracy, .choice = *choice};
+}
+
+/* A stored network of a layer, uniformly; NULL: there is none. */
+static const cell *pick(const memory *m, int layer) {
+  const cell *row = row_of(m, layer), *chosen = NULL;
+  uint64_t seen = 0;
+  for (size_t b = 0; b < m->buckets; b++)
+    if (row[b].filled) seen++;
+  if (!seen) return NULL;
+  uint64_t left = spn_inquiry_below(m->q, seen);
+  for (size_t b = 0; b < m->buckets && !chosen; b++)
+    if (row[b].filled && !left--) chosen = &row[b];
+  return chosen;
+}
+
+/* What the evaluator says, or said before. */
+static spn_status accuracy_of(memory *m, const spn_choice *choice, double *out, int *asked, spn_err *err) {
+  const spn_evaluation *known = spn_archive_find(m->q->archive, choice);
+  spn_answer answer;
+  /* what a later part of a replayed archive knows is not known yet */
+  if (known && known < spn_archive_at(m->q->archive, 0) + m->q->asked) {
+    *out = known->answer.accuracy;
+    return SPN_OK;
+  }
+  SPN_TRY(spn_ask(m->q, choice, &answer, err));
+  *asked = 1;
+  *out = answer.accuracy;
+  return SPN_OK;
+}
+
+static spn_status try_layer(memory *m, int layer, int *asked, spn_err *err) {
+  const cell *parent = pick(m, layer);
+  if (!parent) return SPN_OK;
+  spn_choice child = parent->choice;
+  int count = m->reach->layer[layer].count;
+  double accuracy;
+  child.layer[layer] = m->reach->layer[layer].choice[spn_inquiry_below(m->q, (uint64_t)count)];
+  if (bound_of(m, &child, layer + 1) > m->reach->high) return SPN_OK;
+  SPN_TRY(accuracy_of(m, &child, &accuracy, asked, err));
+  keep(m, layer + 1, &child, accuracy);
+  return SPN_OK;
+}
+
+static spn_status sweep(memory *m, spn_err *err) {
+  spn_choice base;
+  double accuracy;
+  int idle = 0, asked = 0;
+  spn_choice_max(m->q->space, &base);
+  SPN_TRY(accuracy_of(m, &base, &accuracy, &asked, err));
+  keep(m, 0, &base, accuracy);
+  while (idle++ < IDLE_SWEEPS) {
+    for (int layer = 0; layer < m->q->space->layers; layer++) {
+      if (!spn_inquiry_goes_on(m->q)) return SPN_OK;
+      asked = 0;
+      SPN_TRY(try_layer(m, layer, &asked, err));
+      if (asked) idle = 0;
+    }
+  }
+  return SPN_OK;
+}
+
+/* The best of the last layer within the target. */
+static void nominate(memory *m) {
+  const cell *best = NULL, *row = row_of(m, m->q->space->layers);
+  for (size_t b = 0; b < m->buckets; b++)
+    if (row[b].filled && spn_cost_of(m->q->cost, &row[b].choice) <= m->q->high &&
+        (!best || row[b].accuracy > best->accuracy))
+      best = &row[b];
+  if (best) spn_nominate(m->q, &best->choice);
+}
+
+static spn_status layernas(spn_inquiry *q, spn_err *err) {
+  memory m = {.q = q, .buckets = (size_t)q->settings->search_buckets};
+  spn_cost_range(q->cost, q->space, &m.least, &m.most);
+  m.reach = spn_reach_new(q->space, q->cost, &q->decisions, q->high);
+  m.table = calloc((size_t)(q->space->layers + 1) * m.buckets, sizeof *m.table);
+  spn_status status = m.reach && m.table ? sweep(&m, err) : spn_fail(err, SPN_ENOMEM, "layernas: out of memory");
+  if (!status) nominate(&m);
+  free(m.reach);
+  free(m.table);
+  return status;
+}
+
+const spn_method spn_method_layernas = {.about = "LayerNAS: layer by layer, the best network of every cost bucket",
+                                        .search = layernas};

@@ -1,0 +1,14 @@
+#include "search/reward.h"
+
+#include <math.h>
+
+static const double SOFT = -0.07, HARD = -1, ABSOLUTE = -0.1;
+
+double spn_reward_of(spn_reward form, double accuracy, double cost, double target) {
+  double ratio = cost / target;
+  switch (form) {
+    case SPN_REWARD_SOFT: return accuracy * pow(ratio, SOFT);
+    case SPN_REWARD_HARD: return ratio <= 1 ? accuracy : accuracy * pow(ratio, HARD);
+    default: return accuracy + ABSOLUTE * fabs(ratio - 1);
+  }
+}

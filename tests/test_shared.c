@@ -1,0 +1,207 @@
+/* Searches with shared weights, on a small world of dark and bright images: an answer is what the network cut out of
+ * the supernet gives, budgets are held, and a search that was stopped asks and finds the same, to the last bit. */
+#define _GNU_SOURCE
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "io/file.h"
+#include "search/inquiry.h"
+#include "train/schedule.h"
+
+static const char space_text[] =
+    "{\"name\": \"tiny\", \"input\": {\"size\": 8, \"channels\": 1}, \"classes\": 2, \"activation\": \"relu\","
+    " \"padding\": \"same\", \"bn\": {\"momentum\": 0.9, \"eps\": 0.001}, \"dropout\": 0.2,"
+    " \"stem\": {\"channels\": 8, \"kernel\": 3, \"stride\": 2},"
+    " \"stages\": [{\"layers\": 3, \"channels\": 8, \"stride\": 1, \"kernel\": [3, 5], \"expand\": [2, 3],"
+    "               \"se\": [0, 0.25], \"skip\": true}],"
+    " \"head\": {\"channels\": 16}}";
+
+typedef struct {
+  char folder[64], run[2][96];
+  spn_settings settings;
+  spn_space space;
+  spn_cost cost;
+  spn_data data;
+  spn_problem problem;
+} world;
+
+static void must(spn_status status, const spn_err *err) {
+  CHECK(status == SPN_OK, "%s", err->text);
+  if (status) exit(check_report("test_shared"));
+}
+
+static void put32(FILE *f, unsigned v) {
+  for (int shift = 24; shift >= 0; shift -= 8) fputc((int)(v >> shift & 255), f);
+}
+
+static void write_idx(const world *w, const char *name, unsigned magic, int count, int labels) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/%s", w->folder, name);
+  FILE *f = fopen(path, "wb");
+  put32(f, magic);
+  put32(f, (unsigned)count);
+  if (!labels) put32(f, 8), put32(f, 8);
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < (labels ? 1 : 64); k++) fputc(labels ? i % 2 : (i % 2 * 60 + 37 * k * (i + 1)) % 256, f);
+  fclose(f);
+}
+
+static world *world_new(void) {
+  world *w = calloc(1, sizeof *w);
+  spn_settings *s = &w->settings;
+  spn_err err;
+  strcpy(w->folder, "/tmp/spn-shared-XXXXXX");
+  CHECK(mkdtemp(w->folder) != NULL, "a folder");
+  for (int i = 0; i < 2; i++) snprintf(w->run[i], sizeof w->run[i], "%s/run%d", w->folder, i);
+  write_idx(w, "train-images-idx3-ubyte", 0x803, 48, 0);
+  write_idx(w, "train-labels-idx1-ubyte", 0x801, 48, 1);
+  write_idx(w, "t10k-images-idx3-ubyte", 0x803, 8, 0);
+  write_idx(w, "t10k-labels-idx1-ubyte", 0x801, 8, 1);
+  spn_settings_default(s);
+  snprintf(s->data_path, sizeof s->data_path, "%s", w->folder);
+  s->optim_batch = 4;
+  s->run_threads = 1;
+  s->data_holdout = 0.3;
+  s->search_target_share = 0.7;
+  s->search_tolerance = 0.5;
+  s->search_samples = 4;
+  s->search_score_images = 0;
+  s->search_norm_images = s->search_recalibrate = 12;
+  s->search_budget = 1500;
+  must(spn_space_parse("tiny", space_text, strlen(space_text), &w->space, &err), &err);
+  must(spn_cost_load("macs", &w->space, &w->cost, &err), &err);
+  w->problem = (spn_problem){.settings = s, .space = &w->space, .cost = &w->cost, .data = &w->data};
+  must(spn_problem_budget(&w->problem, &err), &err);
+  must(spn_data_open(s, 8, 1, &w->data, &err), &err);
+  must(spn_schedule_search(s, spn_dataset_count(w->data.set, SPN_SPLIT_TRAIN), &err), &err);
+  return w;
+}
+
+static void remove_all(const char *path) {
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf '%s'", path);
+  CHECK(system(command) == 0, "%s", command);
+}
+
+static spn_status search_in(world *w, const char *folder, int resume, spn_search_result *r, spn_err *err) {
+  *r = (spn_search_result){.images = 0};
+  SPN_TRY(spn_run_open(folder, &w->settings, "search", resume, 1, &w->problem.run, err));
+  spn_status status = spn_problem_search(&w->problem, r, err);
+  spn_run_close(w->problem.run);
+  return status;
+}
+
+/* ---- Stops ---- */
+
+/* A file's text, without the seconds that lines may end with. */
+static char *text_of(const char *folder, const char *name, size_t *size) {
+  char path[160], *text;
+  spn_err err;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  must(spn_file_read(path, 1 << 26, &text, size, &err), &err);
+  for (char *at = text; (at = strstr(at, "\"seconds\"")); at++)
+    for (char *c = at; *c && *c != '\n'; c++) *c = ' ';
+  return text;
+}
+
+static void same_file(const world *w, const char *name, const char *method) {
+  size_t n, m;
+  char *a = text_of(w->run[0], name, &n), *b = text_of(w->run[1], name, &m);
+  if (strcmp(name, "archive.jsonl")) CHECK(n == m && !memcmp(a, b, n), "%s: %s differs", method, name);
+  else
+    for (char *x = a, *y = b; x && y && *x; x = strchr(x, '\n'), y = strchr(y, '\n')) {
+      while (*x == '\n') x++, y++;
+      size_t length = strcspn(x, "\n");
+      while (length && x[length - 1] == ' ') length--;
+      CHECK(!strncmp(x, y, length), "%s: %.*s", method, (int)length, x);
+    }
+  free(a);
+  free(b);
+}
+
+static void test_stops(world *w, const char *method) {
+  spn_err err;
+  spn_search_result whole, stopped;
+  w->settings.search_method = method;
+  remove_all(w->run[0]);
+  remove_all(w->run[1]);
+  CHECK_OK(search_in(w, w->run[0], 0, &whole, &err), err);
+  w->settings.run_max_steps = 23;
+  int stops = 0;
+  spn_status status = search_in(w, w->run[1], 0, &stopped, &err);
+  for (; status == SPN_ESTOPPED && stops < 40; stops++) status = search_in(w, w->run[1], 1, &stopped, &err);
+  w->settings.run_max_steps = 0;
+  CHECK(status == SPN_OK && stops > 2, "%s: %d stops: %s", method, stops, status ? err.text : "");
+  CHECK(spn_choice_equal(&whole.choice, &stopped.choice), "%s: another network", method);
+  CHECK(whole.images == stopped.images && whole.images <= w->settings.search_budget, "%s: %g images", method,
+        whole.images);
+  same_file(w, "archive.jsonl", method);
+  same_file(w, "inherited.safetensors", method);
+}
+
+/* ---- Answers ---- */
+
+static void test_answer(world *w) {
+  const spn_evaluator *shared = spn_evaluator_of(&w->settings);
+  spn_search_result r = {.images = 0};
+  spn_answer answer;
+  spn_images images = {0}, first, each;
+  spn_err err;
+  void *own;
+  size_t done;
+  remove_all(w->run[0]);
+  must(spn_run_open(w->run[0], &w->settings, "search", 0, 1, &w->problem.run, &err), &err);
+  must(spn_run_begin(w->problem.run, 0, &err), &err);
+  must(shared->open(&w->problem, &own, &err), &err);
+  must(shared->restore(own, w->problem.run, &done, &err), &err);
+  shared->price(own, &first, &each);
+  for (uint64_t i = 0; i < 4; i++) {
+    spn_choice_random(&w->space, 2, i, &r.choice);
+    must(shared->answer(own, &r.choice, &answer, &images, &err), &err);
+    CHECK(images.trained == first.trained + (double)i * each.trained, "trained on %g", images.trained);
+    CHECK(images.evaluated == (double)(i + 1) * each.evaluated, "evaluated %g", images.evaluated);
+  }
+  w->settings.search_train_steps = 0; /* the same weights from here on */
+  for (uint64_t i = 0; i < 6; i++) {
+    spn_choice_random(&w->space, 3, i, &r.choice);
+    must(shared->answer(own, &r.choice, &answer, &images, &err), &err);
+    must(shared->finish(own, &w->problem, &r, &err), &err);
+    CHECK_NEAR(answer.loss, r.inherited_holdout.loss, 1e-4, "network %d: loss", (int)i);
+    CHECK_NEAR(answer.accuracy, r.inherited_holdout.top1, 1e-9, "network %d: accuracy", (int)i);
+  }
+  w->settings.search_train_steps = 1;
+  shared->close(own);
+  spn_run_close(w->problem.run);
+}
+
+static void test_budget(world *w) {
+  spn_err err;
+  spn_search_result r;
+  remove_all(w->run[0]);
+  w->settings.search_method = "random";
+  w->settings.search_budget = 20;
+  spn_status status = search_in(w, w->run[0], 0, &r, &err);
+  CHECK(status == SPN_EINPUT && strstr(err.text, "search.budget: expected at least"), "%d %s", status, err.text);
+  CHECK(access(w->run[0], F_OK), "a search that is refused leaves no folder");
+  w->settings.search_method = "gradient";
+  status = search_in(w, w->run[0], 0, &r, &err);
+  CHECK(status == SPN_EINPUT && strstr(err.text, "search.budget: expected at least"), "%d %s", status, err.text);
+  w->settings.search_budget = 0;
+  w->settings.search_evaluations = 5;
+  w->settings.search_method = "evolution";
+  CHECK_OK(search_in(w, w->run[0], 0, &r, &err), err);
+  CHECK(r.inherits && r.cost <= w->problem.target, "a network within the budget, with weights");
+}
+
+int main(void) {
+  static const char *const methods[] = {"random", "evolution", "reinforce", "ppo", "layernas"};
+  world *w = world_new();
+  test_answer(w);
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) test_stops(w, methods[i]);
+  test_budget(w);
+  spn_data_close(&w->data);
+  remove_all(w->folder);
+  free(w);
+  return check_report("test_shared");
+}
