@@ -21,7 +21,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 
 TOLERANCE = 1e-4  # of logits divided by their standard deviation
-INT8_RMS = 0.2   # likewise, root of the mean square over all networks; weights are random, so 8 bits cost more than in trained ones
+INT8_RMS = 0.45  # likewise, root of the mean square over all networks: their weights are random and images of noise hardly differ
 MAIN = """
 #include "net.h"
 #include <stdio.h>

@@ -107,6 +107,17 @@ static spn_status add_layer(const reader *r, const long *l, const long *place, s
       l[ACTIVATION] > SPN_FUSED_SIGMOID || a < 0 || b < 0 || l[H] > MAX_SIDE || l[W] > MAX_SIDE || l[KERNEL] < 0 ||
       l[KERNEL] > 7)
     return broken(r, "a layer is out of range");
+  const spn_lowered_node *from = &net->node[a], *other = &net->node[b];
+  const int convolves = l[KIND] == SPN_LOWERED_CONV || l[KIND] == SPN_LOWERED_DEPTHWISE;
+  const int same = l[OH] == from->h && l[OW] == from->w && l[OC] == from->c;
+  if (from->h != l[H] || from->w != l[W] || from->c != l[C] || a == net->count - 1 || b == net->count - 1 ||
+      (convolves && (l[KERNEL] < 1 || l[STRIDE] < 1 || l[STRIDE] > 2 || l[TOP] < 0 || l[LEFT] < 0 || l[WEIGHT] < 0)) ||
+      (l[KIND] == SPN_LOWERED_DEPTHWISE && l[OC] != l[C]) || (l[KIND] == SPN_LOWERED_POOL && l[OC] != l[C]) ||
+      (l[KIND] == SPN_LOWERED_DENSE && (l[WEIGHT] < 0 || l[OH] * l[OW] * l[H] * l[W] != 1)) ||
+      (l[KIND] == SPN_LOWERED_SCALE && !same) ||
+      (l[KIND] == SPN_LOWERED_MUL && (!same || other->c != l[OC] || other->h != 1 || other->w != 1)) ||
+      (l[KIND] == SPN_LOWERED_ADD && (!same || other->c != l[OC] || other->h != l[OH] || other->w != l[OW])))
+    return broken(r, "layers do not fit together");
   *n = (spn_lowered_node){.kind = (spn_lowered_kind)l[KIND],
                           .in = {a, l[KIND] == SPN_LOWERED_MUL || l[KIND] == SPN_LOWERED_ADD ? b : -1},
                           .h = (int)l[OH],
@@ -127,6 +138,10 @@ static spn_status build(const reader *r, spn_lowered *net) {
   spn_lowered_node *image = spn_lowered_add(net, SPN_LOWERED_INPUT);
   spn_status status = place && image ? SPN_OK : spn_fail(r->err, SPN_ENOMEM, "%s: out of memory", r->path);
   if (!status) {
+    const long *first = r->row[0];
+    if (first[H] < 1 || first[H] > MAX_SIDE || first[W] < 1 || first[W] > MAX_SIDE || first[C] < 1 ||
+        first[C] > SPN_MAX_CHANNELS)
+      status = broken(r, "the image is out of range");
     image->h = (int)r->row[0][H], image->w = (int)r->row[0][W], image->c = (int)r->row[0][C];
     place[0] = -1;
   }
@@ -138,25 +153,30 @@ static spn_status build(const reader *r, spn_lowered *net) {
   return status;
 }
 
-spn_status spn_c_read(const char *path, spn_lowered **out, spn_err *err) {
-  enum { MAX_BYTES = 1 << 30 };
-  char *text;
-  size_t size;
-  SPN_TRY(spn_file_read(path, MAX_BYTES, &text, &size, err));
+spn_status spn_c_parse(const char *name, const char *text, spn_lowered **out, spn_err *err) {
   reader *r = calloc(1, sizeof *r);
   spn_lowered *net = spn_lowered_new();
-  spn_status status = r && net ? SPN_OK : spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
+  spn_status status = r && net ? SPN_OK : spn_fail(err, SPN_ENOMEM, "%s: out of memory", name);
   if (!status) {
-    r->path = path;
+    r->path = name;
     r->err = err;
-    status = read_weights(r, text, size);
+    status = read_weights(r, text, strlen(text));
     if (!status) status = read_layers(r, text);
     if (!status) status = build(r, net);
     free(r->weights);
   }
   free(r);
-  free(text);
   if (status) spn_lowered_free(net);
   else *out = net;
+  return status;
+}
+
+spn_status spn_c_read(const char *path, spn_lowered **out, spn_err *err) {
+  enum { MAX_BYTES = 1 << 30 };
+  char *text;
+  size_t size;
+  SPN_TRY(spn_file_read(path, MAX_BYTES, &text, &size, err));
+  spn_status status = spn_c_parse(path, text, out, err);
+  free(text);
   return status;
 }

@@ -4,7 +4,8 @@
 
 #include "export/lower.h"
 
-/* SPN_EINPUT for what is not as spnas writes it. */
+/* SPN_EINPUT for what is not as spnas writes it. From memory (zero-terminated); name stands for it in messages. */
+spn_status spn_c_parse(const char *name, const char *text, spn_lowered **out, spn_err *err);
 spn_status spn_c_read(const char *path, spn_lowered **out, spn_err *err);
 
 #endif
