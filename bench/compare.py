@@ -1,9 +1,10 @@
 """spnas's step against PyTorch's, against oneDNN's convolutions alone and against itself, in turn on this machine.
 
 usage: python bench/compare.py [--build build] [--runs 3] [--sizes 32 224] [--modes eager nchw compile bf16] [--isa avx2]
-                               [--no-kernels] [--sweep] [--json FILE]
+                               [--no-kernels] [--no-networks] [--sweep] [--json FILE]
 
 Every run times each PyTorch mode and each work of spnas once; PyTorch's best mode of a run counts against spnas in f32.
+Then whole networks, trained as `spnas train` trains them, against the same networks in PyTorch (--sizes without a number leaves only these).
 Prints every run's ratios and the table of medians; what this machine refuses has a row that says why. --isa caps everything
 alike: spnas, its oneDNN, and PyTorch with its own. --sweep adds spnas's cost against batch, width and input size. Needs torch
 in the Python that runs it; without it PyTorch's rows are left out.
@@ -20,6 +21,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 MODES = {"eager": [], "nchw": ["--nchw"], "compile": ["--compile"], "bf16": ["--bf16"]}
 BATCH = {32: 128, 224: 32}
+NETWORKS = [("single-path-nas", 64, 128), ("single-path-nas", 224, 32), ("mnasnet-small", 64, 128)]  # name, input size, batch
 THREADS = len(os.sched_getaffinity(0))
 
 
@@ -31,19 +33,27 @@ def last_line(text):
     return (text.strip().splitlines() or ["no word"])[-1]
 
 
-def torch_step(args, size, mode):
+def torch_peer(args, script, what, mode, *options, network=None):
     """None, with a word, where this PyTorch cannot run the mode."""
-    command = [sys.executable, str(HERE / "torch_supernet.py"), "--size", str(size), "--batch", str(BATCH[size]), "--steps", "5"]
     caps = {"ATEN_CPU_CAPABILITY": args.isa, "ONEDNN_MAX_CPU_ISA": args.isa.upper()} if args.isa else {}
-    done = subprocess.run(command + MODES[mode], capture_output=True, text=True, env={**os.environ, **caps})
+    done = subprocess.run([sys.executable, str(HERE / script), *map(str, options), "--steps", "5", *MODES[mode]], capture_output=True,
+                          text=True, input=network, env={**os.environ, **caps})
     if done.returncode:
-        print(f"  torch {mode} at {size}: failed: {last_line(done.stderr)}")
+        print(f"  torch {mode}, {what}: failed: {last_line(done.stderr)}")
         return None
     return {**json.loads(last_line(done.stdout)), "mode": mode}
 
 
+def torch_step(args, size, mode):
+    return torch_peer(args, "torch_supernet.py", f"{size}x{size}", mode, "--size", size, "--batch", BATCH[size])
+
+
 def spnas_step(args, size, *options, batch=None, steps=8):
-    command = [str(args.build / "bench_step"), "--size", str(size), "--batch", str(batch or BATCH[size]), "--steps", str(steps), *options]
+    return spnas_bench(args, "bench_step", "--size", size, "--batch", batch or BATCH[size], "--steps", steps, *options)
+
+
+def spnas_bench(args, program, *options):
+    command = [str(args.build / program), *map(str, options)]
     done = subprocess.run(command + (["--isa", args.isa] if args.isa else []), capture_output=True, text=True)
     if done.returncode:
         raise Refused(last_line(done.stderr))
@@ -116,6 +126,20 @@ def against_itself(args, run, ours, best, figures):
         figures[name] = f"refused: {why}"
 
 
+def networks(args, run, figures):
+    """Training steps of whole networks, the same ones in PyTorch's modes, in neighbouring measurements."""
+    for name, size, batch in NETWORKS:
+        what = f"training {name} at {size}x{size}, batch {batch}"
+        ours = spnas_bench(args, "bench_train", "--arch", name, "--size", size, "--batch", batch)
+        printed = subprocess.run([str(args.build / "bench_train"), "--arch", name, "--size", str(size), "--print"], capture_output=True, text=True)
+        peers = [p for p in (torch_peer(args, "torch_network.py", what, mode, "--batch", batch, network=printed.stdout) for mode in args.modes) if p]
+        figures[what] = {"spnas": ours, "torch": peers}
+        if peers:
+            figures[f"{what}, against PyTorch's best mode"] = ours["images_per_second"] / max(p["images_per_second"] for p in peers)
+        print(f"  run {run} {what}: spnas {ours['images_per_second']:.1f}; torch " +
+              ", ".join(f"{p['mode']} {p['images_per_second']:.1f}" for p in peers) + " images/s", flush=True)
+
+
 def one_run(args, run):
     figures = {}
     for size in args.sizes:
@@ -124,6 +148,8 @@ def one_run(args, run):
         best = against_torch(args, run, size, ours, figures)
         if size == 32:
             against_itself(args, run, ours, best, figures)
+    if not args.no_networks:
+        networks(args, run, figures)
     if not args.no_kernels:
         ratios = kernels(args)
         for i, how in enumerate(["", ", batch norm's backward folded in", ", that and beside the data gradient, as in a step"]):
@@ -163,10 +189,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 224], choices=sorted(BATCH))
+    parser.add_argument("--sizes", type=int, nargs="*", default=[32, 224], choices=sorted(BATCH))
     parser.add_argument("--modes", nargs="*", default=["eager", "compile", "nchw", "bf16"], choices=sorted(MODES))
     parser.add_argument("--isa", choices=["avx2"])
     parser.add_argument("--no-kernels", action="store_true")
+    parser.add_argument("--no-networks", action="store_true")
     parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()

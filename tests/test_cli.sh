@@ -256,6 +256,29 @@ test_table() {
   check "nothing is written" [ ! -e refused ]
 }
 
+# From tables to a model, and from this computer to a search for it.
+test_latency() {
+  networks=$SPNAS_DATA/latency/pixel1-networks.csv
+  run 0 'all 6435 halves' "$SPNAS" latency fit pixel1-singlepath pixel1-proxylessnas --networks "$networks" --holdout "$networks" --plot plot.csv --out pixel1.json
+  check "a row an entry and network" [ "$(wc -l <plot.csv)" -eq $((1 + 80 + 72 + 15 + 15)) ]
+  run 0 'predicted  *7[78]\.[0-9]* ms +- [0-9.]*, calibrated on 15 networks' "$SPNAS" latency predict pixel1.json mnasnet-a1
+  run 0 '^sum  *80\.4411 ms' "$SPNAS" latency predict pixel1-singlepath single-path-nas
+  run 0 '"origin":"modelled"\|"origin": "modelled"' "$SPNAS" latency predict pixel1.json mobilenetv2 --set train.width=0.35 --json
+  run 0 'entries modelled, not measured' "$SPNAS" info singlepath-se-k7 --set search.cost=pixel1.json
+  run 0 '0\.5 \* pixel1-singlepath + 0\.5 \* pixel1.json' "$SPNAS" info singlepath --set 'search.cost=0.5 * pixel1-singlepath + 0.5 * pixel1.json'
+  run 2 'did you mean "fit"' "$SPNAS" latency fits
+  run 2 'expected at least one table' "$SPNAS" latency fit --out nothing.json
+  run 2 'column network: no-such' sh -c 'printf "network,ms\nno-such,1\n" >bad.csv; "$0" latency fit pixel1-singlepath --networks bad.csv --out nothing.json' "$SPNAS"
+  run 2 'bad.csv:1: expected a column op\|bad.csv:1: expected a table' "$SPNAS" latency import bad.csv --out nothing.json
+  run 2 'expected a model and a network' "$SPNAS" latency predict pixel1-singlepath
+  check "nothing is written" [ ! -e nothing.json ]
+  run 0 'wrote here.json' "$SPNAS" latency measure space.json --out here.json --set latency.seconds=0.2 --set latency.minimum=true
+  run 0 'predicted .* ms (target' search --out here --set search.cost=here.json --set search.target_share=0.8
+  run 0 'ms  (one run' "$SPNAS" latency measure here/arch.json mnasnet-small --set latency.seconds=0 --set train.size=32 --out timed.csv
+  run 0 'models; ' "$SPNAS" latency kit space.json --out kit --set latency.kit_networks=1 --set latency.kit_holdout=1
+  run 2 'was not measured yet' "$SPNAS" latency import kit --out nothing.json
+}
+
 test_records() {
   for file in config.resolved.json env.json metrics.jsonl; do
     check "searched/$file" [ -s searched/$file ]
@@ -488,6 +511,7 @@ test_chain
 test_proxy
 test_evidence
 test_table
+test_latency
 test_records
 test_weights
 test_resume

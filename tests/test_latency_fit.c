@@ -192,6 +192,61 @@ static void test_space(const char *name) {
   }
 }
 
+/* Central differences of a fitted cost over random gates; exact for a multilinear form, but for rounding. */
+static void test_gradient(const char *name) {
+  static spn_space space;
+  static spn_cost cost;
+  const double h = 1e-3;
+  spn_err err = {0};
+  int moved = 0;
+  CHECK_OK(spn_space_load(name, &space, &err), err);
+  CHECK_OK(spn_fit_cost(&pixel, &space, &cost, &err), err);
+  for (int layer = 0; layer < space.layers; layer++) {
+    spn_layer_gates g, grad;
+    for (int kind = 0; kind < SPN_DECISION_KINDS; kind++)
+      for (int i = 0; i < SPN_MAX_OPTIONS; i++) g.gate[kind][i] = uniform(7, (uint64_t)((layer * 8 + kind) * 8 + i));
+    spn_cost_layer_soft(&cost, &space, layer, &g, &grad);
+    for (int kind = 0; kind < SPN_DECISION_KINDS; kind++)
+      for (int i = 0; i < spn_layer_options(&space.layer[layer], (spn_decision_kind)kind) - 1; i++) {
+        double here = g.gate[kind][i];
+        g.gate[kind][i] = here + h;
+        double up = spn_cost_layer_soft(&cost, &space, layer, &g, NULL);
+        g.gate[kind][i] = here - h;
+        double down = spn_cost_layer_soft(&cost, &space, layer, &g, NULL);
+        g.gate[kind][i] = here;
+        CHECK_NEAR(grad.gate[kind][i], (up - down) / (2 * h), 1e-9, "%s layer %d kind %d gate %d", name, layer, kind,
+                   i);
+        moved += grad.gate[kind][i] > 0;
+      }
+  }
+  CHECK(moved > 60, "%s: %d gates raise the cost", name, moved);
+}
+
+/* Two devices at once: a weighted sum, option by option. */
+static void test_weighted(void) {
+  static spn_space space;
+  static spn_cost a, b, both;
+  spn_err err = {0};
+  CHECK_OK(spn_space_load("singlepath", &space, &err), err);
+  CHECK_OK(spn_cost_load("pixel1-singlepath", &space, &a, &err), err);
+  CHECK_OK(spn_cost_load("pixel1-proxylessnas", &space, &b, &err), err);
+  CHECK_OK(spn_cost_load("0.25 * pixel1-singlepath + 0.75*pixel1-proxylessnas", &space, &both, &err), err);
+  for (uint64_t i = 0; i < 50; i++) {
+    spn_choice c;
+    spn_choice_random(&space, 8, i, &c);
+    CHECK_NEAR(spn_cost_of(&both, &c), 0.25 * spn_cost_of(&a, &c) + 0.75 * spn_cost_of(&b, &c), 1e-12, "network %d",
+               (int)i);
+  }
+  static const char *const wrong[][2] = {{"pixel1-singlepath + macs", "one unit"},
+                                         {"-1 * pixel1-singlepath", "a weight above 0"},
+                                         {"0.5 * ", "expected a name"},
+                                         {"x * macs", "a weight above 0"},
+                                         {"macs + nothing", "nothing"}};
+  for (int i = 0; i < 5; i++)
+    CHECK(spn_cost_load(wrong[i][0], &space, &both, &err) == SPN_EINPUT && strstr(err.text, wrong[i][1]), "%s: %s",
+          wrong[i][0], err.text);
+}
+
 static void test_networks(void) {
   spn_err err = {0};
   spn_network_time *list;
@@ -288,6 +343,8 @@ int main(void) {
     test_exact();
     test_space("singlepath-se-k7");
     test_networks();
+    test_gradient("singlepath-se-k7");
+    test_weighted();
     test_space("singlepath-se");
     test_space("singlepath");
     test_file();

@@ -56,6 +56,9 @@ static void test_counts(void) {
     spn_arch_scale(&arch, widths[i].width);
     check_counts(&arch, widths[i].params, widths[i].macs, "MnasNet-A1 of another width");
   }
+  arch = network("mobilenetv2");
+  spn_arch_scale(&arch, 1.4);
+  check_counts(&arch, "6.109", "582.2", "MobileNetV2 x1.4, whose head widens");
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     arch = network("mnasnet-a1");
     arch.input_size = sizes[i].size;

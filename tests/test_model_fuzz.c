@@ -12,6 +12,12 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_table
 #include "fuzz_table.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_fit
+#include "fuzz_fit.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_import
+#include "fuzz_import.c"
 
 enum { MAX_TEXT = 65536 };
 
@@ -67,6 +73,29 @@ static void replay(int (*target)(const uint8_t *, size_t), const uint8_t *seed_t
   }
 }
 
+/* A fitted model of one small table, as a text. */
+static size_t save_fit(uint8_t *text) {
+  static spn_fit fit = {.name = "f", .unit = "ms", .source = "s", .networks = 1, .tables = 1};
+  char path[] = "/tmp/test_model_fuzz.XXXXXX";
+  const spn_table_entry e = {{SPN_PART_BLOCK, 56, 24, 24, 3, 1, 3, 0, 1}, -1, 1.5, 0.1, 50};
+  spn_err err = {0};
+  int fd = mkstemp(path);
+  CHECK(fd >= 0, "cannot make %s", path);
+  close(fd);
+  strcpy(fit.table[0].name, "t");
+  strcpy(fit.table[0].unit, "ms");
+  strcpy(fit.table[0].source, "s");
+  CHECK_OK(spn_table_add(&fit.table[0], &e, &err), err);
+  CHECK_OK(spn_fit_tables(&fit, &err), err);
+  CHECK_OK(spn_fit_save(&fit, path, &err), err);
+  FILE *file = fopen(path, "rb");
+  size_t size = file ? fread(text, 1, MAX_TEXT, file) : 0;
+  if (file) fclose(file);
+  unlink(path);
+  spn_fit_free(&fit);
+  return size;
+}
+
 int main(void) {
   setenv("SPNAS_DATA", SPN_SOURCE_DIR "/data", 1); /* the tests may run anywhere */
   static uint8_t text[MAX_TEXT];
@@ -85,5 +114,17 @@ int main(void) {
     replay(fuzz_blockstring, (const uint8_t *)strings[i], strlen(strings[i]), (uint64_t)i + 11, 3000);
   replay(fuzz_table, text, read_file("data/latency/pixel1-singlepath.json", text), 21, 500);
   replay(fuzz_table, text, read_file("data/latency/pixel1-proxylessnas.json", text), 22, 500);
+  static const char *const measurements[] = {
+      "op,h,w,cin,cout,expand,kernel,stride,se,skip,ms,std,n\n"
+      "block,56,56,24,24,3,5,1,0.25,1,1.5,0.01,50\nstem,224,224,3,32,,3,2,,,4.25,0.1,50\n",
+      "Conv-input:224x224x3-output:112x112x32:\n  count: 949\n  mean: 4.4\n  var: 0.16\n"
+      "expanded_conv-input:56x56x24-output:56x56x24-expand:72-kernel:3-stride:1-idskip:1-se:0-hs:0: {mean: 3.5}\n",
+      "{\"2\": {\"0\": 3.4, \"3\": 9.1}, \"21\": {\"0\": 6.0}, \"block_1\": {\"1\": 9.2}}",
+      "count=50 first=9 curr=9 avg=9 std=0.1\n===== Run Order =====\nnode type, first, avg_ms, name\n"
+      "CONV_2D, 4, 4.0, [stem]:0\nDEPTHWISE_CONV_2D, 1, 1.0, [a]:1\nCONV_2D, 1, 0.5, [b]:2\n"};
+  for (int i = 0; i < 4; i++)
+    replay(fuzz_import, (const uint8_t *)measurements[i], strlen(measurements[i]), (uint64_t)i + 31, 1000);
+  replay(fuzz_fit, text, read_file("data/latency/pixel1-proxylessnas.json", text), 41, 300);
+  replay(fuzz_fit, text, save_fit(text), 42, 1000);
   return check_report("test_model_fuzz");
 }

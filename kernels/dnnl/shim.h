@@ -34,6 +34,21 @@ dnnl_status_t spn_conv_primitive_desc(spn_conv_kind kind, const conv_desc *desc,
                                       const_dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
                                       dnnl_primitive_desc_t *out);
 
+/* For inference (infer.h): descriptors of any rank with an open or named layout, and forward primitives. */
+dnnl_status_t spn_infer_md(md_own *md, int rank, const dnnl_dims_t dims, dnnl_format_tag_t tag);
+dnnl_status_t spn_infer_conv_desc(const conv_desc *desc, md_ref bias, dnnl_engine_t engine,
+                                  const_dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out);
+dnnl_status_t spn_infer_pool_desc(md_ref src, md_ref dst, int h, int w, dnnl_engine_t engine,
+                                  dnnl_primitive_desc_t *out); /* mean over h x w */
+dnnl_status_t spn_infer_binary_desc(dnnl_alg_kind_t op, md_ref a, md_ref b, dnnl_engine_t engine,
+                                    dnnl_primitive_desc_t *out); /* result laid out as a */
+dnnl_status_t spn_infer_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta);
+
+/* x * clip(alpha x + beta, 0, 1): fixed at 1/6 and 1/2 up to 2.x. */
+#define SPN_DNNL_HSWISH_ALPHA (1.0f / 6.0f)
+#define SPN_DNNL_HSWISH_BETA 0.5f
+#define SPN_DNNL_CLIP dnnl_eltwise_clip
+
 /* Bytes rounded up to whole cache lines. */
 static inline size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 

@@ -22,6 +22,7 @@ static const option options[] = {{'d', "--data", "data.path", "the folder of the
                                  {'n', "--networks", "latency.networks", "a CSV of measured networks"},
                                  {'h', "--holdout", "latency.holdout", "a CSV of measured networks"},
                                  {'P', "--plot", "latency.plot", "the CSV to write"},
+                                 {'N', "--network", "latency.network", "a name in data/networks or a file"},
                                  {'S', "--seed", "run.seed", "a number"},
                                  {'T', "--threads", "run.threads", "a number"}};
 static const option flags[] = {{.letter = 'r', "--resume"},

@@ -48,8 +48,10 @@ static void print_layers(const spn_arch *arch, const placed *p) {
 }
 
 static void print_cost(const placed *p) {
-  printf("cost        %.4f %s by %s in space %s (rest %.4f)%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit,
-         p->cost.name, p->space.name, p->cost.rest, p->cost.modelled_se ? "; SE part modelled, not measured" : "");
+  char caveat[64];
+  spn_cost_caveat(&p->cost, caveat, sizeof caveat);
+  printf("cost        %.4f %s by %s in space %s (rest %.4f)%s%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit,
+         p->cost.name, p->space.name, p->cost.rest, caveat[0] ? "; " : "", caveat);
 }
 
 static spn_status print_arch(const spn_arch *arch, const char *space, const char *cost, spn_err *err) {
@@ -110,13 +112,14 @@ static int same_everywhere(const spn_space *space, int k, int e, spn_choice *cho
 static spn_status print_space(const spn_settings *s, const spn_space *space, spn_err *err) {
   spn_cost cost;
   spn_choice choice;
-  char name[64];
+  char name[64], caveat[64];
   SPN_TRY(spn_cost_load(s->search_cost, space, &cost, err));
   printf("space       %s: %d layers, 10^%.2f networks; input %d for the cost, %d in training (width %.3g)\n",
          space->name, space->layers, spn_space_log10_size(space), space->base.input_size, space->proxy_size,
          space->proxy_width);
-  printf("cost        %s: %s; rest %.4f %s%s\n", cost.name, cost.source, cost.rest, cost.unit,
-         cost.modelled_se ? "; SE terms are modelled, not measured" : "");
+  spn_cost_caveat(&cost, caveat, sizeof caveat);
+  printf("cost        %s: %s; rest %.4f %s%s%s\n", cost.name, cost.source, cost.rest, cost.unit, caveat[0] ? "; " : "",
+         caveat);
   printf("%-34s %10s %11s %10s\n", "network", "params", "MACs", "cost");
   spn_choice_max(space, &choice);
   print_choice_row(space, &cost, "largest", &choice);

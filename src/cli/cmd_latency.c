@@ -5,7 +5,11 @@
 static const struct {
   const char *name;
   spn_status (*run)(const spn_arguments *a, spn_err *err);
-} parts[] = {{"fit", spn_cli_latency_fit}, {"predict", spn_cli_latency_predict}};
+} parts[] = {{"fit", spn_cli_latency_fit},
+             {"import", spn_cli_latency_import},
+             {"kit", spn_cli_latency_kit},
+             {"measure", spn_cli_latency_measure},
+             {"predict", spn_cli_latency_predict}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 void spn_cli_print_agreement(const char *what, const spn_agreement *a, const char *unit) {
@@ -24,18 +28,32 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 
 const spn_command spn_cmd_latency = {
     .about = "Latency on a device: fits a model to measured tables and networks, predicts any network.",
-    .usage = "spnas latency fit TABLE... --out FILE.json [--networks FILE.csv] [--holdout FILE.csv] [--plot FILE.csv]\n"
-             "       spnas latency predict MODEL NETWORK... [--json] [--set train.width=W] [--set train.size=N]\n\n"
-             "  TABLE              a table: a name in data/latency or a file; the first one is the reference\n"
-             "  --networks FILE    latency.networks: networks measured as a whole calibrate the model; CSV with the "
-             "columns\n"
-             "                     network (name in data/networks, file or block string), ms, width, input_size\n"
-             "  --holdout FILE     latency.holdout: further networks, predicted only, to judge the model\n"
-             "  --plot FILE        latency.plot: predicted against measured of every entry and network, as CSV\n"
-             "  --out FILE         the model; search.cost takes it like a table\n"
-             "  MODEL              a fitted model, or a table\n"
-             "  NETWORK            arch.json, a name in data/networks, or a block string\n"
-             "  --json             one JSON object a network instead of text",
+    .usage =
+        "spnas latency fit TABLE... --out FILE.json [--networks FILE.csv] [--holdout FILE.csv] [--plot FILE.csv]\n"
+        "       spnas latency import FILE... --out TABLE.json [--network NETWORK]\n"
+        "       spnas latency import KIT --out TABLE.json\n"
+        "       spnas latency kit SPACE --out KIT\n"
+        "       spnas latency measure SPACE --out TABLE.json\n"
+        "       spnas latency measure NETWORK... [--out FILE.csv]\n"
+        "       spnas latency predict MODEL NETWORK... [--json] [--set train.width=W] [--set train.size=N]\n\n"
+        "  TABLE              a table: a name in data/latency or a file; the first one is the reference\n"
+        "  --networks FILE    latency.networks: networks measured as a whole calibrate the model; CSV with the "
+        "columns\n"
+        "                     network (name in data/networks, file or block string), ms, width, input_size\n"
+        "  --holdout FILE     latency.holdout: further networks, predicted only, to judge the model\n"
+        "  --plot FILE        latency.plot: predicted against measured of every entry and network, as CSV\n"
+        "  --out FILE         the model; search.cost takes it like a table\n"
+        "  FILE               Single-Path NAS's JSON, ProxylessNAS' or OFA's YAML, CSV with the columns "
+        "op,h,cin,cout,\n"
+        "                     expand,kernel,stride,se,skip,ms,std,n, or an op profile of TFLite's benchmark_model\n"
+        "  --network NETWORK  latency.network: what an op profile is of\n"
+        "  KIT                folder of TFLite models with a script that runs them on a phone; imported, it gives the "
+        "table\n"
+        "                     and two CSVs beside it: networks that calibrate and networks that judge\n"
+        "  SPACE              measured on this computer with oneDNN: every option of every layer\n"
+        "  MODEL              a fitted model, or a table\n"
+        "  NETWORK            arch.json, a name in data/networks, or a block string\n"
+        "  --json             one JSON object a network instead of text",
     .sections = "latency",
-    .takes = "wonhPj",
+    .takes = "wonhPjNq",
     .run = command};

@@ -34,11 +34,12 @@ static void report_evidence(const spn_evidence *e) {
 }
 
 static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {
-  char text[1024];
+  char text[1024], caveat[64];
   spn_choice_text(p->space, &r->choice, text, sizeof text);
   printf("found       %s\n", text);
-  printf("predicted   %.3f %s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
-         p->cost->modelled_se ? " (SE part modelled, not measured)" : "", p->target,
+  spn_cost_caveat(p->cost, caveat, sizeof caveat);
+  printf("predicted   %.3f %s%s%s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
+         caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "", p->target,
          r->within              ? "met"
          : r->cost <= p->target ? "kept, with room to spare"
                                 : "NOT met",

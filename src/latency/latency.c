@@ -1,6 +1,7 @@
 #include "latency/latency.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,7 +188,7 @@ static spn_status load_measured(const char *name, const spn_space *space, spn_co
   return status;
 }
 
-spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+static spn_status load_one(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
   const counted *kind = find_counted(name);
   memset(out, 0, sizeof *out);
   if (kind) {
@@ -198,4 +199,83 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
     return SPN_OK;
   }
   return load_measured(name, space, out, err);
+}
+
+/* ---- Several devices ---- */
+
+/* Adds weight times a cost, member by member: a weighted sum of additive costs is one. */
+static void add_weighted(spn_cost *sum, const spn_cost *one, double weight) {
+  sum->rest += weight * one->rest;
+  sum->entries += one->entries;
+  sum->modelled += one->modelled;
+  sum->modelled_se |= one->modelled_se;
+  for (int i = 0; i < one->layers; i++) {
+    const double *from = &one->layer[i].cost[0][0][0];
+    double *to = &sum->layer[i].cost[0][0][0];
+    for (size_t k = 0; k < sizeof one->layer[i].cost / sizeof *from; k++) to[k] += weight * from[k];
+    sum->layer[i].skip += weight * one->layer[i].skip;
+  }
+}
+
+/* "0.5 * a": weight and name; a name alone weighs 1. */
+static spn_status read_term(const char *whole, char *term, double *weight, char **name, spn_err *err) {
+  char *star = strchr(term, '*'), *end;
+  *weight = 1;
+  *name = term;
+  if (star) {
+    *weight = strtod(term, &end);
+    end += strspn(end, " ");
+    if (end != star || !(*weight > 0 && *weight <= 1e6))
+      return spn_fail(err, SPN_EINPUT, "search.cost %.200s: expected a weight above 0 before *, got \"%.40s\"", whole,
+                      term);
+    *name = star + 1;
+  }
+  *name += strspn(*name, " ");
+  for (size_t n = strlen(*name); n && (*name)[n - 1] == ' ';) (*name)[--n] = 0;
+  if (**name) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "search.cost %.200s: expected a name, got nothing", whole);
+}
+
+static spn_status add_term(const char *whole, char *term, const spn_space *space, spn_cost *out, spn_cost *one,
+                           spn_err *err) {
+  double weight;
+  char *name;
+  SPN_TRY(read_term(whole, term, &weight, &name, err));
+  SPN_TRY(load_one(name, space, one, err));
+  if (out->layers && strcmp(out->unit, one->unit))
+    return spn_fail(err, SPN_EINPUT, "search.cost %.200s: expected costs in one unit, got %s and %s", whole, out->unit,
+                    one->unit);
+  out->layers = one->layers;
+  strcpy(out->unit, one->unit);
+  snprintf(out->source, sizeof out->source, "weighted sum; of its last part: %.140s", one->source);
+  add_weighted(out, one, weight);
+  return SPN_OK;
+}
+
+spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  char text[1024], *next = text;
+  if (!strstr(name, " + ") && !strchr(name, '*')) return load_one(name, space, out, err);
+  if (strlen(name) >= sizeof text) return spn_fail(err, SPN_EINPUT, "search.cost: expected at most 1023 characters");
+  spn_cost *one = malloc(sizeof *one);
+  if (!one) return spn_fail(err, SPN_ENOMEM, "latency: out of memory");
+  strcpy(text, name);
+  memset(out, 0, sizeof *out);
+  spn_status status = SPN_OK;
+  while (!status && next) {
+    char *term = next, *plus = strstr(next, " + ");
+    next = plus ? plus + 3 : NULL;
+    if (plus) *plus = 0;
+    status = add_term(name, term, space, out, one, err);
+  }
+  snprintf(out->name, sizeof out->name, "%.63s", name);
+  free(one);
+  return status;
+}
+
+/* ---- For people ---- */
+
+const char *spn_cost_caveat(const spn_cost *cost, char *text, size_t size) {
+  if (cost->modelled) snprintf(text, size, "%d of %d entries modelled, not measured", cost->modelled, cost->entries);
+  else snprintf(text, size, "%s", cost->modelled_se ? "SE part modelled, not measured" : "");
+  return text;
 }

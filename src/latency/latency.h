@@ -23,10 +23,13 @@ typedef struct {
 } spn_cost;
 
 /* name: a table or a fitted model of data/latency (by name or path), or "flops", "macs", "params", counted from the
- * space itself, in millions. */
+ * space itself, in millions. Or a weighted sum of such in one unit, for several devices: "0.5 * a + 0.5 * b". */
 spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err);
 /* A counted cost of any network, also of one in no space; 0 where name is none (but a table). */
 int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const char **unit);
+
+/* What of a cost was not measured, for people; "" when all was. At most 64 bytes. */
+const char *spn_cost_caveat(const spn_cost *cost, char *text, size_t size);
 
 /* Exact table sum of one network, in a fixed order of additions. */
 double spn_cost_of(const spn_cost *cost, const spn_choice *choice);

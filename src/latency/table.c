@@ -24,6 +24,27 @@ spn_status spn_table_add(spn_table *table, const spn_table_entry *entry, spn_err
   return SPN_OK;
 }
 
+static int by_place(const void *left, const void *right) {
+  const spn_table_entry *a = left, *b = right;
+  const spn_part *p = &a->part, *q = &b->part;
+  const int order[][2] = {{(int)p->kind, (int)q->kind},
+                          {a->layer, b->layer},
+                          {q->h, p->h}, /* as a network runs: large maps first */
+                          {p->in, q->in},
+                          {p->out, q->out},
+                          {p->stride, q->stride},
+                          {(int)(1e6 * p->se), (int)(1e6 * q->se)},
+                          {p->kernel, q->kernel},
+                          {p->expand, q->expand}};
+  for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+    if (order[i][0] != order[i][1]) return order[i][0] < order[i][1] ? -1 : 1;
+  return 0;
+}
+
+void spn_table_sort(spn_table *table) {
+  if (table->entries) qsort(table->entry, (size_t)table->entries, sizeof *table->entry, by_place);
+}
+
 int spn_part_same(const spn_part *a, const spn_part *b) {
   if (a->kind != b->kind || a->h != b->h) return 0;
   switch (a->kind) {

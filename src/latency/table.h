@@ -48,6 +48,8 @@ void spn_table_free(spn_table *table);
 
 /* Appends an entry; SPN_ENOMEM, SPN_EINPUT beyond SPN_MAX_TABLE_ENTRIES. */
 spn_status spn_table_add(spn_table *table, const spn_table_entry *entry, spn_err *err);
+/* By layer, then as a network runs; kernels and expansions ascend. */
+void spn_table_sort(spn_table *table);
 /* The table as a member (key NULL: an element or the root) of a document; reads back as the same table. */
 void spn_table_put(spn_json_writer *w, const char *key, const spn_table *table);
 spn_status spn_table_save(const spn_table *table, const char *path, spn_err *err);

@@ -181,6 +181,7 @@ int spn_scale_channels(int channels, double width) {
 
 void spn_arch_scale(spn_arch *arch, double width) {
   if (width == 1) return;
+  if (arch->head_widens && width > 1) arch->head_channels = spn_scale_channels(arch->head_channels, width);
   arch->stem_channels = spn_scale_channels(arch->stem_channels, width);
   int channels = arch->stem_channels;
   for (int i = 0; i < arch->blocks; i++) {

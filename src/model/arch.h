@@ -38,6 +38,7 @@ typedef struct {
   int input_size, input_channels, classes;
   int stem_channels, stem_kernel, stem_stride;
   int head_channels; /* 1x1 convolution before the pool; 0 = none */
+  int head_widens;   /* spn_arch_scale: widths above 1 hold for the head too, as in MobileNetV2 */
   int blocks;
   spn_block block[SPN_MAX_BLOCKS];
   spn_act activation;
@@ -70,7 +71,7 @@ spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int la
  * MnasNet's published code. */
 int spn_scale_channels(int channels, double width);
 /* Multiplies the channels of stem and blocks. The head keeps its channels at every width: that is what reproduces the
- * parameters published with MnasNet-A1's code for x1.4 to x0.35. A residual stays a residual: equal channels scale
+ * parameters published with MnasNet-A1's code for x1.4 to x0.35 (but with head_widens). A residual stays a residual: equal channels scale
  * equally. */
 void spn_arch_scale(spn_arch *arch, double width);
 

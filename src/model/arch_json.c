@@ -125,6 +125,7 @@ void spn_arch_put(spn_json_writer *w, const char *key, const spn_arch *a) {
   spn_json_end(w);
   spn_json_object(w, "head", SPN_JSON_INLINE);
   spn_json_put_integer(w, "channels", a->head_channels);
+  if (a->head_widens) spn_json_put_flag(w, "widens", 1);
   spn_json_end(w);
   spn_json_array(w, "blocks", SPN_JSON_LINES);
   for (int i = 0; i < a->blocks; i++) put_block(w, &a->block[i]);

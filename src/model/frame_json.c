@@ -57,9 +57,11 @@ static spn_status read_stem(const spn_json *root, spn_arch *out, spn_err *err) {
 }
 
 static spn_status read_head(const spn_json *root, spn_arch *out, spn_err *err) {
-  static const char *const known[] = {"channels", NULL};
-  spn_json at = spn_json_get(root, "head");
+  static const char *const known[] = {"channels", "widens", NULL};
+  spn_json at = spn_json_get(root, "head"), widens = spn_json_get(&at, "widens");
   SPN_TRY(spn_json_only(&at, known, err));
+  out->head_widens = 0;
+  if (!spn_json_is_null(&widens)) SPN_TRY(spn_json_bool(&widens, &out->head_widens, err));
   return spn_json_member(&at, "channels", 0, SPN_MAX_CHANNELS, &out->head_channels, err);
 }
 
