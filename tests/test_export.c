@@ -369,6 +369,26 @@ static void export_parts(const char *folder, const spn_arch *a, const spn_tensor
   }
 }
 
+/* Pictures: a group or node for each layer that computes. */
+static void check_pictures(const char *folder, const spn_arch *a, const spn_tensors *w) {
+  static const char *const format[] = {"svg", "dot"}, *const mark[] = {"<g>", " MACs\", fill"};
+  int layers = 2 + (a->head_channels > 0);
+  for (int i = 0; i < a->blocks; i++) layers += !a->block[i].skipped;
+  for (int f = 0; f < 2; f++) {
+    char path[560], *text = NULL;
+    size_t size;
+    int found = 0;
+    spn_err err = {0};
+    snprintf(path, sizeof path, "%s/picture.%s", folder, format[f]);
+    CHECK_OK(spn_export(format[f], a, w, NULL, path, &err), err);
+    CHECK_OK(spn_file_read(path, (size_t)1 << 20, &text, &size, &err), err);
+    for (const char *p = text; p && (p = strstr(p, mark[f])); p++) found++;
+    CHECK(found == layers, "%s: %d layers drawn, expected %d", format[f], found, layers);
+    free(text);
+    unlink(path);
+  }
+}
+
 /* A batch norm that is not folded cannot be said in TFLite. */
 static void refuse_norm(const char *folder, const spn_arch *a, const spn_tensors *w) {
   spn_export_options o = spn_export_defaults();
@@ -378,7 +398,8 @@ static void refuse_norm(const char *folder, const spn_arch *a, const spn_tensors
   o.fold_bn = 0;
   snprintf(path, sizeof path, "%s/refused.tflite", folder);
   CHECK_OK(spn_lower(a, w, &o, NULL, &net, &err), err);
-  CHECK(spn_tflite_write(net, NULL, "x", NULL, path, &err) == SPN_EINPUT && strstr(err.text, "stem.bn"), "%s", err.text);
+  CHECK(spn_tflite_write(net, NULL, "x", NULL, path, &err) == SPN_EINPUT && strstr(err.text, "stem.bn"), "%s",
+        err.text);
   CHECK(access(path, F_OK), "%s exists", path);
   spn_lowered_free(net);
 }
@@ -456,6 +477,7 @@ int main(int argc, char **argv) {
     spn_tensors *w = random_weights(&a);
     for (int variant = 0; variant < 8; variant++) export_case(folder, &a, w, variant, argc > 1);
     if (a.blocks) export_parts(folder, &a, w, argc > 1);
+    check_pictures(folder, &a, w);
     if (!i) refuse_norm(folder, &a, w);
     spn_tensors_free(w);
   }
