@@ -39,6 +39,9 @@ spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_named_
 /* Prints what a weight file says about where its network is from: predicted cost and note, a line each. */
 void spn_cli_print_origin(const spn_tensors *weights);
 
+/* The page of the run (report/report.h), RUNDIR/report.html: what every search and training ends with. */
+spn_status spn_cli_report(const char *folder, spn_err *err);
+
 /* A command. Adding one: a file cmd_<name>.c that defines `const spn_command spn_cmd_<name>`, and a line in
  * commands.def, whose word is what users type. run returns a status, by which the program ends. */
 typedef struct {

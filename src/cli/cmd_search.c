@@ -47,7 +47,8 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
-  printf("files       %s/arch.json%s\n", folder, r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
+  printf("files       %s/report.html, arch.json%s\n", folder,
+         r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
 static void announce(const spn_problem *p, const char *size) {
@@ -85,6 +86,7 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
     spn_search_result result = {.images = 0};
     announce(&problem, size);
     status = spn_problem_search(&problem, &result, err);
+    if (!status) status = spn_cli_report(a->out, err);
     if (!status) report(a->out, &problem, &result);
     spn_run_close(problem.run);
   }
@@ -113,6 +115,7 @@ static spn_status search_without_images(const spn_arguments *a, spn_settings *s,
   spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space.name,
               spn_space_log10_size(&space), cost.name, problem.target, cost.unit);
   spn_status status = spn_problem_search(&problem, &result, err);
+  if (!status) status = spn_cli_report(a->out, err);
   if (!status) report(a->out, &problem, &result);
   spn_run_close(problem.run);
   return status;

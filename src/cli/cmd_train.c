@@ -49,8 +49,9 @@ static void report(const char *folder, const spn_named_arch *n, const spn_train_
     printf("predicted   %.3f %s (%s, target %.4g)\n", n->origin.predicted, n->origin.unit, n->origin.cost,
            n->origin.target);
   if (n->origin.note[0]) printf("note        %s\n", n->origin.note);
-  printf("time        %.1f s in this process\nfiles       %s/best.safetensors, %s/last.safetensors, %s/result.json\n",
-         r->seconds, folder, folder, folder);
+  printf("time        %.1f s in this process\nfiles       %s/report.html, best.safetensors, last.safetensors, "
+         "result.json\n",
+         r->seconds, folder);
 }
 
 static spn_status train(const spn_arguments *a, spn_settings *s, spn_named_arch *n, const spn_tensors *init,
@@ -67,6 +68,7 @@ static spn_status train(const spn_arguments *a, spn_settings *s, spn_named_arch 
     spn_training job = {.run = run, .settings = s, .arch = &n->arch, .data = &data, .init = init, .origin = &n->origin};
     announce(run, n, &data);
     status = spn_train(&job, &r, err);
+    if (!status) status = spn_cli_report(a->out, err);
     if (!status) report(a->out, n, &r);
     spn_run_close(run);
   }

@@ -193,10 +193,18 @@ static spn_measured summary(const bench *b, int part, int minimum) {
   return (spn_measured){minimum ? b->scratch[0] : median, spread, b->rounds};
 }
 
-/* On one core the thread stays where it is; oneDNN gets as many threads as were asked for. */
-static void pin(int threads, cpu_set_t *before) {
+/* What pin changed. */
+typedef struct {
+  cpu_set_t cores;
+  int threads;
+} unpinned;
+
+/* On one core the thread stays where it is; oneDNN gets as many threads as were asked for. It plans for them when a
+ * primitive is created, so this comes before networks are built. */
+static void pin(int threads, unpinned *before) {
   cpu_set_t one;
-  sched_getaffinity(0, sizeof *before, before);
+  sched_getaffinity(0, sizeof before->cores, &before->cores);
+  before->threads = omp_get_max_threads();
   omp_set_num_threads(threads);
   if (threads > 1) return;
   CPU_ZERO(&one);
@@ -204,20 +212,19 @@ static void pin(int threads, cpu_set_t *before) {
   sched_setaffinity(0, sizeof one, &one);
 }
 
+static void unpin(const unpinned *before) {
+  sched_setaffinity(0, sizeof before->cores, &before->cores);
+  omp_set_num_threads(before->threads);
+}
+
 static spn_status measure(bench *b, int apart, const spn_measure_options *options, spn_err *err) {
-  cpu_set_t before;
-  int threads = omp_get_max_threads();
   for (int i = 0; i < b->count; i++) b->parts += apart ? b->list[i].parts : 1;
   b->ms = malloc(sizeof *b->ms * MOST_ROUNDS * (size_t)b->parts);
   b->scratch = malloc(sizeof *b->scratch * MOST_ROUNDS);
   if (!b->ms || !b->scratch) return spn_fail(err, SPN_ENOMEM, "latency measure: out of memory");
   /* One thread never waits for another, so the time it ran is the time it takes, whatever else the computer does. */
   b->clock = options->threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
-  pin(options->threads, &before);
-  spn_status status = run_rounds(b, apart, options->seconds, err);
-  sched_setaffinity(0, sizeof before, &before);
-  omp_set_num_threads(threads);
-  return status;
+  return run_rounds(b, apart, options->seconds, err);
 }
 
 static void bench_free(bench *b) {
@@ -268,6 +275,7 @@ static spn_status collect(const bench *b, int minimum, spn_table *out, spn_err *
 spn_status spn_measure_space(const spn_space *space, const spn_measure_options *options, spn_table *out, spn_err *err) {
   spn_choice choice;
   bench b = {.count = 0};
+  unpinned before;
   spn_status status = SPN_OK;
   int hosts = host_choice(space, 0, &choice);
   *out = (spn_table){.name = "measured", .unit = "ms", .threads = options->threads};
@@ -276,6 +284,7 @@ spn_status spn_measure_space(const spn_space *space, const spn_measure_options *
     return spn_fail(err, SPN_EINPUT, "space %s: expected at most %d options a layer", space->name, MAX_HOSTS);
   b.list = calloc((size_t)hosts, sizeof *b.list);
   if (!b.list) return spn_fail(err, SPN_ENOMEM, "latency measure: out of memory");
+  pin(options->threads, &before);
   for (int i = 0; !status && i < hosts; i++) {
     spn_arch arch;
     host_choice(space, i, &choice);
@@ -283,6 +292,7 @@ spn_status spn_measure_space(const spn_space *space, const spn_measure_options *
     status = build(&arch, &b.list[b.count++], err);
   }
   if (!status) status = measure(&b, 1, options, err);
+  unpin(&before);
   if (!status) status = collect(&b, options->minimum, out, err);
   if (!status) spn_table_sort(out);
   else spn_table_free(out);
@@ -292,10 +302,13 @@ spn_status spn_measure_space(const spn_space *space, const spn_measure_options *
 
 spn_status spn_measure_networks(const spn_arch *arch, int count, const spn_measure_options *options, spn_measured *out,
                                 spn_err *err) {
+  unpinned before;
   bench b = {.list = calloc((size_t)count, sizeof *b.list)};
   spn_status status = b.list ? SPN_OK : spn_fail(err, SPN_ENOMEM, "latency measure: out of memory");
+  pin(options->threads, &before);
   for (int i = 0; !status && i < count; i++) status = build(&arch[i], &b.list[b.count++], err);
   if (!status) status = measure(&b, 0, options, err);
+  unpin(&before);
   for (int i = 0; !status && i < count; i++) out[i] = summary(&b, i, options->minimum);
   bench_free(&b);
   return status;

@@ -71,8 +71,8 @@ spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int la
  * MnasNet's published code. */
 int spn_scale_channels(int channels, double width);
 /* Multiplies the channels of stem and blocks. The head keeps its channels at every width: that is what reproduces the
- * parameters published with MnasNet-A1's code for x1.4 to x0.35 (but with head_widens). A residual stays a residual: equal channels scale
- * equally. */
+ * parameters published with MnasNet-A1's code for x1.4 to x0.35 (but with head_widens). A residual stays a residual:
+ * equal channels scale equally. */
 void spn_arch_scale(spn_arch *arch, double width);
 
 /* Equal as computed networks: skipped blocks and names are ignored. */

@@ -1,0 +1,552 @@
+'use strict';
+/* Draws the page from the data beside it. Text from files only ever becomes text nodes. */
+addEventListener('error', (e) => { /* files that hold something else than a run writes */
+  const notes = document.getElementById('notes');
+  notes.hidden = false;
+  notes.append('This page could not be drawn to its end: ' + e.message);
+});
+(function () {
+  const data = JSON.parse(document.getElementById('data').textContent);
+  const config = data.files['config.resolved.json'] || {};
+  const arch = data.files['arch.json'];
+  const env = data.files['env.json'] || {};
+  const result = data.files['result.json'];
+  const search = env.command ? env.command !== 'train' : !!arch;
+  const steps = data.steps.rows, epochs = data.epochs.rows, evaluations = data.evaluations.rows;
+  const network = data.network, space = data.space;
+  const unit = (arch && arch.unit) || (space && space.unit) || '';
+  const target = arch ? arch.target : search && config.search && config.search.target > 0 ? config.search.target : null;
+
+  /* ---- Small things ---- */
+
+  function element(name, attributes, ...children) {
+    const e = document.createElement(name);
+    for (const key in attributes) e.setAttribute(key, attributes[key]);
+    e.append(...children.filter((c) => c !== null && c !== undefined));
+    return e;
+  }
+  const known = (x) => typeof x === 'number' && isFinite(x);
+  /* For people; tables and CSV hold figures as they are. */
+  const figure = (x, digits) => !known(x) ? 'unknown' : String(+x.toPrecision(digits || 4));
+  const percent = (x) => known(x) ? (100 * x).toFixed(2) + ' %' : 'unknown';
+  const millions = (x) => known(x) ? figure(x / 1e6) + ' M' : 'unknown';
+  const has = (rows, key) => rows.some((r) => known(r[key]));
+  const last = (list) => list[list.length - 1];
+  const of = (n, one) => n + ' ' + one + (n === 1 ? '' : 's');
+  function duration(s) {
+    if (!known(s)) return 'unknown';
+    if (s < 100) return figure(s, 3) + ' s';
+    return s < 6000 ? figure(s / 60, 3) + ' min' : figure(s / 3600, 3) + ' h';
+  }
+
+  /* ---- Colours ---- */
+
+  const LIGHT = {
+    ink: '#14140f', soft: '#55544e', line: '#e1e0d9', surface: '#ffffff', muted: '#b4b3aa',
+    series: ['#2a78d6', '#d9541e', '#128a5f'], low: [217, 84, 30], middle: [240, 239, 236], high: [42, 120, 214]
+  };
+  const DARK = {
+    ink: '#f4f3ee', soft: '#b5b4ab', line: '#33332f', surface: '#1b1b19', muted: '#6f6e67',
+    series: ['#5a9cee', '#ec7b4a', '#2fb583'], low: [236, 123, 74], middle: [56, 56, 53], high: [90, 156, 238]
+  };
+  const scheme = matchMedia('(prefers-color-scheme: dark)');
+  const mix = (a, b, t) => 'rgb(' + a.map((v, i) => Math.round(v + (b[i] - v) * t)).join(',') + ')';
+  const shade = (c, x) => x < 0 ? mix(c.middle, c.low, Math.min(1, -x)) : mix(c.middle, c.high, Math.min(1, x));
+
+  /* ---- Plots: each knows its table and how Chart.js draws it ---- */
+
+  const plots = [];
+  function plot(p) {
+    if (p.rows.length) plots.push(p);
+  }
+  function line(label, rows, x, y, color, extra) {
+    return Object.assign({
+      label, data: rows.filter((r) => known(r[x]) && known(r[y])).map((r) => ({x: r[x], y: r[y]})), borderColor: color,
+      backgroundColor: color, borderWidth: 2, pointRadius: rows.length < 40 ? 3 : 0, pointHitRadius: 8, pointHoverRadius: 4
+    }, extra);
+  }
+  function level(label, value, rows, x, color) {
+    if (!known(value) || !rows.length) return [];
+    return [{label, data: [{x: rows[0][x], y: value}, {x: last(rows)[x], y: value}], borderColor: color,
+             backgroundColor: 'transparent', borderWidth: 1.5, borderDash: [6, 4], pointRadius: 0}];
+  }
+  function axis(c, title, extra) {
+    return Object.assign({
+      type: 'linear', title: {display: !!title, text: title, color: c.soft}, ticks: {color: c.soft, maxRotation: 0, precision: title === 'epoch' ? 0 : undefined},
+      grid: {color: c.line, borderColor: c.line}, border: {color: c.line}
+    }, extra);
+  }
+  function curves(p) { /* lines over steps, epochs or evaluations, which the first column tells */
+    const whole = p.x !== 'step';
+    p.range = {min: whole && p.rows.length > 1 ? p.rows[0][0] : undefined, max: p.rows.length ? last(p.rows)[0] : undefined};
+    plot(Object.assign({
+      chart: (c) => ({
+        type: 'line', data: {datasets: p.lines(c)},
+        options: {
+          interaction: {mode: 'nearest', axis: 'x', intersect: false},
+          scales: {x: axis(c, p.x, p.range), y: axis(c, p.y, p.scale)}
+        }
+      })
+    }, p));
+  }
+  /* Columns that any row has a figure in. */
+  function table(rows, keys) {
+    const columns = keys.filter((k) => has(rows, k));
+    return {columns, rows: rows.map((r) => columns.map((k) => r[k]))};
+  }
+  const WINDOW = Math.max(3, Math.min(25, Math.round(steps.length / 20))); /* rows of a running mean */
+  function smooth(rows, y) {
+    return rows.map((r, i) => {
+      const part = rows.slice(Math.max(0, i - WINDOW + 1), i + 1).map((q) => q[y]).filter(known);
+      return {step: r.step, y: part.reduce((a, b) => a + b, 0) / part.length};
+    });
+  }
+  const thinned = (log) => log.rows.length < log.count ? ' ' + log.rows.length + ' of ' + log.count + ' rows are shown.' : '';
+
+  function searchCurves() {
+    if (has(steps, 'ce')) curves(Object.assign(table(steps, ['step', 'epoch', 'ce', 'top1', 'lr', 'weight_decay']), {
+      id: 'ce', title: 'Cross entropy of the training batches', x: 'step', y: 'nats',
+      text: 'Each batch, and the mean of the last ' + WINDOW + ' rows.' + thinned(data.steps),
+      lines: (c) => [line('mean', smooth(steps, 'ce'), 'step', 'y', c.series[0], {pointRadius: 0}),
+                     line('batch', steps, 'step', 'ce', c.muted, {borderWidth: 1, pointRadius: 0})]
+    }));
+    if (has(steps, 'cost')) curves(Object.assign(table(steps, ['step', 'cost', 'cost_free', 'cost_drawn', 'cost_term']), {
+      id: 'cost', title: 'Cost against the target', x: 'step', y: unit,
+      text: 'Cost of the decisions; before they are held to the budget; and the target.' + thinned(data.steps),
+      lines: (c) => [...level('target', target, steps, 'step', c.ink),
+                     line('decisions', steps, 'step', 'cost', c.series[0], {pointRadius: 0}),
+                     line('before the budget', steps, 'step', 'cost_free', c.series[1], {borderWidth: 1.5, pointRadius: 0})]
+    }));
+    if (has(steps, 'lambda')) curves(Object.assign(table(steps, ['step', 'lambda']), {
+      id: 'lambda', title: 'Weight of the cost (lambda)', x: 'step', y: '',
+      text: 'Rises while the supernet is dearer than the target, falls while it is cheaper; 0 in the warm-up.',
+      lines: (c) => [line('lambda', steps, 'step', 'lambda', c.series[0], {pointRadius: 0})]
+    }));
+    const counted = epochs.filter((e) => Array.isArray(e.significance)).map(
+      (e) => ({epoch: e.epoch_end, n: e.significance.filter((s) => s > 2).length, of: e.significance.length}));
+    if (counted.length) curves({
+      id: 'evidence', title: 'Options with a significant gradient', x: 'epoch', y: 'options',
+      text: 'Whose mean gradient of the cross entropy over the epoch is more than 2 standard errors from 0, of '
+        + counted[0].of + '.',
+      columns: ['epoch', 'significant', 'options'], rows: counted.map((e) => [e.epoch, e.n, e.of]), scale: {min: 0},
+      lines: (c) => [line('significant', counted, 'epoch', 'n', c.series[0])]
+    });
+  }
+
+  function trainCurves() {
+    if (!search && has(epochs, 'train_loss')) curves(Object.assign(
+      table(epochs, ['epoch_end', 'train_loss', 'holdout_loss', 'parted_epochs']), {
+      id: 'loss', title: 'Loss over the epochs', x: 'epoch', y: 'nats',
+      text: 'Training images with augmentation and label smoothing; held-out images without. They should fall together.',
+      lines: (c) => [line('training', epochs, 'epoch_end', 'train_loss', c.series[1]),
+                     line('held out', epochs, 'epoch_end', 'holdout_loss', c.series[0])]
+    }));
+    if (!search && has(epochs, 'train_top1')) curves(Object.assign(
+      table(epochs, ['epoch_end', 'train_top1', 'holdout_top1']), {
+      id: 'top1', title: 'Top-1 over the epochs', x: 'epoch', y: 'share right', text: 'Of training and of held-out images.',
+      lines: (c) => [line('training', epochs, 'epoch_end', 'train_top1', c.series[1]),
+                     line('held out', epochs, 'epoch_end', 'holdout_top1', c.series[0])]
+    }));
+    if (!search && has(steps, 'lr')) curves(Object.assign(table(steps, ['step', 'epoch', 'lr', 'ce', 'top1', 'weight_decay']), {
+      id: 'lr', title: 'Learning rate', x: 'step', y: '', text: 'As it was used.' + thinned(data.steps),
+      lines: (c) => [line('learning rate', steps, 'step', 'lr', c.series[0], {pointRadius: 0})]
+    }));
+  }
+
+  /* ---- Decisions ---- */
+
+  const names = arch && arch.indicators ? arch.indicators.map((i) => i.name) : data.indicators || [];
+  const seen = steps.filter((r) => Array.isArray(r.x) && r.x.length === names.length && names.length);
+
+  function chosen(name) { /* whether the found network has the option "layer 3 kernel 5" */
+    const [, layer, kind, value] = /^layer (\d+) (\w+) ?(.*)$/.exec(name) || [];
+    const d = arch && arch.decisions && arch.decisions.find((e) => e.layer === +layer);
+    if (!d || !d.keep) return false;
+    return kind === 'keep' || d[kind] >= +value;
+  }
+  function rowsOptions(c, title, extra) { /* a row for each option */
+    return {
+      indexAxis: 'y', scales: {
+        x: axis(c, title, extra),
+        y: {type: 'category', grid: {display: false}, border: {color: c.line},
+            ticks: {color: c.soft, autoSkip: false, font: {size: 10}}}
+      }
+    };
+  }
+  function decisionPlots() {
+    const height = 15 * names.length + 90;
+    const end = seen.length > 1 ? last(seen).step - seen[seen.length - 2].step : 1;
+    plot({
+      id: 'decisions', title: 'Decisions over time', height, starts: true, plain: true,
+      text: 'x of every option: blue above 0, it is taken; orange below, it is not; pale: undecided.',
+      columns: ['step', ...names], rows: seen.map((r) => [r.step, ...r.x]),
+      chart: (c) => ({
+        type: 'bar',
+        data: {
+          labels: names,
+          datasets: seen.map((r, i) => ({
+            data: names.map((n, k) => ({x: [r.step, i + 1 < seen.length ? seen[i + 1].step : r.step + end], y: n, value: r.x[k]})),
+            backgroundColor: (p) => p.raw ? shade(c, p.raw.value) : c.line, grouped: false, barPercentage: .94,
+            categoryPercentage: 1, borderWidth: 0
+          }))
+        },
+        options: Object.assign(rowsOptions(c, 'step', {min: seen[0].step, max: last(seen).step + end}), {
+          plugins: {tooltip: {callbacks: {
+            title: (t) => t[0].raw.y, label: (t) => 'step ' + t.raw.x[0] + ': x = ' + figure(t.raw.value)
+          }}}
+        })
+      })
+    });
+    const gains = arch && arch.indicators ? arch.indicators.filter((i) => known(i.gain)) : [];
+    plot({
+      id: 'gains', title: 'What each option is worth', height,
+      text: 'Gain: cross entropy that the option saves. Where the cost did not allow everything, the dearest of the small gains went.',
+      columns: ['option', 'gain', 'average_x', 'x', 'taken'],
+      rows: gains.map((i) => [i.name, i.gain, i.average_x, i.x, chosen(i.name) ? 1 : 0]),
+      chart: (c) => ({
+        type: 'bar',
+        data: {labels: gains.map((i) => i.name), datasets: [true, false].map((yes) => ({
+          label: yes ? 'in the network' : 'left out', data: gains.map((i) => chosen(i.name) === yes ? i.gain : null),
+          backgroundColor: yes ? c.series[0] : c.series[1], grouped: false, barPercentage: .8, categoryPercentage: 1
+        }))},
+        options: rowsOptions(c, 'nats')
+      })
+    });
+  }
+
+  /* ---- The network ---- */
+
+  const layers = network ? network.layers : [];
+  function describe(l) {
+    const share = known(l.cost) ? '\n' + figure(l.cost) + ' ' + unit : '';
+    if (l.skipped) return 'layer ' + l.layer + ': skipped, ' + l.in + ' channels at ' + l.size + 'x' + l.size + share;
+    return 'layer ' + l.layer + ': ' + l.in + ' to ' + l.out + ' channels at ' + l.size + 'x' + l.size + '\nkernel ' + l.kernel
+      + ', expansion ' + l.expand + (l.stride > 1 ? ', stride ' + l.stride : '') + (l.se ? ', SE ' + l.se : '') + '\n'
+      + figure(l.params / 1e3) + ' k parameters, ' + millions(l.macs) + ' MACs' + share;
+  }
+  const KERNELS = [3, 5, 7];
+  function strip(c) { /* MnasNet's figure of a network: width channels, height expansion, colour kernel */
+    const ns = 'http://www.w3.org/2000/svg', W = 1000, H = 190, middle = 92, gap = 5;
+    const svg = document.createElementNS(ns, 'svg');
+    const put = (name, attributes, text) => {
+      const e = document.createElementNS(ns, name);
+      for (const key in attributes) e.setAttribute(key, attributes[key]);
+      if (text !== undefined) e.textContent = text;
+      svg.append(e);
+      return e;
+    };
+    svg.setAttribute('viewBox', '0 0 ' + W + ' ' + H);
+    svg.setAttribute('class', 'strip');
+    svg.setAttribute('role', 'img');
+    svg.setAttribute('aria-label', 'the network, block by block');
+    const size = (l) => l.skipped ? 4 : 8 + Math.sqrt(l.out);
+    const widest = layers.reduce((a, l) => a + size(l), 0), most = Math.max(6, ...layers.map((l) => l.expand));
+    const unitWidth = (W - 20 - gap * layers.length) / widest;
+    put('line', {x1: 0, x2: W, y1: middle, y2: middle, stroke: c.muted, 'stroke-width': 2});
+    let x = 10, was = null;
+    for (const l of layers) {
+      const w = size(l) * unitWidth, h = l.skipped ? 6 : 24 + 110 * (l.expand - 1) / most;
+      if (l.size !== was) {
+        put('line', {x1: x - gap / 2, x2: x - gap / 2, y1: 18, y2: H - 24, stroke: c.line});
+        put('text', {x: x, y: 14, fill: c.soft, 'font-size': 12}, l.size + 'x' + l.size);
+      }
+      was = l.size;
+      const color = l.skipped ? c.surface : c.series[Math.max(0, KERNELS.indexOf(l.kernel))];
+      const box = put('rect', {x, y: middle - h / 2, width: w, height: h, rx: 3, fill: color, stroke: l.skipped ? c.muted : 'none',
+                               class: 'mark', 'data-tip': describe(l)});
+      box.append(Object.assign(document.createElementNS(ns, 'title'), {textContent: describe(l)}));
+      if (l.se) put('circle', {cx: x + w / 2, cy: middle - h / 2 + 7, r: 3, fill: c.surface, 'pointer-events': 'none'});
+      if (w > 17) put('text', {x: x + w / 2, y: H - 28, fill: c.soft, 'font-size': 11, 'text-anchor': 'middle'}, l.skipped ? '' : l.out);
+      x += w + gap;
+    }
+    let at = 10;
+    KERNELS.filter((k) => layers.some((l) => !l.skipped && l.kernel === k)).forEach((k) => {
+      put('rect', {x: at, y: H - 14, width: 11, height: 11, rx: 2, fill: c.series[KERNELS.indexOf(k)]});
+      put('text', {x: at + 16, y: H - 4, fill: c.ink, 'font-size': 12}, 'kernel ' + k + 'x' + k);
+      at += 100;
+    });
+    put('text', {x: at, y: H - 4, fill: c.soft, 'font-size': 12}, 'width: output channels; height: expansion; white dot: SE; thin: skipped');
+    return svg;
+  }
+  function networkPlots() {
+    if (!network) return;
+    const columns = ['layer', 'size', 'in', 'out', 'skipped', 'kernel', 'stride', 'expand', 'se', 'params', 'macs', 'cost'];
+    const rows = layers.map((l) => columns.map((k) => typeof l[k] === 'boolean' ? +l[k] : l[k]));
+    plot({id: 'network', title: search ? 'The found network' : 'The trained network', wide: true, columns, rows, svg: strip,
+          text: 'Block by block, from ' + network.input + 'x' + network.input + ' pixels to ' + network.classes + ' classes' + '.'});
+    const kinds = [3, 5, 7].filter((k) => layers.some((l) => !l.skipped && l.kernel === k));
+    if (layers.some((l) => known(l.cost))) plot({
+      id: 'layers', title: 'Where the ' + unit + ' go', wide: true, columns: ['layer', 'cost'],
+      rows: layers.map((l) => [l.layer, l.cost]), height: 240,
+      text: 'Predicted cost of each layer; stem, head and what cannot be decided cost another ' + figure(network.rest) + ' ' + unit + '.',
+      chart: (c) => ({
+        type: 'bar',
+        data: {labels: layers.map((l) => l.layer), datasets: [
+          ...kinds.map((k) => ({label: 'kernel ' + k, data: layers.map((l) => !l.skipped && l.kernel === k ? l.cost : null),
+                                backgroundColor: c.series[KERNELS.indexOf(k)]})),
+          {label: 'skipped', data: layers.map((l) => l.skipped ? l.cost : null), backgroundColor: c.muted}
+        ].filter((d) => d.data.some(known)).map((d) => Object.assign(d, {grouped: false, barPercentage: .8, categoryPercentage: 1}))},
+        options: {
+          scales: {x: axis(c, 'layer', {type: 'category', grid: {display: false}}), y: axis(c, unit, {min: 0})},
+          plugins: {tooltip: {callbacks: {title: () => '', label: (t) => describe(layers[t.dataIndex]).split('\n')}}}
+        }
+      })
+    });
+  }
+
+  /* ---- Cost against something ---- */
+
+  function points(label, list, color, extra) {
+    return Object.assign({label, data: list, backgroundColor: color, borderColor: color, pointRadius: 5, pointHoverRadius: 7}, extra);
+  }
+  function targetLine(c, ys) {
+    if (!known(target)) return [];
+    return [{label: 'target', type: 'line', data: [{x: target, y: Math.min(...ys)}, {x: target, y: Math.max(...ys)}], borderColor: c.ink,
+             backgroundColor: 'transparent', borderWidth: 1.5, borderDash: [6, 4], pointRadius: 0, pointHitRadius: 0}];
+  }
+  function scatter(p) {
+    plot(Object.assign({
+      chart: (c) => ({
+        type: 'scatter', data: {datasets: p.sets(c)},
+        options: {
+          interaction: {mode: 'nearest', intersect: true}, scales: {x: axis(c, unit), y: axis(c, p.y)},
+          plugins: {tooltip: {callbacks: {label: (t) => (t.raw.name || t.dataset.label) + ': ' + figure(t.raw.x) + ' ' + unit + ', '
+                                                        + figure(t.raw.y) + ' ' + p.y}}}
+        }
+      })
+    }, p));
+  }
+  function placePlot() {
+    if (!space || !network || !known(network.cost) || /MAC|FLOP/.test(unit)) return; /* MACs against MACs say nothing */
+    const priced = (data.known || []).filter((n) => known(n.cost));
+    const here = [['this network', network.cost, network.macs]];
+    const rows = [...here, ...priced.map((n) => [n.name, n.cost, n.macs]), ...space.random.map((r) => ['random', r[0], r[1]])];
+    const at = (r) => ({name: r[0], x: r[1], y: r[2] / 1e6});
+    scatter({
+      id: 'place', title: 'Its place in the space', y: 'M MACs', columns: ['network', 'cost', 'macs'], rows,
+      text: space.random.length + ' random networks of the space, and the known ones that its cost table has all layers of'
+        + (priced.length ? ' (' + priced.map((n) => n.name + ': ' + figure(n.cost) + ' ' + unit).join(', ') + ')' : '')
+        + '. Equal work is not equal cost.',
+      sets: (c) => [points('random', rows.filter((r) => r[0] === 'random').map(at), c.muted, {pointRadius: 2.5, order: 3}),
+                    points('known', priced.map((n) => at([n.name, n.cost, n.macs])), c.series[2], {pointStyle: 'triangle', pointRadius: 7}),
+                    points('this network', here.map(at), c.series[1], {pointRadius: 7}),
+                    ...targetLine(c, rows.map((r) => r[2] / 1e6))]
+    });
+  }
+  function archivePlots() {
+    const answers = evaluations.filter((e) => known(e.cost) && known(e.accuracy));
+    const front = (arch && arch.front) || [];
+    const columns = ['evaluation', 'cost', 'accuracy', 'loss', 'images_trained', 'images_evaluated', 'seconds'];
+    if (!answers.length) return;
+    scatter({
+      id: 'accuracy', title: 'Accuracy against cost', y: 'accuracy', columns, rows: answers.map((e) => columns.map((k) => e[k])),
+      text: 'Every network that was evaluated, and the front of those that nothing cheaper beats.' + thinned(data.evaluations),
+      sets: (c) => [points('evaluated', answers.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.muted, {pointRadius: 3, order: 3}),
+                    points('front', front.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.series[0],
+                           {type: 'line', borderWidth: 2, stepped: true, pointRadius: 4}),
+                    ...targetLine(c, answers.map((e) => e.accuracy))]
+    });
+    let best = -Infinity;
+    const risen = answers.filter((e) => !known(target) || e.cost <= target).map((e) => ({n: e.evaluation, best: best = Math.max(best, e.accuracy), accuracy: e.accuracy}));
+    curves({
+      id: 'best', title: 'Best so far within the budget', x: 'evaluation', y: 'accuracy', columns: ['evaluation', 'accuracy', 'best'],
+      rows: risen.map((e) => [e.n, e.accuracy, e.best]), text: 'The most accurate network that costs no more than the target.',
+      lines: (c) => [line('evaluated', risen, 'n', 'accuracy', c.muted, {showLine: false, pointRadius: 2}),
+                     line('best', risen, 'n', 'best', c.series[0], {stepped: true, pointRadius: 0})]
+    });
+  }
+
+  /* ---- Words ---- */
+
+  const verdict = [];
+  const say = (text, warn) => verdict.push({text, warn: !!warn});
+  function sayCost() {
+    const off = 100 * (arch.predicted / arch.target - 1);
+    const said = Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
+    say('Found a network predicted at ' + figure(arch.predicted) + ' ' + unit + ', ' + said + ' (by ' + arch.cost
+      + (arch.se_cost_is_modelled ? '; its SE part modelled, not measured' : '') + ').', off > 0.005);
+    if (known(arch.flips_to_meet_target))
+      say(arch.flips_to_meet_target ? of(arch.flips_to_meet_target, 'decision') + ' of the search had to be changed to meet it.'
+                                    : 'No decision of the search had to be changed to meet it.');
+  }
+  function sayEvidence() {
+    const e = arch.evidence;
+    if (!e) return;
+    const ce = known(e.holdout_ce) ? e.holdout_ce : e.train_ce;
+    say((e.enough ? 'Evidence: ' : 'Too little evidence: ') + of(e.steps_after_warmup, 'step') + ' after the warm-up; ' + e.significant_gains + ' of '
+      + e.gains + ' gains are told from 0; cross entropy ' + figure(ce) + (known(e.holdout_ce) ? ' on held-out images' : ' on training images')
+      + ', where guessing gives ' + figure(e.chance_ce) + '.', !e.enough);
+  }
+  function sayIndicators() {
+    if (seen.length < 2) return;
+    const first = seen[0], end = last(seen);
+    const dead = Array.isArray(end.derivative) ? end.derivative.filter((d) => d < 1e-6).length : 0;
+    const moved = end.x.filter((x, i) => Math.abs(x - first.x[i]) > 1e-3).length;
+    const near = end.x.filter((x) => Math.abs(x) < 0.05).length;
+    say('Indicators: ' + moved + ' of ' + names.length + ' have moved; ' + (dead ? dead + ' are dead, no gradient reaches them' : 'none is dead')
+      + '; ' + near + (near === 1 ? ' lies' : ' lie') + ' within 0.05 of changing ' + (near === 1 ? 'its' : 'their') + ' decision.', dead || !moved);
+  }
+  function saySearch() {
+    if (!arch) {
+      const at = last(steps);
+      say(evaluations.length ? 'This search has not named a network: ' + of(data.evaluations.count, 'evaluation') + ' so far.'
+        : at ? 'This search has not named a network: it is at step ' + at.step + ', epoch ' + figure(at.epoch, 3) + ' of '
+        + (config.search || {}).epochs + '.' : 'This search has not named a network, and its log is empty.', true);
+      return sayIndicators();
+    }
+    sayCost();
+    sayEvidence();
+    sayIndicators();
+    if (known(arch.inherited_holdout_top1) || known(arch.inherited_test_top1))
+      say('With the weights of the search, not trained further: top-1 ' + percent(arch.inherited_holdout_top1) + ' on held-out images, '
+        + percent(arch.inherited_test_top1) + ' on test images' + (arch.searched_on ? ' (' + arch.searched_on + ')' : '') + '.');
+    if (known(arch.evaluations)) say(of(arch.evaluations, 'evaluation') + ' of networks by the evaluator ' + arch.evaluator + '.');
+    if (known(arch.table_accuracy)) say('The table gives the found network an accuracy of ' + percent(arch.table_accuracy) + '.');
+    if (arch.note) say('Note: ' + arch.note + '.', true);
+  }
+  function sayTraining() {
+    const parted = last(epochs) && last(epochs).parted_epochs;
+    if (!result) {
+      const at = last(epochs);
+      say('This training has not ended' + (at ? ': ' + at.epoch_end + ' of ' + (config.train || {}).epochs + ' epochs are done.' : ', and no epoch is done.'), true);
+    } else {
+      say('Best epoch ' + result.best_epoch + ' of ' + (last(epochs) ? last(epochs).epoch_end : '?') + ': top-1 ' + percent(result.holdout_top1) + ' on held-out images.');
+      say(result.test_images ? 'On ' + of(result.test_images, 'test image') + ', which chose nothing: top-1 ' + percent(result.test_top1) + ', top-5 '
+        + percent(result.test_top5) + ', loss ' + figure(result.test_loss) + '.' : 'There are no test images.');
+    }
+    if (parted >= 2) say('Held-out and training loss have parted for the last ' + parted + ' epochs.', true);
+    if (network && network.note) say('Note: ' + network.note + '.', true);
+    if (network && known(network.cost)) say('Predicted at ' + figure(network.cost) + ' ' + unit + ' by ' + space.cost + '.');
+  }
+  function tiles() {
+    const list = [];
+    const tile = (name, value) => list.push(element('div', {}, element('span', {}, name), element('b', {}, value)));
+    if (search && arch) tile('predicted', figure(arch.predicted) + ' ' + unit);
+    if (known(target)) tile('target', figure(target) + ' ' + unit);
+    if (!search && network && known(network.cost)) tile('predicted', figure(network.cost) + ' ' + unit);
+    if (result) tile('test top-1', percent(result.test_top1));
+    if (result) tile('held-out top-1', percent(result.holdout_top1));
+    if (network) tile('parameters', millions(network.params));
+    if (network) tile('MACs', millions(network.macs));
+    if (arch && arch.images > 0) tile('images seen', arch.images.toLocaleString('en'));
+    if (arch || result) tile('time', duration((arch || result).seconds));
+    document.getElementById('tiles').append(...list);
+  }
+  function about() {
+    const quote = (s) => /^[\w@%+=:,./-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'";
+    const command = 'spnas ' + (env.command || 'search') + ' --config ' + quote(data.folder + '/config.resolved.json') + ' --out ';
+    const facts = [['command', element('code', {}, command + 'NEW_FOLDER')], ['folder', data.folder]];
+    for (const key in env) if (key !== 'command') facts.push([key, String(env[key])]);
+    if (arch) facts.push(['block string (timm)', element('code', {}, arch.timm)], ['block string (MnasNet)', element('code', {}, arch.mnasnet)]);
+    if (space) facts.push(['space', space.name + ', 10^' + figure(space.log10_networks, 3) + ' networks of ' + figure(space.cheapest) + ' to ' + figure(space.dearest) + ' ' + unit],
+                          ['cost', space.cost + ': ' + space.source]);
+    facts.push(['page', 'spnas ' + data.spnas + ', ' + data.made + (window.Chart ? '; plots by Chart.js ' + Chart.version : '; no plots: built without Chart.js')]);
+    const list = element('dl', {});
+    for (const [name, value] of facts) list.append(element('dt', {}, name), element('dd', {}, value));
+    document.getElementById('about').append(element('h2', {}, 'How to repeat it'), list,
+      element('details', {}, element('summary', {}, 'every setting'), element('pre', {}, element('code', {}, JSON.stringify(config, null, 1)))));
+  }
+  function words() {
+    const name = data.folder.split('/').filter(Boolean).pop() || data.folder;
+    document.title = name + ' - spnas report';
+    document.getElementById('title').textContent = name;
+    document.getElementById('kind').textContent = search
+      ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : '');
+    document.getElementById('verdict').append(element('h2', {}, 'In short'), element('ul', {},
+      ...verdict.map((v) => element('li', v.warn ? {class: 'warn'} : {}, v.text))));
+    if (!data.notes.length) return;
+    const notes = document.getElementById('notes');
+    notes.hidden = false;
+    notes.append(element('h2', {}, 'Missing from this page'), element('ul', {}, ...data.notes.map((n) => element('li', {}, n))));
+  }
+
+  /* ---- Drawing ---- */
+
+  function csv(p) {
+    const cell = (v) => v === null || v === undefined ? '' : /[",\n]/.test(v) ? '"' + String(v).replace(/"/g, '""') + '"' : String(v);
+    return [p.columns, ...p.rows].map((r) => r.map(cell).join(',')).join('\n') + '\n';
+  }
+  function save(p) {
+    const link = element('a', {href: URL.createObjectURL(new Blob([csv(p)], {type: 'text/csv'})), download: p.id + '.csv'});
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+  function fillTable(p, into) {
+    const head = element('tr', {}, ...p.columns.map((c) => element('th', {}, c)));
+    const body = p.rows.map((r) => element('tr', {}, ...r.map((v) => element('td', {}, v === null || v === undefined ? '' : String(v)))));
+    into.append(element('table', {}, element('thead', {}, head), element('tbody', {}, ...body)));
+  }
+  function frame(p) {
+    const drawn = window.Chart ? p.chart || p.svg : p.svg;
+    const button = element('button', {type: 'button'}, 'CSV');
+    button.addEventListener('click', () => save(p));
+    const inside = element('div', {class: 'table'});
+    const more = element('details', {}, element('summary', {}, of(p.rows.length, 'row') + ' as a table'), inside);
+    const fill = () => { if (more.open && !inside.firstChild) fillTable(p, inside); };
+    more.addEventListener('toggle', fill);
+    more.open = !drawn;
+    fill();
+    p.box = drawn ? element('div', {class: 'plot' + (p.svg ? ' scroll' : '')}) : null;
+    if (p.box && !p.svg) p.box.style.height = (p.height || 280) + 'px';
+    p.figure = element('figure', {id: p.id, class: p.wide ? 'wide' : ''}, element('div', {class: 'head'}, element('h2', {}, p.title), button),
+                       element('figcaption', {}, p.text), p.box, more);
+    return p.figure;
+  }
+  function draw(c) {
+    for (const p of plots.filter((q) => q.box)) {
+      if (p.drawn) p.drawn.destroy();
+      p.box.textContent = '';
+      if (p.svg) {
+        p.box.append(p.svg(c));
+        p.figure.dataset.marks = p.box.querySelectorAll('.mark').length;
+        continue;
+      }
+      const canvas = element('canvas', {role: 'img', 'aria-label': p.title});
+      const settings = p.chart(c), options = settings.options, given = options.plugins || {};
+      p.box.append(canvas);
+      Object.assign(options, {
+        animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
+        plugins: Object.assign({
+          legend: {display: !p.plain && settings.data.datasets.length > 1, labels: {color: c.ink, boxWidth: 14, boxHeight: 8, usePointStyle: p.id === 'place'}}
+        }, given)
+      });
+      p.drawn = new Chart(canvas, settings);
+      p.figure.dataset.marks = settings.data.datasets.reduce((sum, d, i) =>
+        sum + p.drawn.getDatasetMeta(i).data.filter((e) => isFinite(e.x) && isFinite(e.y)).length, 0);
+    }
+  }
+  function tips() { /* of the strip: where a mouse hovers, a finger taps or the keyboard is */
+    const tip = document.getElementById('tip');
+    document.addEventListener('pointerover', (e) => {
+      const text = e.target.getAttribute && e.target.getAttribute('data-tip');
+      tip.hidden = !text;
+      if (!text) return;
+      tip.textContent = text;
+      tip.style.left = Math.max(0, Math.min(e.pageX + 12, document.documentElement.clientWidth - 240)) + 'px';
+      tip.style.top = e.pageY + 14 + 'px';
+    });
+  }
+
+  if (search) saySearch(); else sayTraining();
+  networkPlots();
+  searchCurves();
+  trainCurves();
+  placePlot();
+  archivePlots();
+  if (seen.length) decisionPlots();
+  words();
+  tiles();
+  about();
+  tips();
+  document.getElementById('figures').append(...plots.map(frame));
+  let alone = null; /* a half without a neighbour takes the whole width */
+  for (const p of [...plots, {wide: true}]) {
+    if (alone && (p.wide || p.starts)) alone.figure.classList.add('wide');
+    alone = p.wide || (alone && !p.starts) ? null : p;
+  }
+  const redraw = () => draw(scheme.matches ? DARK : LIGHT);
+  redraw();
+  scheme.addEventListener('change', redraw);
+  addEventListener('beforeprint', () => draw(LIGHT));
+  addEventListener('afterprint', redraw);
+})();
