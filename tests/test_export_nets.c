@@ -199,7 +199,7 @@ static void save(const char *folder, const spn_arch *a, spn_tensors *w, const fl
   CHECK_OK(spn_tensors_set_meta(w, "spnas.arch", json, &err), err);
   snprintf(
       text, sizeof text,
-      "{\"size\": %d, \"channels\": %d, \"eval_crop\": 0.875, \"resize\": \"bilinear\", \"mean\": [0.5, 0.4, 0.3], "
+      "{\"size\": %d, \"channels\": %d, \"eval_crop\": 1, \"resize\": \"bilinear\", \"mean\": [0.5, 0.4, 0.3], "
       "\"std\": [0.25, 0.2, 0.15]}",
       a->input_size, a->input_channels);
   CHECK_OK(spn_tensors_set_meta(w, "spnas.preprocessing", text, &err), err);
