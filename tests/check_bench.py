@@ -55,6 +55,39 @@ steady = controller(lambda n: {"cost": 99 if n >= 80 else 0, "cost_free": 110 if
 restless = controller(lambda n: {"cost": 99, "cost_free": 99, "cost_drawn": 99, "on": "1" + "01"[n // 10 % 2]})
 checks["a steady search"] = ("| made up | 100 | 100% | 0.990 | 75% | 1.032 | 0.800 | 0.08 to 0.119 | 0.0 | 0 of 2 | 0% | 0.990 | 0 |") in steady
 checks["decisions that go back and forth are counted"] = "| 7.5 | 1 of 2 | 67% | 0.990 | 0 |" in restless
+
+# In place of spnas: a network for each seed, and accuracies that say which seed trained it.
+SEARCHES = """#!/bin/sh
+command=$1
+while [ $# -gt 0 ]; do case $1 in --out) out=$2 ;; --seed) seed=$2 ;; esac; shift; done
+mkdir -p $out
+if [ $command = search ]; then echo "{\\"network\\": \\"$seed\\", \\"predicted\\": 49.5, \\"images\\": 7}" >$out/arch.json
+else echo "{\\"test_top1\\": 0.5$seed, \\"seconds\\": 2}" >$out/result.json; fi
+"""
+
+
+def truth():
+    with tempfile.TemporaryDirectory() as run:
+        stand_in, table = pathlib.Path(run, "spnas"), pathlib.Path(run, "truth.csv")
+        stand_in.write_text(SEARCHES)
+        stand_in.chmod(0o755)
+
+        def call(what):
+            return subprocess.run([sys.executable, str(BENCH / "truth.py"), what, "--data", run, "--spnas", str(stand_in), "--csv", str(table), "--out", run,
+                                   "--targets", "50", "--networks", "3", "--twice", "2", "--seeds", "2", "--methods", "gradient:search.explore=0"],
+                                  capture_output=True, text=True, timeout=60)
+        call("population")
+        before = table.read_text() if table.exists() else ""
+        call("population")
+        again = table.read_text() if table.exists() else ""
+        call("methods")
+        return before, again, call("show").stdout
+
+
+before, again, shown = truth()
+checks["a row for each network and training"] = before.count("\n") == 1 + 3 + 2 and before == again
+checks["the population's mean and noise"] = "| 50 | random | 3 | 51.00, deviation 0.00, of one network 0.71 (2 trained twice) | |" in shown
+checks["a method's place in it"] = "| 50 | gradient:search.explore=0 | 2 | 51.00 | 50, 50 |" in shown
 for name, holds in checks.items():
     print(("ok  " if holds else "FAILED ") + name)
 print(f"{sum(checks.values())} passed, {len(checks) - sum(checks.values())} failed")
