@@ -5,53 +5,17 @@ set -u
 
 TESTS=$(cd "$(dirname "$0")" && pwd)
 SPNAS=$(cd "$1" && pwd)/spnas
-WORK=$(mktemp -d)
-export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive
-PASSED=0
-FAILED=0
-trap 'rm -rf "$WORK"' EXIT
-cd "$WORK" || exit 1
-
-pass() { PASSED=$((PASSED + 1)); }
-fail() {
-  FAILED=$((FAILED + 1))
-  echo "FAILED: $1"
-  [ ! -f log ] || head -n 8 log
-}
-
-# check NAME COMMAND...
-check() {
-  name=$1
-  shift
-  if "$@"; then pass; else fail "$name"; fi
-}
-
-# run CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
-run() {
-  want=$1
-  pattern=$2
-  shift 2
-  "$@" >log 2>&1
-  code=$?
-  if [ $code -ne "$want" ]; then
-    fail "$*: code $code, expected $want"
-  elif ! grep -q -e "$pattern" log; then
-    fail "$*: does not say \"$pattern\""
-  else
-    pass
-  fi
-}
+export SPNAS_DATA="$TESTS/../data"
+. "$TESTS/shell/harness.sh"
 
 make_data() {
-  mkdir data
-  for i in 1 2 3 4 5; do LC_ALL=C awk -v n=30 -v seed=$i -f "$TESTS/tiny_data.awk" >data/data_batch_$i.bin; done
-  LC_ALL=C awk -v n=40 -v seed=9 -f "$TESTS/tiny_data.awk" >data/test_batch.bin
-  cat >space.json <<END2
+  tiny_data data 40
+  cat >space.json <<END
 {"name": "tiny", "input": {"size": 16, "channels": 3}, "classes": 10, "activation": "relu", "padding": "same",
  "bn": {"momentum": 0.9, "eps": 0.001}, "dropout": 0.2, "stem": {"channels": 8, "kernel": 3, "stride": 2},
  "stages": [{"layers": 3, "channels": 8, "stride": 1, "kernel": [3, 5], "expand": [2, 3], "skip": true}],
  "head": {"channels": 16}}
-END2
+END
   # Every network of nas-bench-macro with an accuracy that is made up.
   awk 'function walk(d, code, sum, o) {
          if (d == 9) { printf "%s,%.4f,%.4f\n", code, sum, sum + 0.001; return }
@@ -83,7 +47,8 @@ images() {
 
 test_compare_table() {
   run 0 "Welch" table --out compared
-  for name in ppo reinforce layernas evolution random "random networks of equal cost"; do check "a row $name" grep -q "$name" log; done
+  cp log said
+  for row in ppo reinforce layernas evolution random "random networks of equal cost"; do check "a row $row" grep -q "$row" said; done
   check "every network is a line" [ "$(wc -l <compared/compare.csv)" -eq $((1 + 2 * (5 * 3 + 10))) ]
   check "15 tests" [ "$(member compared/compare.json '["tests"].__len__()')" -eq 15 ]
   run 2 "holds a run already" table --out compared
@@ -172,5 +137,4 @@ test_sweep_table
 test_compare_table
 test_compare_refused
 test_compare_images
-echo "series.sh: $PASSED passed, $FAILED failed"
-[ "$FAILED" -eq 0 ]
+finish series.sh
