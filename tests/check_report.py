@@ -152,7 +152,7 @@ def plots_of(data):
     return plots
 
 
-def check_in_browser(path, data):
+def check_in_browser(path, data, plots=None):
     run = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1300,3000",
                           "--virtual-time-budget=4000", "--dump-dom", path.resolve().as_uri()], capture_output=True, text=True, timeout=300)
     console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
@@ -162,7 +162,7 @@ def check_in_browser(path, data):
     marks = {figure: int(n) for figure, n in re.findall(r'<figure id="(\w+)"[^>]* data-marks="(\d+)"', run.stdout)}
     if not data["plots"]:
         marks = {"network": marks["network"]} if "network" in marks else {}
-    for name, wanted in plots_of(data).items():
+    for name, wanted in (plots or plots_of(data)).items():
         if not data["plots"] and name != "network":
             continue
         # Bars of several series leave gaps where another series has the value; Chart.js keeps an element for each.
@@ -223,8 +223,31 @@ def check_training(work):
     assert text is None or f"{100 * best['test_top1']:.2f} %" in text
 
 
+def check_comparison(work):
+    """From a compare.json of 216 networks, as `spnas compare` writes it."""
+    folder, draw = work / "comparison", random.Random(3)
+    folder.mkdir()
+    rows = ["gradient", "ppo", EVIL]
+    networks = [{"row": row, "target": target, "seed": seed, "network": "0120", "predicted": int(target) - draw.random(),
+                 "accuracy": round(0.7 + draw.random() / 10, 6), "percentile": None if row == "population" else round(100 * draw.random(), 3),
+                 "images": 1000.0, "seconds": 2.5, "blocks": "r1_k3"}
+                for row in ["population", *rows] for target in ("60", "80") for seed in range(100 if row == "population" else 3)]
+    sample = {"count": 6, "mean": 0.012, "deviation": 0.004, "interval": 0.0042}
+    test = {"a": "gradient", "b": "ppo", "difference": 0.01, "t": 3.1, "freedom": 9.5, "p": 0.01, "p_holm": 0.03, "significant": True}
+    written = {"confidence": 0.95, "interval": "half", "test": "Welch", "population": {t: dict(sample, count=100) for t in ("60", "80")},
+               "advantage": {row: sample for row in rows}, "tests": [test], "networks": networks}
+    (folder / "compare.json").write_text(json.dumps(written))
+    spnas("report", folder)
+    data = page_data(folder / "report.html")
+    assert data["files"]["compare.json"] == written and not data["notes"], data["notes"]
+    if BROWSER:
+        data["plots"] = "Chart.js v" in (folder / "report.html").read_text()
+        text = check_in_browser(folder / "report.html", data, {"compared": 218, "percentiles": 21, "advantage": 9, "price": 3})
+        assert "gradient is better than ppo by 1 points (p 0.03)" in text and EVIL in text
+
+
 def check_broken(work, good):
-    assert "expected the folder of a search or a training" in spnas("report", work / "images", code=2)
+    assert "expected the folder of a search, a training or a comparison" in spnas("report", work / "images", code=2)
     assert "got nothing" in spnas("report", code=2)
     broken = work / "broken"
     shutil.copytree(good, broken)
@@ -258,6 +281,7 @@ def main():
         good = check_search(work)
         check_table(work)
         check_training(work)
+        check_comparison(work)
         check_broken(work, good)
     print("reports show what the files say" + ("" if BROWSER else "; not opened: no chromium here (apt-get install chromium)"))
 
