@@ -136,19 +136,21 @@ def plots_of(data):
         plots["network"] = len(network["layers"])
         if "cost" in network:
             kinds = {"skipped" if l["skipped"] else l["kernel"] for l in network["layers"]}
-            plots["layers"] = len([l for l in network["layers"]]), len(kinds)
+            plots["layers"] = len(network["layers"]), len(kinds)
     if evaluations:
         plots["accuracy"] = len(evaluations) + len(arch["front"]) + 2
-    if arch and steps:
+    if steps and data["files"]["env.json"]["command"] == "search":
         plots["ce"] = 2 * len(steps)
         plots["cost"] = 2 * len(steps) + 2
         plots["lambda"] = len(steps)
         plots["evidence"] = len(epochs)
         plots["decisions"] = len(data["indicators"]) * sum("x" in row for row in steps)
-        plots["gains"] = len(arch["indicators"]), 2
+        if arch:
+            plots["gains"] = len(arch["indicators"]), 2
     elif steps:
         plots["loss"] = plots["top1"] = 2 * len(epochs)
         plots["lr"] = len(steps)
+        plots["confusion"] = len(data["files"]["result.json"]["classes"]) ** 2
     return plots
 
 
@@ -161,9 +163,9 @@ def check_in_browser(path, data, plots=None):
     assert "In short" in page.text, f"{path}: the page is not drawn"
     marks = {figure: int(n) for figure, n in re.findall(r'<figure id="(\w+)"[^>]* data-marks="(\d+)"', run.stdout)}
     if not data["plots"]:
-        marks = {"network": marks["network"]} if "network" in marks else {}
+        marks = {name: n for name, n in marks.items() if name in ("network", "confusion")}
     for name, wanted in (plots or plots_of(data)).items():
-        if not data["plots"] and name != "network":
+        if not data["plots"] and name not in ("network", "confusion"):
             continue
         # Bars of several series leave gaps where another series has the value; Chart.js keeps an element for each.
         low, high = (wanted[0], wanted[0] * wanted[1]) if isinstance(wanted, tuple) else (wanted, wanted)
@@ -220,6 +222,10 @@ def check_training(work):
           "--set", "train.size=32", "--set", "train.epochs=3")
     data, text = check_run(folder)
     best = data["files"]["result.json"]
+    assert not data["notes"], data["notes"]
+    confusion = best["confusion"]
+    assert sum(map(sum, confusion)) == best["test_images"] == 40 and [sum(row) for row in confusion] == [4] * 10
+    assert abs(sum(confusion[i][i] for i in range(10)) / 40 - best["test_top1"]) < 1e-6 and len(best["classes"]) == 10
     assert text is None or f"{100 * best['test_top1']:.2f} %" in text
 
 
@@ -244,6 +250,21 @@ def check_comparison(work):
         data["plots"] = "Chart.js v" in (folder / "report.html").read_text()
         text = check_in_browser(folder / "report.html", data, {"compared": 218, "percentiles": 21, "advantage": 9, "price": 3})
         assert "gradient is better than ppo by 1 points (p 0.03)" in text and EVIL in text
+
+
+def check_unfinished(work, good):
+    """A search that has named nothing yet, and a folder of which only the settings are there."""
+    early = work / "early"
+    shutil.copytree(good, early)
+    for name in ("arch.json", "report.html", "inherited.safetensors"):
+        (early / name).unlink()
+    data, text = check_run(early)
+    assert not data["notes"] and data["indicators"], data["notes"]
+    assert text is None or "has not named a network: it is at step" in text
+    (early / "metrics.jsonl").unlink()
+    data, text = check_run(early)
+    assert ["metrics.jsonl" in note for note in data["notes"]] == [True]
+    assert text is None or "its log is empty" in text
 
 
 def check_broken(work, good):
@@ -282,6 +303,7 @@ def main():
         check_table(work)
         check_training(work)
         check_comparison(work)
+        check_unfinished(work, good)
         check_broken(work, good)
     print("reports show what the files say" + ("" if BROWSER else "; not opened: no chromium here (apt-get install chromium)"))
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/version.h"
@@ -43,6 +44,16 @@ static spn_status put_file(spn_report *r, const char *name, int expected, spn_js
   return status == SPN_ENOMEM ? status : SPN_OK;
 }
 
+/* Of a folder without env.json the result tells. */
+static int is_training(const spn_json_doc *environment, const spn_json_doc *result) {
+  spn_json root, command;
+  const char *text;
+  if (!environment) return result != NULL;
+  root = spn_json_root(environment);
+  command = spn_json_get(&root, "command");
+  return !spn_json_string(&command, &text, NULL) && !strcmp(text, "train");
+}
+
 static spn_json root_of(const spn_json_doc *doc) { return doc ? spn_json_root(doc) : (spn_json){.item = NULL}; }
 
 /* Everything that the page shows; docs: of config, arch, environment, result and comparison, the caller's to free. */
@@ -65,6 +76,7 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) 
   SPN_TRY(put_file(r, "env.json", r->is_run, &docs[2], err));
   SPN_TRY(put_file(r, "result.json", 0, &docs[3], err));
   spn_json_end(w);
+  r->is_training = is_training(docs[2], docs[3]);
   SPN_TRY(spn_report_rows(r, err));
   spn_json config = root_of(docs[0]), arch = root_of(docs[1]);
   SPN_TRY(spn_report_network(r, &config, &arch, err));

@@ -12,7 +12,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   const env = data.files['env.json'] || {};
   const result = data.files['result.json'];
   const comparison = data.files['compare.json'];
-  const search = env.command ? env.command !== 'train' : !!arch;
+  const search = env.command ? env.command !== 'train' : !data.files['result.json'];
   const steps = data.steps.rows, epochs = data.epochs.rows, evaluations = data.evaluations.rows;
   const network = data.network, space = data.space;
   const unit = (arch && arch.unit) || (space && space.unit) || '';
@@ -57,6 +57,9 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   const scheme = matchMedia('(prefers-color-scheme: dark)');
   const mix = (a, b, t) => 'rgb(' + a.map((v, i) => Math.round(v + (b[i] - v) * t)).join(',') + ')';
   const shade = (c, x) => x < 0 ? mix(c.middle, c.low, Math.min(1, -x)) : mix(c.middle, c.high, Math.min(1, x));
+
+  const verdict = []; /* what is said in words, in order */
+  const say = (text, warn) => verdict.push({text, warn: !!warn});
 
   /* ---- Plots: each knows its table and how Chart.js draws it ---- */
 
@@ -156,6 +159,35 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
       id: 'lr', title: 'Learning rate', x: 'step', y: '', text: 'As it was used.' + thinned(data.steps),
       lines: (c) => [line('learning rate', steps, 'step', 'lr', c.series[0], {pointRadius: 0})]
     }));
+  }
+
+  /* ---- Who is taken for whom ---- */
+
+  const classes = (result && result.classes) || [], confusion = (result && result.confusion) || [];
+  const seenOf = confusion.map((row) => row.reduce((a, b) => a + b, 0));
+  function confusionTable(c) {
+    const shown = classes.length <= 20;
+    const head = element('tr', {}, element('th', {}, ''), ...classes.map((n, i) => element('th', {title: n}, shown ? n : String(i))));
+    const body = confusion.map((row, i) => element('tr', {}, element('th', {scope: 'row', title: classes[i]}, classes[i]), ...row.map((n, k) => {
+      const share = seenOf[i] ? n / seenOf[i] : 0;
+      const cell = element('td', {class: 'mark', 'data-tip': classes[i] + (i === k ? '' : ' called ' + classes[k]) + ': ' + n + ' (' + percent(share) + ')'},
+                           shown ? String(n) : '');
+      cell.style.background = shade(c, (i === k ? 1 : -1) * Math.sqrt(share));
+      if (n && share > 0.3) cell.style.color = c.surface;
+      return cell;
+    })));
+    return element('table', {class: shown ? 'grid' : 'grid fine'}, element('thead', {}, head), element('tbody', {}, ...body));
+  }
+  function confusionPlot() {
+    plot({
+      id: 'confusion', title: 'Who is taken for whom', wide: true, svg: confusionTable, columns: ['class', ...classes],
+      rows: confusion.map((row, i) => [classes[i], ...row]),
+      text: 'Test images: a row for each class, a column for what they were called; blue is right, orange wrong.'
+    });
+    const worst = classes.map((n, i) => ({n, right: seenOf[i] ? confusion[i][i] / seenOf[i] : NaN})).filter((e) => known(e.right)).sort((a, b) => a.right - b.right)[0];
+    const pairs = confusion.flatMap((row, i) => row.map((n, k) => ({n, i, k}))).filter((e) => e.i !== e.k && e.n).sort((a, b) => b.n - a.n);
+    if (worst) say('The hardest class is ' + worst.n + ' with ' + percent(worst.right) + ' right'
+      + (pairs.length ? '; most often ' + classes[pairs[0].i] + ' is called ' + classes[pairs[0].k] + ', ' + pairs[0].n + ' times.' : '.'));
   }
 
   /* ---- Decisions ---- */
@@ -441,8 +473,6 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
 
   /* ---- Words ---- */
 
-  const verdict = [];
-  const say = (text, warn) => verdict.push({text, warn: !!warn});
   function sayCost() {
     const off = 100 * (arch.predicted / arch.target - 1);
     const said = Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
@@ -619,6 +649,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   networkPlots();
   searchCurves();
   trainCurves();
+  if (confusion.length) confusionPlot();
   placePlot();
   archivePlots();
   if (seen.length) decisionPlots();
