@@ -9,7 +9,7 @@ CACHE=$(cd "$1" && pwd)/CMakeCache.txt
 WORK=$(mktemp -d)
 TREE=$WORK/tree
 SPNAS=$TREE/build/spnas
-TOYS="dataset exporter command setting space method"
+TOYS="dataset exporter command setting space method evaluator"
 FILES=0
 LINES=0
 PASSED=0
@@ -217,6 +217,36 @@ use_method() {
   check "arch.json names it" grep '"method": "toy"' "$WORK/method/arch.json"
   says 0 'toy  *the dearest network' "$SPNAS" search --help
   says 2 'search.method: expected one of .*toy.*, got "tyo"' search --set search.method=tyo --out "$WORK/refused"
+}
+
+# Dear networks are accurate.
+add_evaluator() {
+  new_line src/search/evaluators.def 'SPN_EVALUATOR(price)'
+  new_file src/search/price.c <<'END'
+#include "search/evaluator.h"
+
+static spn_status open_price(const spn_problem *problem, void **out, spn_err *err) {
+  *out = (void *)problem->cost;
+  return SPN_OK;
+}
+
+static void close_price(void *own) {}
+
+static spn_status answer(void *own, const spn_choice *choice, spn_answer *out, spn_images *images, spn_err *err) {
+  out->accuracy = spn_cost_of(own, choice) / 1e6;
+  return SPN_OK;
+}
+
+const spn_evaluator spn_evaluator_price = {
+    .about = "the price of a network", .settled = 1, .open = open_price, .close = close_price, .answer = answer};
+END
+}
+
+use_evaluator() {
+  says 0 'target .*, met' "$SPNAS" search --set search.space=demo --set search.cost=macs --set search.target_share=0.5 \
+    --set search.method=evolution --set search.evaluator=price --out "$WORK/priced"
+  check "the archive has its answers" grep '"evaluation": 200' "$WORK/priced/archive.jsonl"
+  says 0 'price  *the price of a network' "$SPNAS" search --help
 }
 
 # ---- The copy ----

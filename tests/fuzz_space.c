@@ -23,6 +23,7 @@ static void use(const spn_space *space, uint64_t index) {
   spn_choice_text(space, &choice, text, sizeof text);
   if (spn_cost_load("macs", space, &cost, &err)) abort();
   if (!(spn_cost_of(&cost, &choice) >= 0)) abort();
+  spn_cost_free(&cost);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

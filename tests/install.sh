@@ -5,26 +5,9 @@ set -u
 
 TESTS=$(cd "$(dirname "$0")" && pwd)
 BUILD=$(cd "$1" && pwd)
-WORK=$(mktemp -d)
+. "$TESTS/shell/harness.sh"
 PREFIX=$WORK/prefix
-PASSED=0
-FAILED=0
 unset SPNAS_DATA
-trap 'rm -rf "$WORK"' EXIT
-cd "$WORK" || exit 1
-
-# check NAME COMMAND...
-check() {
-  name=$1
-  shift
-  if "$@" >log 2>&1; then
-    PASSED=$((PASSED + 1))
-  else
-    FAILED=$((FAILED + 1))
-    echo "FAILED: $name"
-    head -n 8 log
-  fi
-}
 
 # The settings of --help, and of a man page: a line each.
 settings_of_help() {
@@ -65,9 +48,7 @@ completes() {
 }
 
 make_network() {
-  LC_ALL=C awk -v n=60 -v seed=1 -f "$TESTS/tiny_data.awk" >data_batch_1.bin
-  for i in 2 3 4 5; do cp data_batch_1.bin data_batch_$i.bin; done
-  cp data_batch_1.bin test_batch.bin
+  tiny_data .
   "$PREFIX/bin/spnas" train --arch r1_k3_s22_e1_i32_o16 --set train.size=16 --data . --out net --set train.epochs=1 --set optim.batch=20 --quiet
 }
 
@@ -115,5 +96,4 @@ check "its errors there" refuses
 if command -v pkg-config >/dev/null; then check "the library by pkg-config" foreign_pkg_config; else echo "skipped: no pkg-config"; fi
 if command -v dpkg-shlibdeps >/dev/null; then check "the Debian package, unpacked" deb; else echo "skipped: no dpkg-shlibdeps"; fi
 
-echo "install.sh: $PASSED passed, $FAILED failed"
-[ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
+finish install.sh

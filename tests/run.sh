@@ -58,7 +58,7 @@ run_ctest() {
   local name=$1 folder=$2 summary bad all log
   log=$folder/ctest.log
   say "$name: tests"
-  (cd "$folder" && ctest --output-on-failure) 2>&1 | tee "$log" || true
+  (cd "$folder" && OMP_WAIT_POLICY=passive ctest --output-on-failure -j "$(nproc)") 2>&1 | tee "$log" || true
   summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" || true)
   if [ -z "$summary" ]; then
     failed "$name: ctest ran nothing"

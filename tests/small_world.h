@@ -75,6 +75,8 @@ static void make_settings(spn_settings *s) {
 
 /* ---- What is done ---- */
 
+static const char *world_method = "gradient"; /* of searches */
+
 __attribute__((unused)) static spn_status search_once(int resume, spn_err *err) {
   static spn_settings s;
   static spn_space space;
@@ -83,6 +85,9 @@ __attribute__((unused)) static spn_status search_once(int resume, spn_err *err) 
   spn_search_result result = {.images = 0};
   spn_problem p = {.settings = &s, .space = &space, .cost = &cost, .data = &data};
   make_settings(&s);
+  s.search_method = world_method;
+  s.search_samples = 1;
+  if (strcmp(world_method, "gradient")) s.search_evaluations = 2;
   SPN_TRY(spn_space_parse("tiny", space_text, strlen(space_text), &space, err));
   SPN_TRY(spn_cost_load("macs", &space, &cost, err));
   SPN_TRY(spn_problem_budget(&p, err));

@@ -69,7 +69,7 @@ static void write_row(const table_case *t, const spn_choice *c, void *context) {
 }
 
 /* The space nas-bench-macro with random gains; the budget is a share of the dearest network. */
-static table_case *table_new(uint64_t seed, double target_share) {
+__attribute__((unused)) static table_case *table_new(uint64_t seed, double target_share) {
   table_case *t = calloc(1, sizeof *t);
   spn_err err;
   spn_choice c;

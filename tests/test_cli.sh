@@ -330,6 +330,41 @@ test_numeric() {
   check "NaN: the checkpoints load" grep -q 'going on from step' log
 }
 
+# ---- Methods that ask ----
+
+ask() { "$SPNAS" search --quiet --set search.space=space.json --set search.cost=macs --set search.target_share=0.8 "$@"; }
+
+# A table of every network of the space: the layers that decide have eight options, the second may be skipped.
+make_table() {
+  awk 'BEGIN { print "network,accuracy_1,accuracy_2"
+               for (a = 1; a <= 8; a++) for (b = 0; b <= 8; b++) printf "%d%d,%.4f,%.4f\n", a, b, 0.5 + a * b / 200, 0.5 }' >table.csv
+}
+
+test_asking() {
+  make_table
+  for method in random evolution reinforce ppo layernas; do
+    run 0 'found  *k' ask --set search.evaluator=tabular --set search.table=table.csv --set search.method=$method --out ask-$method
+    run 3 'stopped after 9 evaluations' ask --set search.evaluator=tabular --set search.table=table.csv \
+      --set search.method=$method --set run.max_steps=9 --out ask-part
+    run 0 'found  *k' "$SPNAS" search --quiet --resume --out ask-part
+    for run in "ask-$method" ask-part; do sed 's/, "seconds".*//' $run/archive.jsonl >$run.jsonl; done
+    check "$method: resumed, the same archive" cmp "ask-$method.jsonl" ask-part.jsonl
+    rm -r ask-part
+  done
+  head -n 30 table.csv >short.csv
+  echo '11,0.5,often' >>short.csv
+  run 2 'short.csv:31: column accuracy_2: expected a number' ask --set search.evaluator=tabular --set search.table=short.csv \
+    --set search.method=random --out ask-broken
+  run 2 'search.table: expected a method that asks' ask --set search.table=table.csv --out ask-broken
+  run 2 'search.budget: expected at least' ask --data data --set search.method=random --set search.budget=10 --set optim.batch=16 \
+    --out ask-broken
+  check "nothing is left of what was refused" [ ! -e ask-broken ]
+  run 0 'cost  *[0-9]* images' ask --data data --set search.method=evolution --set search.budget=2000 --set optim.batch=16 \
+    --set search.score_images=16 --set search.norm_images=16 --out ask-shared
+  check "its weights" [ -s ask-shared/inherited.safetensors ]
+  check "within the budget" grep -q '"images": [01]\?[0-9][0-9][0-9][0-9]\?,' ask-shared/arch.json
+}
+
 # ---- Packs and precision ----
 
 # jpeg NAME: the picture of that name in data_input/vectors.h.
@@ -516,6 +551,7 @@ test_records
 test_weights
 test_resume
 test_numeric
+test_asking
 test_pack
 test_classes
 test_exports

@@ -16,7 +16,7 @@ enum { BATCH = 2, SEED = 7 };
 /* ---- Networks ---- */
 
 static spn_block mb(int in, int out, int kernel, int stride, int expand, double se) {
-  return (spn_block){in, out, kernel, stride, expand, se, stride == 1 && in == out, 0};
+  return (spn_block){in, out, kernel, stride, expand, se, stride == 1 && in == out, 0, SPN_ACT_NONE};
 }
 
 static spn_arch network(const char *name, int size, int channels, spn_act act, spn_padding padding) {
@@ -45,14 +45,11 @@ static spn_arch network(const char *name, int size, int channels, spn_act act, s
   return a;
 }
 
-static const char *const case_names[] = {"relu_same_even",
-                                         "relu6_symmetric_odd",
-                                         "hswish_same_odd_gray",
-                                         "hswish_symmetric_even",
-                                         "none_stem5_nohead",
-                                         "tiny",
-                                         "stem_only"};
-enum { CASES = 7 };
+static const char *const case_names[] = {"relu_same_even",       "relu6_symmetric_odd",
+                                         "hswish_same_odd_gray", "hswish_symmetric_even",
+                                         "none_stem5_nohead",    "tiny",
+                                         "plain_and_mixed",      "stem_only"};
+enum { CASES = 8 };
 
 static spn_arch network_at(int i) {
   const char *name = case_names[i];
@@ -69,6 +66,14 @@ static spn_arch network_at(int i) {
       a.head_channels = 0;
       return a;
     case 5: return network(name, 3, 3, SPN_ACT_RELU6, SPN_PAD_SAME);
+    case 6: /* plain convolutions, and activations that change from block to block */
+      a = network(name, 31, 3, SPN_ACT_HSWISH, SPN_PAD_SAME);
+      a.block[0].activation = a.block[1].activation = SPN_ACT_RELU;
+      a.block[2] = mb(8, 8, 3, 1, 0, 0);
+      a.block[4] = mb(8, 8, 5, 1, 0, 0);
+      a.block[4].activation = SPN_ACT_RELU6;
+      a.block[5] = mb(8, 10, 3, 2, 0, 0);
+      return a;
     default:
       a = network(name, 8, 3, SPN_ACT_RELU, SPN_PAD_SYMMETRIC);
       a.blocks = 0;
@@ -120,7 +125,12 @@ static spn_tensors *random_weights(const spn_arch *a) {
     const char *parts[] = {"expand", "dw", "project", "se.reduce", "se.expand"};
     const int wide = b->in * b->expand, squeeze = spn_block_squeeze(b);
     const int outs[] = {wide, wide, b->out, squeeze, wide}, ins[] = {b->in, 0, wide, wide, squeeze};
-    for (int p = b->expand == 1; p < (squeeze ? 5 : 3) && !b->skipped; p++) {
+    if (!b->expand) {
+      snprintf(part, sizeof part, "block.%d.conv", i);
+      snprintf(bn, sizeof bn, "%s.bn", part);
+      add_conv(w, part, bn, b->out, b->in, b->kernel);
+    }
+    for (int p = b->expand == 1; p < (squeeze ? 5 : 3) && b->expand && !b->skipped; p++) {
       snprintf(part, sizeof part, "block.%d.%s", i, parts[p]);
       snprintf(bn, sizeof bn, "%s.bn", part);
       add_conv(w, part, p < 3 ? bn : NULL, outs[p], ins[p], p == 1 ? b->kernel : 1);

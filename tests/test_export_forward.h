@@ -73,12 +73,12 @@ static void normalise_batch(const spn_arch *a, plane *x, const spn_tensors *w, c
     }
 }
 
-static void activate(const spn_arch *a, plane *x) {
+static void activate(spn_act act, plane *x) {
   for (int p = 0; p < x->c * x->n * x->n; p++) {
     double v = x->v[p];
-    if (a->activation == SPN_ACT_RELU) v = v > 0 ? v : 0;
-    if (a->activation == SPN_ACT_RELU6) v = v < 0 ? 0 : v > 6 ? 6 : v;
-    if (a->activation == SPN_ACT_HSWISH) v = v * fmin(fmax(v + 3, 0), 6) / 6;
+    if (act == SPN_ACT_RELU) v = v > 0 ? v : 0;
+    if (act == SPN_ACT_RELU6) v = v < 0 ? 0 : v > 6 ? 6 : v;
+    if (act == SPN_ACT_HSWISH) v = v * fmin(fmax(v + 3, 0), 6) / 6;
     x->v[p] = v;
   }
 }
@@ -120,13 +120,21 @@ static void forward_block(const spn_arch *a, const spn_tensors *w, int i, plane 
   plane input = plane_new(x->c, x->n);
   memcpy(input.v, x->v, (size_t)(x->c * x->n * x->n) * sizeof(double));
   snprintf(block, sizeof block, "block.%d", i);
-  for (int p = b->expand == 1; p < 3; p++) {
+  spn_act act = b->activation ? b->activation : a->activation;
+  if (!b->expand) {
+    snprintf(part, sizeof part, "%s.conv", block);
+    snprintf(bn, sizeof bn, "%s.bn", part);
+    convolve(a, x, weight(w, part, "weight"), b->out, b->kernel, b->stride, 0);
+    normalise_batch(a, x, w, bn);
+    activate(act, x);
+  }
+  for (int p = b->expand == 1; b->expand && p < 3; p++) {
     snprintf(part, sizeof part, "%s.%s", block, p == 0 ? "expand" : p == 1 ? "dw" : "project");
     snprintf(bn, sizeof bn, "%s.bn", part);
     convolve(a, x, weight(w, part, "weight"), p == 2 ? b->out : b->in * b->expand, p == 1 ? b->kernel : 1,
              p == 1 ? b->stride : 1, p == 1);
     normalise_batch(a, x, w, bn);
-    if (p < 2) activate(a, x);
+    if (p < 2) activate(act, x);
     if (p == 1 && b->se > 0) squeeze_excite(x, w, block, b->in * b->se < 1 ? 1 : (int)floor(b->in * b->se));
   }
   for (int p = 0; b->residual && p < x->c * x->n * x->n; p++) x->v[p] += input.v[p];
@@ -139,13 +147,13 @@ __attribute__((unused)) static double *forward(const spn_arch *a, const spn_tens
   memcpy(x.v, image, (size_t)(x.c * x.n * x.n) * sizeof(double));
   convolve(a, &x, weight(w, "stem.conv", "weight"), a->stem_channels, a->stem_kernel, a->stem_stride, 0);
   normalise_batch(a, &x, w, "stem.bn");
-  activate(a, &x);
+  activate(a->activation, &x);
   for (int i = 0; i < a->blocks; i++)
     if (!a->block[i].skipped) forward_block(a, w, i, &x);
   if (a->head_channels) {
     convolve(a, &x, weight(w, "head.conv", "weight"), a->head_channels, 1, 1, 0);
     normalise_batch(a, &x, w, "head.bn");
-    activate(a, &x);
+    activate(a->activation, &x);
   }
   double *mean = pool(&x);
   double *logits = dense(mean, x.c, weight(w, "classifier", "weight"), weight(w, "classifier", "bias"), a->classes);

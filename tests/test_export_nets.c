@@ -44,7 +44,11 @@ static const net_case cases[] = {{"mnasnet-a1", NULL, 0.35, 64, KEEP, KEEP, 0},
                                  {NULL, "demo", 0, 28, KEEP, KEEP, 8},
                                  {NULL, "demo", 0, 29, SPN_PAD_SYMMETRIC, KEEP, 9},
                                  {NULL, "nas-bench-macro", 0, 32, KEEP, KEEP, 10},
-                                 {NULL, "nas-bench-macro", 0, 16, KEEP, KEEP, 11}};
+                                 {NULL, "nas-bench-macro", 0, 16, KEEP, KEEP, 11},
+                                 {NULL, "mnasnet", 0.35, 48, KEEP, KEEP, 12},
+                                 {NULL, "mnasnet", 0.35, 37, SPN_PAD_SYMMETRIC, SPN_ACT_HSWISH, 13},
+                                 {NULL, "mobilenetv2", 0.35, 48, KEEP, KEEP, 14},
+                                 {NULL, "mobilenetv3", 0.35, 49, KEEP, KEEP, 15}};
 enum { CASES = sizeof cases / sizeof *cases };
 
 static spn_arch arch_of(const net_case *c, int number) {

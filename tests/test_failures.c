@@ -80,6 +80,13 @@ static char trained[128], exported[128];
 
 static spn_status search_anew(spn_err *err) { return search_once(0, err); }
 
+static spn_status ask_anew(spn_err *err) {
+  world_method = "ppo";
+  spn_status status = search_once(0, err);
+  world_method = "gradient";
+  return status;
+}
+
 static spn_status train_anew(spn_err *err) { return train_once(0, err); }
 
 static spn_status evaluate_once(spn_err *err) {
@@ -252,6 +259,7 @@ int main(void) {
   snprintf(exported, sizeof exported, "%s/net.onnx", folder);
   test_executions();
   fail_each("search", search_anew, run_folder);
+  fail_each("search that asks", ask_anew, run_folder);
   fail_each("training", train_anew, run_folder);
   remove_all(run_folder);
   spn_err err;

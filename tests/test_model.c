@@ -5,8 +5,8 @@
 #include "model/blockstring.h"
 #include "model/decisions.h"
 
-static const char *const spaces[] = {"singlepath",       "singlepath-se", "singlepath-k7",
-                                     "singlepath-se-k7", "demo",          "nas-bench-macro"};
+static const char *const spaces[] = {"singlepath",      "singlepath-se", "singlepath-k7", "singlepath-se-k7", "demo",
+                                     "nas-bench-macro", "mnasnet",       "mobilenetv2",   "mobilenetv3"};
 enum { SPACES = sizeof spaces / sizeof *spaces };
 
 static spn_arch network(const char *name) {
@@ -129,6 +129,82 @@ static void test_space(void) {
         "demo proxy");
   CHECK(arch.block[1].in == 8 && arch.block[1].out == 8 && arch.block[2].residual && !arch.block[1].residual,
         "equal channels by rounding make no residual");
+}
+
+/* log10 of the networks of a stage of MnasNet's space that has `layers` (from ... to), the last with a shortcut or not.
+ */
+static double mnasnet_stage(int from, int to) {
+  enum { INSIDE = 2 * (3 * 2 + 1), CHANNELS = 3 }; /* kernels x (ops with SE or without, and convolutions) */
+  double sum = 0;
+  for (int n = from; n <= to; n++) sum += n > 1 ? 2 : 1;
+  return log10(CHANNELS * INSIDE * sum);
+}
+
+/* The published networks are members: all of MobileNetV2, and MnasNet's but for the one stage whose channels are none
+ * of 0.75, 1 and 1.25 times MobileNetV2's. */
+static void test_published(void) {
+  static const struct {
+    const char *space, *network, *from, *to, *params, *macs;
+  } rows[] = {{"mobilenetv2", "mobilenetv2", "", "", "3.505", "300.8"},
+              {"mnasnet", "mobilenetv2", "", "", "3.505", "300.8"},
+              {"mnasnet", "mnasnet-a1", "112", "120", NULL, "319.4"},
+              {"mnasnet", "mnasnet-b1", "192", "200", NULL, "322.0"}};
+  spn_space space;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    spn_choice choice;
+    spn_arch arch = network(rows[i].network), again;
+    spn_err err = {0};
+    if (!load(rows[i].space, &space)) return;
+    if (*rows[i].from) {
+      char words[32];
+      snprintf(words, sizeof words, "-> %s, stride", rows[i].from);
+      CHECK(spn_space_match(&space, &arch, &choice, &err) == SPN_EINPUT && strstr(err.text, words), "%s: %s",
+            rows[i].network, err.text);
+    }
+    for (int b = 0; b < arch.blocks; b++) {
+      if (*rows[i].from && arch.block[b].out == atoi(rows[i].from)) arch.block[b].out = atoi(rows[i].to);
+      if (*rows[i].from && arch.block[b].in == atoi(rows[i].from)) arch.block[b].in = atoi(rows[i].to);
+    }
+    CHECK_OK(spn_space_match(&space, &arch, &choice, &err), err);
+    spn_space_arch(&space, &choice, 0, &again);
+    again.activation = arch.activation;
+    CHECK(spn_arch_equal(&arch, &again), "%s in %s", rows[i].network, rows[i].space);
+    check_counts(&again, rows[i].params, rows[i].macs, rows[i].network);
+  }
+  if (!load("mnasnet", &space)) return;
+  double size = 2 * mnasnet_stage(1, 2) + mnasnet_stage(1, 3) + 3 * mnasnet_stage(2, 4) + mnasnet_stage(3, 5);
+  CHECK_NEAR(spn_space_log10_size(&space), size, 1e-12, "networks of MnasNet's space");
+}
+
+/* MobileNetV3 changes its activation half-way, in every form of a network. */
+static void test_activations(void) {
+  spn_space space;
+  spn_choice choice;
+  spn_arch arch, again;
+  spn_err err = {0};
+  if (!load("mobilenetv3", &space)) return;
+  spn_choice_max(&space, &choice);
+  spn_space_arch(&space, &choice, 0, &arch);
+  CHECK(spn_block_activation(&arch, &arch.block[0]) == SPN_ACT_RELU &&
+            spn_block_activation(&arch, &arch.block[arch.blocks - 1]) == SPN_ACT_HSWISH,
+        "ReLU first, h-swish at the end");
+  char *text = spn_blockstring_timm(&arch);
+  CHECK(text && strstr(text, "_nre") && !strstr(text, "_nhs"), "%s", text);
+  again = arch;
+  CHECK_OK(spn_blockstring_parse(text, &again, NULL, &err), err);
+  CHECK(spn_arch_equal(&arch, &again), "%s", text);
+  again.block[0].activation = SPN_ACT_HSWISH;
+  CHECK(!spn_arch_equal(&arch, &again) && spn_space_match(&space, &again, &choice, &err) == SPN_EINPUT,
+        "another activation is another network");
+  free(text);
+  CHECK_OK(spn_blockstring_parse("cn_r2_k3_s1_c16_skip_nhs | cn_r1_k5_s2_c24", &again, NULL, &err), err);
+  CHECK(again.blocks == 3 && !again.block[0].expand && !again.block[2].expand && again.block[1].residual &&
+            again.block[0].residual == (again.stem_channels == 16) && again.block[1].activation == SPN_ACT_HSWISH,
+        "plain convolutions");
+  CHECK(spn_blockstring_parse("cn_r1_k3_s1_c16_e3", &again, NULL, &err) == SPN_EINPUT, "cn has no expansion");
+  CHECK(spn_blockstring_parse("cn_r1_k3_s1_c16_se0.25", &again, NULL, &err) == SPN_EINPUT, "cn has no SE");
+  CHECK(spn_blockstring_parse("ir_r1_k3_s1_e3_c16_nswish", &again, NULL, &err) == SPN_EINPUT, "an unknown activation");
+  CHECK(spn_blockstring_parse("ir_r1_k3_s1_e3_c16_nmi", &again, NULL, &err) == SPN_EINPUT, "an unknown activation");
 }
 
 /* What a search trains at follows the size; strides, head and width with it. */
@@ -354,7 +430,17 @@ static void test_space_errors(void) {
   base[size] = 0;
   space_fails(base, "\"kernel\": [3, 5]", "\"kernel\": [3, 6]", "stages[1].kernel[1]");
   space_fails(base, "\"kernel\": [3, 5]", "\"kernel\": [5, 3]", "ascends");
-  space_fails(base, "\"expand\": [3, 6]", "\"expand\": [1, 6]", "give it alone");
+  space_fails(base, "\"expand\": [3, 6]", "\"expand\": [0, 6]", "stand last");
+  space_fails(base, "\"expand\": [3, 6]", "\"expand\": [3, 0]", "expected 1 beside 0");
+  space_fails(base, "\"expand\": [3, 6]", "\"expand\": [1, 0], \"tied\": true", "where kernels are tied");
+  space_fails(base, "\"expand\": [3, 6]", "\"expand\": [0], \"se\": [0, 0.5]", "stages[1].se");
+  space_fails(base, "\"channels\": 24", "\"channels\": [24, 16]", "stages[1].channels[1]");
+  space_fails(base, "\"layers\": 4", "\"layers\": [3, 4]", "number of layers is decided already");
+  space_fails(base, "\"layers\": 4", "\"layers\": [0, 4]", "stages[1].layers[0]");
+  space_fails(base, "\"skip\": true", "\"skip\": true, \"residual\": [false, true]", "stages[1].skip");
+  space_fails(base, "\"skip\": true", "\"residual\": [true, false]", "[false, true]");
+  space_fails(base, "\"skip\": true", "\"skip\": true, \"skip_first\": true, \"shared\": true", "stages[1].shared");
+  space_fails(base, "\"skip\": true", "\"activation\": \"swish\"", "stages[1].activation");
   space_fails(base, "\"expand\": [3, 6]", "\"expand\": []", "stages[1].expand");
   space_fails(base, "\"skip\": true", "\"skp\": true", "did you mean \"skip\"");
   space_fails(base, "\"skip\": true", "\"skip\": true, \"residual\": false", "stages[1].skip");
@@ -412,6 +498,8 @@ int main(void) {
   test_padding();
   test_width();
   test_space();
+  test_published();
+  test_activations();
   test_train_at();
   test_random();
   test_round_trips();

@@ -127,17 +127,17 @@ static void test_stops(world *w, const char *method) {
   remove_all(w->run[0]);
   remove_all(w->run[1]);
   CHECK_OK(search_in(w, w->run[0], 0, &whole, &err), err);
-  w->settings.run_max_steps = 23;
+  w->settings.run_max_steps = strcmp(w->settings.search_evaluator, "shared") ? 3 : 23;
   int stops = 0;
   spn_status status = search_in(w, w->run[1], 0, &stopped, &err);
   for (; status == SPN_ESTOPPED && stops < 40; stops++) status = search_in(w, w->run[1], 1, &stopped, &err);
   w->settings.run_max_steps = 0;
-  CHECK(status == SPN_OK && stops > 2, "%s: %d stops: %s", method, stops, status ? err.text : "");
+  CHECK(status == SPN_OK && stops >= 1, "%s: %d stops: %s", method, stops, status ? err.text : "");
   CHECK(spn_choice_equal(&whole.choice, &stopped.choice), "%s: another network", method);
   CHECK(whole.images == stopped.images && whole.images <= w->settings.search_budget, "%s: %g images", method,
         whole.images);
   same_file(w, "archive.jsonl", method);
-  same_file(w, "inherited.safetensors", method);
+  if (whole.inherits) same_file(w, "inherited.safetensors", method);
 }
 
 /* ---- Answers ---- */

@@ -40,7 +40,7 @@ static void print_layers(const spn_arch *arch, const placed *p) {
              b->se);
       printf("%10lld %11lld", c.params, c.macs);
     }
-    if (p && arch->blocks == p->space.layers)
+    if (p && !p->cost.whole && arch->blocks == p->space.layers)
       printf(" %8.4f %s", spn_cost_layer(&p->cost, layer, &p->choice.layer[layer]), p->cost.unit);
     putchar('\n');
     if (!b->skipped) size = next;
@@ -48,17 +48,16 @@ static void print_layers(const spn_arch *arch, const placed *p) {
 }
 
 static void print_cost(const placed *p) {
-  char caveat[64];
+  char rest[32] = "", caveat[64];
   spn_cost_caveat(&p->cost, caveat, sizeof caveat);
-  printf("cost        %.4f %s by %s in space %s (rest %.4f)%s%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit,
-         p->cost.name, p->space.name, p->cost.rest, caveat[0] ? "; " : "", caveat);
+  if (!p->cost.whole) snprintf(rest, sizeof rest, " (rest %.4f)", p->cost.rest);
+  printf("cost        %.4f %s by %s in space %s%s%s%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit, p->cost.name,
+         p->space.name, rest, caveat[0] ? "; " : "", caveat);
 }
 
-static spn_status print_arch(const spn_arch *arch, const char *space, const char *cost, spn_err *err) {
-  static placed where;
-  spn_err why;
-  spn_status misplaced = place(space, cost, arch, &where, &why);
-  const placed *p = misplaced ? NULL : &where;
+/* p: its place in a space; or NULL, and why it has none. */
+static spn_status print_network(const spn_arch *arch, const char *cost, const placed *p, const spn_err *why,
+                                spn_err *err) {
   spn_counts counts = spn_arch_counts(arch);
   char *mnasnet = spn_blockstring_mnasnet(arch), *timm = spn_blockstring_timm(arch);
   if (!mnasnet || !timm) return spn_fail(err, SPN_ENOMEM, "info: out of memory");
@@ -69,12 +68,21 @@ static spn_status print_arch(const spn_arch *arch, const char *space, const char
   const char *unit;
   if (p) print_cost(p);
   else if (spn_cost_counted(cost, arch, &counted, &unit)) printf("cost        %.4f %s\n", counted, unit);
-  else printf("cost        unknown: %s\n", why.text);
+  else printf("cost        unknown: %s\n", why->text);
   printf("mnasnet     %s\ntimm        %s\n", mnasnet, timm);
   print_layers(arch, p);
   free(mnasnet);
   free(timm);
   return SPN_OK;
+}
+
+static spn_status print_arch(const spn_arch *arch, const char *space, const char *cost, spn_err *err) {
+  static placed where;
+  spn_err why;
+  spn_status misplaced = place(space, cost, arch, &where, &why);
+  spn_status status = print_network(arch, cost, misplaced ? NULL : &where, &why, err);
+  spn_cost_free(&where.cost);
+  return status;
 }
 
 static void print_choice_row(const spn_space *space, const spn_cost *cost, const char *name, const spn_choice *choice) {
@@ -86,11 +94,11 @@ static void print_choice_row(const spn_space *space, const spn_cost *cost, const
   printf(" %10.3f %s\n", spn_cost_of(cost, choice), cost->unit);
 }
 
-/* The network with the k-th kernel and the e-th expansion wherever there is a choice, without SE; 0 when the space has
- * none such. */
+/* The network with the k-th kernel and the e-th expansion wherever there is a choice, without SE, and with a stage's
+ * middle number of channels and layers; 0 when the space has none such. */
 static int same_everywhere(const spn_space *space, int k, int e, spn_choice *choice, char *name, size_t size) {
   const int wanted[SPN_DECISION_KINDS] = {
-      [SPN_DECISION_KEEP] = 1, [SPN_DECISION_KERNEL] = k, [SPN_DECISION_EXPAND] = e};
+      [SPN_DECISION_KEEP] = 1, [SPN_DECISION_KERNEL] = k, [SPN_DECISION_EXPAND] = e, [SPN_DECISION_SHORTCUT] = 1};
   spn_decisions decisions;
   int kernel = 0, expand = 0;
   spn_decisions_of(space, &decisions);
@@ -98,7 +106,8 @@ static int same_everywhere(const spn_space *space, int k, int e, spn_choice *cho
   for (int i = 0; i < decisions.count; i++) {
     const spn_decision *d = &decisions.list[i];
     const spn_layer *layer = &space->layer[d->layer];
-    int option = wanted[d->kind];
+    int option = wanted[d->kind], middle = d->kind == SPN_DECISION_CHANNELS || d->kind == SPN_DECISION_LAYERS;
+    if (middle) option = (d->options - 1) / 2;
     if (layer->tied && d->kind == SPN_DECISION_KERNEL && k != e) return 0;
     spn_decision_set(space, d, option < d->options ? option : d->options - 1, choice);
     if (d->kind == SPN_DECISION_KERNEL && k < d->options) kernel = layer->kernel[k];
@@ -108,26 +117,32 @@ static int same_everywhere(const spn_space *space, int k, int e, spn_choice *cho
   return kernel && expand;
 }
 
+static void print_networks(const spn_space *space, const spn_cost *cost) {
+  spn_choice choice;
+  char name[64];
+  spn_choice_max(space, &choice);
+  print_choice_row(space, cost, "largest", &choice);
+  spn_choice_min(space, &choice);
+  print_choice_row(space, cost, "smallest (optional layers skipped)", &choice);
+  for (int k = 0; k < SPN_MAX_OPTIONS; k++)
+    for (int e = 0; e < SPN_MAX_OPTIONS; e++)
+      if (same_everywhere(space, k, e, &choice, name, sizeof name)) print_choice_row(space, cost, name, &choice);
+}
+
 /* A space: its size, and the networks that take the same option everywhere. */
 static spn_status print_space(const spn_settings *s, const spn_space *space, spn_err *err) {
   spn_cost cost;
-  spn_choice choice;
-  char name[64], caveat[64];
+  char rest[48] = "of whole networks", caveat[64];
   SPN_TRY(spn_cost_load(s->search_cost, space, &cost, err));
+  if (!cost.whole) snprintf(rest, sizeof rest, "rest %.4f %s", cost.rest, cost.unit);
   printf("space       %s: %d layers, 10^%.2f networks; input %d for the cost, %d in training (width %.3g)\n",
          space->name, space->layers, spn_space_log10_size(space), space->base.input_size, space->proxy_size,
          space->proxy_width);
   spn_cost_caveat(&cost, caveat, sizeof caveat);
-  printf("cost        %s: %s; rest %.4f %s%s%s\n", cost.name, cost.source, cost.rest, cost.unit, caveat[0] ? "; " : "",
-         caveat);
+  printf("cost        %s: %s; %s%s%s\n", cost.name, cost.source, rest, caveat[0] ? "; " : "", caveat);
   printf("%-34s %10s %11s %10s\n", "network", "params", "MACs", "cost");
-  spn_choice_max(space, &choice);
-  print_choice_row(space, &cost, "largest", &choice);
-  spn_choice_min(space, &choice);
-  print_choice_row(space, &cost, "smallest (optional layers skipped)", &choice);
-  for (int k = 0; k < SPN_MAX_OPTIONS; k++)
-    for (int e = 0; e < SPN_MAX_OPTIONS; e++)
-      if (same_everywhere(space, k, e, &choice, name, sizeof name)) print_choice_row(space, &cost, name, &choice);
+  print_networks(space, &cost);
+  spn_cost_free(&cost);
   return SPN_OK;
 }
 

@@ -65,21 +65,15 @@ static void announce(const spn_problem *p, const char *size) {
   if (note[0]) spn_run_say(p->run, "%s", note);
 }
 
-static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) {
-  spn_network_options machine;
-  spn_space space;
-  spn_cost cost;
+static spn_status search_images(const spn_arguments *a, spn_settings *s, spn_space *space, const spn_cost *cost,
+                                spn_err *err) {
   spn_data data;
   char size[SPN_SIZE_TEXT];
-  spn_problem problem = {.settings = s, .space = &space, .cost = &cost, .data = &data};
-  SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
-  SPN_TRY(spn_space_load(s->search_space, &space, err));
-  if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
-  SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
+  spn_problem problem = {.settings = s, .space = space, .cost = cost, .data = &data};
   SPN_TRY(spn_problem_budget(&problem, err));
   SPN_TRY(spn_data_open_set(s, &data, err));
-  spn_status status = spn_problem_size(s, &space, data.set, size, err);
-  if (!status) status = spn_data_prepare(&data, s, space.proxy_size, space.base.input_channels, err);
+  spn_status status = spn_problem_size(s, space, data.set, size, err);
+  if (!status) status = spn_data_prepare(&data, s, space->proxy_size, space->base.input_channels, err);
   if (!status) status = spn_schedule_search(s, spn_dataset_count(data.set, SPN_SPLIT_TRAIN), err);
   if (!status) status = spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err);
   if (!status) {
@@ -94,6 +88,19 @@ static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) 
   return status;
 }
 
+static spn_status search(const spn_arguments *a, spn_settings *s, spn_err *err) {
+  spn_network_options machine;
+  spn_space space;
+  spn_cost cost;
+  SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
+  SPN_TRY(spn_space_load(s->search_space, &space, err));
+  if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
+  SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
+  spn_status status = search_images(a, s, &space, &cost, err);
+  spn_cost_free(&cost);
+  return status;
+}
+
 /* table:COLUMN, or what any search can count. */
 static spn_status load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err) {
   static const char of_table[] = "table:";
@@ -102,22 +109,29 @@ static spn_status load_cost(const spn_settings *s, const spn_space *space, spn_c
   return spn_table_cost(s->search_table, s->search_cost + n, space, out, err);
 }
 
-/* A table of finished networks needs neither images nor a machine that trains. */
-static spn_status search_without_images(const spn_arguments *a, spn_settings *s, spn_err *err) {
-  spn_space space;
-  spn_cost cost;
-  spn_problem problem = {.settings = s, .space = &space, .cost = &cost};
+static spn_status search_table(const spn_arguments *a, spn_settings *s, const spn_space *space, const spn_cost *cost,
+                               spn_err *err) {
+  spn_problem problem = {.settings = s, .space = space, .cost = cost};
   spn_search_result result = {.images = 0};
-  SPN_TRY(spn_space_load(s->search_space, &space, err));
-  SPN_TRY(load_cost(s, &space, &cost, err));
   SPN_TRY(spn_problem_budget(&problem, err));
   SPN_TRY(spn_run_open(a->out, s, "search", a->resume, a->quiet, &problem.run, err));
-  spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space.name,
-              spn_space_log10_size(&space), cost.name, problem.target, cost.unit);
+  spn_run_say(problem.run, "space %s (10^%.1f networks), cost %s, target %.4g %s; no images", space->name,
+              spn_space_log10_size(space), cost->name, problem.target, cost->unit);
   spn_status status = spn_problem_search(&problem, &result, err);
   if (!status) status = spn_cli_report(a->out, err);
   if (!status) report(a->out, &problem, &result);
   spn_run_close(problem.run);
+  return status;
+}
+
+/* A table of finished networks needs neither images nor a machine that trains. */
+static spn_status search_without_images(const spn_arguments *a, spn_settings *s, spn_err *err) {
+  spn_space space;
+  spn_cost cost;
+  SPN_TRY(spn_space_load(s->search_space, &space, err));
+  SPN_TRY(load_cost(s, &space, &cost, err));
+  spn_status status = search_table(a, s, &space, &cost, err);
+  spn_cost_free(&cost);
   return status;
 }
 

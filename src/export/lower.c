@@ -189,23 +189,29 @@ static spn_status squeeze_excite(builder *b, const char *block, int squeeze) {
 }
 
 static spn_status block(builder *b, int i) {
-  static const char *const part[] = {"expand", "dw", "project"};
+  enum { PARTS = 4 };
+  static const char *const part[PARTS] = {"expand", "dw", "project", "conv"};
   const spn_block *s = &b->arch->block[i];
-  const spn_fused act = (spn_fused)b->arch->activation;
+  const spn_fused act = (spn_fused)spn_block_activation(b->arch, s);
   const int input = b->at, expanded = spn_block_expanded(s), squeeze = spn_block_squeeze(s);
-  char prefix[16], name[3][SPN_LOWERED_NAME], bn[3][SPN_LOWERED_NAME];
+  char prefix[16], name[PARTS][SPN_LOWERED_NAME], bn[PARTS][SPN_LOWERED_NAME];
   snprintf(prefix, sizeof prefix, "block.%d", i);
-  for (int p = 0; p < 3; p++) {
+  for (int p = 0; p < PARTS; p++) {
     snprintf(name[p], sizeof name[p], "%s.%s", prefix, part[p]);
     snprintf(bn[p], sizeof bn[p], "%s.%s.bn", prefix, part[p]);
   }
   const layer expand = {name[0], bn[0], expanded, 1, 1, 0, act};
   const layer depthwise = {name[1], bn[1], expanded, s->kernel, s->stride, 1, act};
   const layer project = {name[2], bn[2], s->out, 1, 1, 0, SPN_FUSED_NONE};
-  if (s->expand != 1) SPN_TRY(conv(b, &expand));
-  SPN_TRY(conv(b, &depthwise));
-  if (squeeze) SPN_TRY(squeeze_excite(b, prefix, squeeze));
-  SPN_TRY(conv(b, &project));
+  const layer plain = {name[3], bn[3], s->out, s->kernel, s->stride, 0, act};
+  if (!s->expand) {
+    SPN_TRY(conv(b, &plain));
+  } else {
+    if (s->expand > 1) SPN_TRY(conv(b, &expand));
+    SPN_TRY(conv(b, &depthwise));
+    if (squeeze) SPN_TRY(squeeze_excite(b, prefix, squeeze));
+    SPN_TRY(conv(b, &project));
+  }
   return s->residual ? join(b, SPN_LOWERED_ADD, prefix, input) : SPN_OK;
 }
 

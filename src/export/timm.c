@@ -15,11 +15,13 @@ static const char script_name[] = "load_timm.py";
 /* The block as timm's decode_arch_def reads it. The squeeze ratio is written so that timm's rounding gives our count.
  */
 static void block_text(const spn_block *b, char *text, size_t size) {
+  static const char *const types[] = {"cn", "ds", "ir"}, *const activations[] = {"", "_nre", "_nr6", "_nhs"};
   char ratio[32], se[40] = "", expand[16] = "";
+  const char *shortcut = b->expand ? b->residual ? "" : "_noskip" : b->residual ? "_skip" : "";
   if (spn_block_squeeze(b)) snprintf(se, sizeof se, "_se%s", spn_shortest((double)spn_block_squeeze(b) / b->in, ratio));
   if (b->expand > 1) snprintf(expand, sizeof expand, "_e%d", b->expand);
-  snprintf(text, size, "%s_r1_k%d_s%d%s_c%d%s%s", b->expand > 1 ? "ir" : "ds", b->kernel, b->stride, expand, b->out, se,
-           b->residual ? "" : "_noskip");
+  snprintf(text, size, "%s_r1_k%d_s%d%s_c%d%s%s%s", types[b->expand < 2 ? b->expand : 2], b->kernel, b->stride, expand,
+           b->out, se, activations[b->activation], shortcut);
 }
 
 /* A list of stages, each a list of blocks. */

@@ -6,12 +6,18 @@
 
 /* The operations of the paper's list, as PIL defines them: pixel values are those that PIL would give (geometry but for
  * roundings of the sampled place). */
-#define SPN_AUGMENT_OPS(X)                                                                                        \
-  X(IDENTITY, "identity")                                                                                         \
-  X(AUTOCONTRAST, "autocontrast")                                                                                 \
-  X(EQUALIZE, "equalize") X(ROTATE, "rotate") X(SOLARIZE, "solarize") X(COLOR, "color") X(POSTERIZE, "posterize") \
-      X(CONTRAST, "contrast") X(BRIGHTNESS, "brightness") X(SHARPNESS, "sharpness") X(SHEAR_X, "shear_x")         \
-          X(SHEAR_Y, "shear_y") X(TRANSLATE_X, "translate_x") X(TRANSLATE_Y, "translate_y")
+#define SPN_AUGMENT_OPS(X)        \
+  X(IDENTITY, "identity")         \
+  X(AUTOCONTRAST, "autocontrast") \
+  X(EQUALIZE, "equalize")         \
+  X(ROTATE, "rotate")             \
+  X(SOLARIZE, "solarize")         \
+  X(COLOR, "color")               \
+  X(POSTERIZE, "posterize")       \
+  X(CONTRAST, "contrast")         \
+  X(BRIGHTNESS, "brightness")     \
+  X(SHARPNESS, "sharpness")       \
+  X(SHEAR_X, "shear_x") X(SHEAR_Y, "shear_y") X(TRANSLATE_X, "translate_x") X(TRANSLATE_Y, "translate_y")
 typedef enum {
 #define SPN_AUGMENT_OP(name, text) SPN_OP_##name,
   SPN_AUGMENT_OPS(SPN_AUGMENT_OP)

@@ -259,6 +259,12 @@ static spn_status write_all(kit *k) {
 }
 
 spn_status spn_kit_write(const spn_kit_options *options, int *files, spn_err *err) {
+  char decision[SPN_DECISION_NAME];
+  if (spn_space_coupled(options->space, decision))
+    return spn_fail(err, SPN_EINPUT,
+                    "latency kit: expected a space of independent layers, whose parts can be listed; in space %s they "
+                    "depend on %s",
+                    options->space->name, decision);
   kit k = {.options = options, .err = err, .seen = malloc(sizeof *k.seen * MAX_KIT_PARTS)};
   if (!k.seen) return spn_fail(err, SPN_ENOMEM, "latency kit: out of memory");
   k.expected = count_files(options->space) + options->networks + options->holdout;

@@ -55,6 +55,10 @@ static spn_status add_block(filler *f, const spn_arch *arch, int i) {
   int expanded = spn_block_expanded(b), squeeze = spn_block_squeeze(b);
   char name[PART_NAME], bn[PART_NAME + 4];
   if (b->skipped) return SPN_OK;
+  if (!b->expand) {
+    part_names(i, "conv", name, bn);
+    return add_conv(f, name, bn, b->out, b->in, b->kernel);
+  }
   if (b->expand > 1) {
     part_names(i, "expand", name, bn);
     SPN_TRY(add_conv(f, name, bn, expanded, b->in, 1));

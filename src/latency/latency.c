@@ -7,6 +7,7 @@
 
 #include "io/datapath.h"
 #include "latency/fit.h"
+#include "latency/whole.h"
 
 double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *choice) {
   const spn_layer_cost *c = &cost->layer[layer];
@@ -14,6 +15,7 @@ double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *c
 }
 
 double spn_cost_of(const spn_cost *cost, const spn_choice *choice) {
+  if (cost->whole) return spn_cost_whole_of(cost->whole, choice);
   double sum = cost->rest;
   for (int i = 0; i < cost->layers; i++) sum += spn_cost_layer(cost, i, &choice->layer[i]);
   return sum;
@@ -87,6 +89,10 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
 /* ---- Range ---- */
 
 void spn_cost_range(const spn_cost *cost, const spn_space *space, double *min, double *max) {
+  if (cost->whole) {
+    spn_cost_whole_range(cost, space, min, max);
+    return;
+  }
   *min = *max = cost->rest;
   for (int i = 0; i < cost->layers; i++) {
     spn_layer_choice all[SPN_MAX_LAYER_CHOICES];
@@ -132,7 +138,7 @@ int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const
 
 /* The block a layer is with the given options, in the deployed network. */
 static spn_block option_block(const spn_layer *l, int k, int e, int s) {
-  return (spn_block){l->in, l->out, l->kernel[k], l->stride, l->expand[e], l->se[s], l->residual, 0};
+  return (spn_block){l->in, l->out, l->kernel[k], l->stride, l->expand[e], l->se[s], l->residual, 0, l->activation};
 }
 
 /* Of the deployed network. Sizes after a layer do not depend on its options. */
@@ -156,23 +162,51 @@ static void count(const counted *kind, const spn_space *space, spn_cost *out) {
   out->rest += millions(kind, spn_arch_fixed_counts(base, space->layer[space->layers - 1].out, size));
 }
 
+static spn_status read_table(const spn_json *root, const spn_space *space, spn_cost *out, spn_err *err) {
+  spn_table table;
+  char name[SPN_DECISION_NAME];
+  SPN_TRY(spn_table_read(root, &table, err));
+  spn_status status =
+      spn_space_coupled(space, name)
+          ? spn_fail(err, SPN_EINPUT,
+                     "table %s: prices layers one by one, but in space %s other layers depend on what is decided for "
+                     "%s; spnas latency fit makes a model of the table that prices networks whole",
+                     table.name, space->name, name)
+          : spn_table_apply(&table, space, out, err);
+  spn_table_free(&table);
+  return status;
+}
+
+/* A fitted model that prices networks whole is kept. */
+static spn_status apply_fit(spn_fit *fit, const spn_space *space, spn_cost *out, spn_err *err) {
+  char name[SPN_DECISION_NAME];
+  if (!spn_space_coupled(space, name)) {
+    spn_status status = spn_fit_cost(fit, space, out, err);
+    spn_fit_free(fit);
+    free(fit);
+    return status;
+  }
+  memset(out, 0, sizeof *out);
+  strcpy(out->name, fit->name);
+  strcpy(out->unit, fit->unit);
+  strcpy(out->source, fit->source);
+  for (int i = 0; i < space->layers; i++)
+    for (int s = 0; s < space->layer[i].ses; s++) out->modelled_se |= space->layer[i].se[s] > 0;
+  spn_status status = spn_cost_make_whole(space, NULL, fit, out, err);
+  if (!status) return SPN_OK;
+  spn_fit_free(fit);
+  free(fit);
+  return status;
+}
+
 /* A table, laid over the space as it is; or a fitted model, which may fill in what was not measured. */
 static spn_status read_measured(const spn_json *root, const spn_space *space, spn_cost *out, spn_err *err) {
   spn_json model = spn_json_get(root, "model");
-  if (spn_json_is_null(&model)) {
-    spn_table table;
-    SPN_TRY(spn_table_read(root, &table, err));
-    spn_status status = spn_table_apply(&table, space, out, err);
-    spn_table_free(&table);
-    return status;
-  }
+  if (spn_json_is_null(&model)) return read_table(root, space, out, err);
   spn_fit *fit = malloc(sizeof *fit);
   if (!fit) return spn_fail(err, SPN_ENOMEM, "latency: out of memory");
   spn_status status = spn_fit_read(root, fit, err);
-  if (!status) {
-    status = spn_fit_cost(fit, space, out, err);
-    spn_fit_free(fit);
-  }
+  if (!status) return apply_fit(fit, space, out, err);
   free(fit);
   return status;
 }
@@ -195,6 +229,8 @@ static spn_status load_one(const char *name, const spn_space *space, spn_cost *o
     strcpy(out->name, kind->name);
     strcpy(out->unit, kind->unit);
     strcpy(out->source, kind->source);
+    char decision[SPN_DECISION_NAME];
+    if (spn_space_coupled(space, decision)) return spn_cost_make_whole(space, kind->name, NULL, out, err);
     count(kind, space, out);
     return SPN_OK;
   }
@@ -242,13 +278,16 @@ static spn_status add_term(const char *whole, char *term, const spn_space *space
   char *name;
   SPN_TRY(read_term(whole, term, &weight, &name, err));
   SPN_TRY(load_one(name, space, one, err));
-  if (out->layers && strcmp(out->unit, one->unit))
+  if (out->layers && strcmp(out->unit, one->unit)) {
+    spn_cost_free(one);
     return spn_fail(err, SPN_EINPUT, "search.cost %.200s: expected costs in one unit, got %s and %s", whole, out->unit,
                     one->unit);
+  }
   out->layers = one->layers;
   strcpy(out->unit, one->unit);
   snprintf(out->source, sizeof out->source, "weighted sum; of its last part: %.140s", one->source);
   add_weighted(out, one, weight);
+  if (one->whole) spn_cost_whole_add(&out->whole, one->whole, weight);
   return SPN_OK;
 }
 
@@ -269,6 +308,7 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
   }
   snprintf(out->name, sizeof out->name, "%.63s", name);
   free(one);
+  if (status) spn_cost_free(out);
   return status;
 }
 

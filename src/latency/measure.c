@@ -92,6 +92,10 @@ static spn_status add_se(builder *b, const spn_part *p, int expanded, int *value
 static spn_status add_block(builder *b, const spn_part *p, int *value, spn_err *err) {
   int in = *value, expanded = p->in * p->expand;
   spn_infer_act act = act_of(b->arch->activation);
+  if (!p->expand) {
+    SPN_TRY(convolve(b, *value, &(conv_plan){p->in, p->h, p->out, p->kernel, p->stride, 0, act}, value, err));
+    return p->residual ? spn_infer_add(b->net, *value, in, value, err) : SPN_OK;
+  }
   if (p->expand > 1) SPN_TRY(convolve(b, *value, &(conv_plan){p->in, p->h, expanded, 1, 1, 0, act}, value, err));
   SPN_TRY(convolve(b, *value, &(conv_plan){expanded, p->h, expanded, p->kernel, p->stride, 1, act}, value, err));
   if (p->se > 0) SPN_TRY(add_se(b, p, expanded, value, err));

@@ -31,9 +31,21 @@ static void add_pointwise(double pixels, double in, double out, double *amount) 
 /* Pool, two dense layers with a ReLU and a sigmoid, and the multiplication. */
 enum { SE_OPS = 5 };
 
+static void add_shortcut(const spn_part *p, double pixels, double *amount) {
+  if (!p->residual) return;
+  amount[SPN_WORK_MOVED] += 3 * pixels * p->out / MILLION;
+  amount[SPN_WORK_OPS] += 1;
+}
+
 static void add_block(const spn_part *p, double in_pixels, double pixels, double *amount) {
   const spn_block b = {.in = p->in, .out = p->out, .expand = p->expand, .se = p->se};
   double expanded = spn_block_expanded(&b), squeeze = spn_block_squeeze(&b);
+  if (!p->expand) { /* a plain convolution works as the stem does */
+    amount[SPN_WORK_STEM] += pixels * p->in * p->out * p->kernel * p->kernel / MILLION;
+    amount[SPN_WORK_OPS] += 1;
+    add_shortcut(p, pixels, amount);
+    return;
+  }
   if (p->expand > 1) add_pointwise(in_pixels, p->in, expanded, amount);
   amount[SPN_WORK_TAPS] += pixels * expanded * p->kernel * p->kernel / MILLION;
   amount[SPN_WORK_DW_OUTPUTS] += pixels * expanded / MILLION;
@@ -44,9 +56,7 @@ static void add_block(const spn_part *p, double in_pixels, double pixels, double
     amount[SPN_WORK_OPS] += SE_OPS;
   }
   add_pointwise(pixels, expanded, p->out, amount);
-  if (!p->residual) return;
-  amount[SPN_WORK_MOVED] += 3 * pixels * p->out / MILLION;
-  amount[SPN_WORK_OPS] += 1;
+  add_shortcut(p, pixels, amount);
 }
 
 void spn_work_add(const spn_part *p, spn_work *out) {

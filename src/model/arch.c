@@ -23,6 +23,10 @@ int spn_block_squeeze(const spn_block *b) {
   return squeeze > 1 ? squeeze : 1;
 }
 
+spn_act spn_block_activation(const spn_arch *arch, const spn_block *b) {
+  return b->activation == SPN_ACT_NONE ? arch->activation : b->activation;
+}
+
 /* A convolution without bias and its batch norm: weights = parameters of the kernel, pixels = output pixels. */
 static void add_conv(spn_counts *counts, long long weights, int out, long long pixels) {
   counts->params += weights + 2LL * out;
@@ -43,6 +47,10 @@ spn_counts spn_block_counts(const spn_arch *arch, const spn_block *b, int in_siz
   int size = spn_pad_axis(arch->padding, in_size, b->kernel, b->stride).out;
   long long pixels = (long long)size * size;
   if (out_size) *out_size = size;
+  if (!b->expand) {
+    add_conv(&counts, (long long)b->in * b->out * b->kernel * b->kernel, b->out, pixels);
+    return counts;
+  }
   if (b->expand > 1) add_conv(&counts, b->in * expanded, (int)expanded, in_pixels);
   add_conv(&counts, expanded * b->kernel * b->kernel, (int)expanded, pixels);
   int squeeze = spn_block_squeeze(b);
@@ -81,9 +89,10 @@ spn_counts spn_arch_counts(const spn_arch *arch) {
   return total;
 }
 
-static int block_equal(const spn_block *a, const spn_block *b) {
+static int block_equal(const spn_arch *x, const spn_block *a, const spn_arch *y, const spn_block *b) {
   return a->in == b->in && a->out == b->out && a->kernel == b->kernel && a->stride == b->stride &&
-         a->expand == b->expand && spn_block_squeeze(a) == spn_block_squeeze(b) && a->residual == b->residual;
+         a->expand == b->expand && spn_block_squeeze(a) == spn_block_squeeze(b) && a->residual == b->residual &&
+         spn_block_activation(x, a) == spn_block_activation(y, b);
 }
 
 static int frame_equal(const spn_arch *a, const spn_arch *b) {
@@ -102,7 +111,7 @@ int spn_arch_equal(const spn_arch *a, const spn_arch *b) {
   if (!frame_equal(a, b)) return 0;
   int i = next_block(a, 0), j = next_block(b, 0);
   while (i < a->blocks && j < b->blocks) {
-    if (!block_equal(&a->block[i], &b->block[j])) return 0;
+    if (!block_equal(a, &a->block[i], b, &b->block[j])) return 0;
     i = next_block(a, i + 1);
     j = next_block(b, j + 1);
   }
@@ -148,9 +157,13 @@ static spn_status check_block(const spn_block *b, int i, int in, spn_err *err) {
     return spn_fail(err, SPN_EINPUT, "blocks[%d].kernel: expected 3, 5 or 7, got %d", i, b->kernel);
   if (b->stride != 1 && b->stride != 2)
     return spn_fail(err, SPN_EINPUT, "blocks[%d].stride: expected 1 or 2, got %d", i, b->stride);
-  if (b->expand < 1 || b->expand > SPN_MAX_EXPAND)
-    return spn_fail(err, SPN_EINPUT, "blocks[%d].expand: expected 1 to %d, got %d", i, SPN_MAX_EXPAND, b->expand);
+  if (b->expand < 0 || b->expand > SPN_MAX_EXPAND)
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].expand: expected 0 to %d, got %d", i, SPN_MAX_EXPAND, b->expand);
   if (!(b->se >= 0 && b->se <= 1)) return spn_fail(err, SPN_EINPUT, "blocks[%d].se: expected 0 to 1, got %g", i, b->se);
+  if (!b->expand && b->se > 0)
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].se: expected 0 in a plain convolution (expand 0), got %g", i, b->se);
+  if (b->activation < SPN_ACT_NONE || b->activation > SPN_ACT_HSWISH)
+    return spn_fail(err, SPN_EINPUT, "blocks[%d].activation: unknown code %d", i, (int)b->activation);
   int shortcut = b->stride == 1 && b->in == b->out;
   if (b->residual && !shortcut)
     return spn_fail(err, SPN_EINPUT, "blocks[%d].residual: needs stride 1 and in == out, got stride %d, %d -> %d", i,

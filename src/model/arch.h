@@ -20,17 +20,19 @@ enum {
 
 typedef enum { SPN_PAD_SAME, SPN_PAD_SYMMETRIC } spn_padding; /* TF SAME, or k/2 on every side */
 
-/* One block. expand 1: depthwise-separable (no expansion convolution). skipped: the layer is the identity and is kept
- * only so that a network still lines up with the layers of its space (for latency and decisions); it computes nothing.
- */
+/* One block. expand 1: depthwise-separable (no expansion convolution). expand 0: one plain k x k convolution with batch
+ * norm and activation instead, without SE (MnasNet's "regular convolution"). skipped: the layer is the identity and is
+ * kept only so that a network still lines up with the layers of its space (for latency and decisions); it computes
+ * nothing. */
 typedef struct {
   int in, out;  /* channels */
   int kernel;   /* 3, 5, 7 */
   int stride;   /* 1, 2 */
-  int expand;   /* expansion ratio >= 1; expanded channels = in * expand */
+  int expand;   /* expansion ratio; expanded channels = in * expand. 0: a plain convolution */
   double se;    /* squeeze ratio of the block's *input* channels, 0 = none; squeeze = max(1, (int)(in*se)) */
   int residual; /* y = x + block(x); needs stride 1 and in == out */
   int skipped;
+  spn_act activation; /* inside the block; SPN_ACT_NONE: the network's */
 } spn_block;
 
 typedef struct {
@@ -55,6 +57,7 @@ spn_pad spn_pad_axis(spn_padding padding, int n, int k, int s);
 
 int spn_block_expanded(const spn_block *b); /* in * expand */
 int spn_block_squeeze(const spn_block *b);  /* SE squeeze channels, 0 without SE */
+spn_act spn_block_activation(const spn_arch *arch, const spn_block *b);
 
 /* Parameters (BN gamma and beta counted, running statistics not) and multiply-accumulates of one image (convolutions,
  * SE layers and the classifier), as MnasNet's table 1 counts them (arXiv 1807.11626). Skipped blocks count nothing. */
@@ -71,8 +74,8 @@ spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int la
  * MnasNet's published code. */
 int spn_scale_channels(int channels, double width);
 /* Multiplies the channels of stem and blocks. The head keeps its channels at every width: that is what reproduces the
- * parameters published with MnasNet-A1's code for x1.4 to x0.35 (but with head_widens). A residual stays a residual: equal channels scale
- * equally. */
+ * parameters published with MnasNet-A1's code for x1.4 to x0.35 (but with head_widens). A residual stays a residual:
+ * equal channels scale equally. */
 void spn_arch_scale(spn_arch *arch, double width);
 
 /* Equal as computed networks: skipped blocks and names are ignored. */

@@ -15,9 +15,12 @@ static spn_status read_optional_flag(const spn_json *block, const char *key, int
 }
 
 static spn_status read_block(const spn_json *at, int in, spn_block *b, spn_err *err) {
-  static const char *const known[] = {"in", "out", "kernel", "stride", "expand", "se", "residual", "skipped", NULL};
+  static const char *const known[] = {"in", "out",      "kernel",  "stride",     "expand",
+                                      "se", "residual", "skipped", "activation", NULL};
+  int activation = SPN_ACT_NONE;
   SPN_TRY(spn_json_only(at, known, err));
-  spn_json kernel = spn_json_get(at, "kernel"), se = spn_json_get(at, "se"), channels = spn_json_get(at, "in");
+  spn_json kernel = spn_json_get(at, "kernel"), se = spn_json_get(at, "se"), channels = spn_json_get(at, "in"),
+           act = spn_json_get(at, "activation");
   SPN_TRY(spn_json_small(&channels, 1, SPN_MAX_CHANNELS, &b->in, err));
   if (b->in != in)
     return spn_json_fail(&channels, err, "expected %d, the channels of the layer before, got %d", in, b->in);
@@ -25,8 +28,10 @@ static spn_status read_block(const spn_json *at, int in, spn_block *b, spn_err *
   SPN_TRY(spn_json_small(&kernel, 3, 7, &b->kernel, err));
   if (b->kernel % 2 == 0) return spn_json_expected(&kernel, "3, 5 or 7", err);
   SPN_TRY(spn_json_member(at, "stride", 1, 2, &b->stride, err));
-  SPN_TRY(spn_json_member(at, "expand", 1, SPN_MAX_EXPAND, &b->expand, err));
+  SPN_TRY(spn_json_member(at, "expand", 0, SPN_MAX_EXPAND, &b->expand, err));
   if (!spn_json_is_null(&se)) SPN_TRY(spn_json_real(&se, 0, 1, &b->se, err));
+  if (!spn_json_is_null(&act)) SPN_TRY(spn_json_choice(&act, spn_activation_names, &activation, err));
+  b->activation = (spn_act)activation;
   b->residual = b->stride == 1 && b->in == b->out;
   SPN_TRY(read_optional_flag(at, "residual", &b->residual, err));
   return read_optional_flag(at, "skipped", &b->skipped, err);
@@ -99,6 +104,7 @@ static void put_block(spn_json_writer *w, const spn_block *b) {
   spn_json_put_integer(w, "expand", b->expand);
   spn_json_put_number(w, "se", b->se);
   spn_json_put_flag(w, "residual", b->residual);
+  if (b->activation != SPN_ACT_NONE) spn_json_put_text(w, "activation", spn_activation_names[b->activation]);
   if (b->skipped) spn_json_put_flag(w, "skipped", 1);
   spn_json_end(w);
 }

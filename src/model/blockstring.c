@@ -16,12 +16,12 @@ static int shortcut(const spn_block *b) { return b->stride == 1 && b->in == b->o
 /* b can be one more repeat of a word whose first block is a and whose residual blocks, if any yet, agree on `flag`. */
 static int repeats(const spn_block *a, const spn_block *b, int flag) {
   return shortcut(b) && b->in == a->out && b->kernel == a->kernel && b->expand == a->expand && b->se == a->se &&
-         (flag < 0 || flag == b->residual);
+         b->activation == a->activation && (flag < 0 || flag == b->residual);
 }
 
 typedef struct {
   spn_block first;
-  int count, noskip, new_stage;
+  int count, skip, noskip, new_stage; /* skip: some of its blocks have a shortcut */
 } word;
 
 /* Folds the network into words; returns how many. */
@@ -33,39 +33,48 @@ static int fold(const spn_arch *arch, word *words) {
     if (count && repeats(&words[count - 1].first, b, flag)) {
       words[count - 1].count++;
     } else {
-      words[count] = (word){*b, 1, 0, !shortcut(b)};
+      words[count] = (word){*b, 1, 0, 0, !shortcut(b)};
       count++;
       flag = -1;
     }
     if (shortcut(b)) {
       flag = b->residual;
+      words[count - 1].skip = flag;
       words[count - 1].noskip = !flag;
     }
   }
   return count;
 }
 
-static void write_mnasnet(FILE *out, const word *w, int first) {
+/* timm's names, by spn_act. */
+static const char *const activation_words[] = {"", "re", "r6", "hs", NULL};
+
+static void write_end(FILE *out, const word *w) {
   char se[32];
+  if (w->first.se > 0) fprintf(out, "_se%s", spn_shortest(w->first.se, se));
+  if (w->first.activation != SPN_ACT_NONE) fprintf(out, "_n%s", activation_words[w->first.activation]);
+}
+
+static void write_mnasnet(FILE *out, const word *w, int first) {
   const spn_block *b = &w->first;
   fprintf(out, "%sr%d_k%d_s%d%d_e%d_i%d_o%d", first ? "" : " ", w->count, b->kernel, b->stride, b->stride, b->expand,
           b->in, b->out);
-  if (b->se > 0) fprintf(out, "_se%s", spn_shortest(b->se, se));
+  write_end(out, w);
   if (w->noskip) fprintf(out, "_noskip");
 }
 
 static void write_timm(FILE *out, const word *w, int first) {
-  char se[32];
+  static const char *const types[] = {"cn", "ds", "ir"};
   const spn_block *b = &w->first;
   fprintf(out, "%s%s_r%d_k%d_s%d",
           first          ? ""
           : w->new_stage ? " | "
                          : ", ",
-          b->expand == 1 ? "ds" : "ir", w->count, b->kernel, b->stride);
+          types[b->expand < 2 ? b->expand : 2], w->count, b->kernel, b->stride);
   if (b->expand > 1) fprintf(out, "_e%d", b->expand);
   fprintf(out, "_c%d", b->out);
-  if (b->se > 0) fprintf(out, "_se%s", spn_shortest(b->se, se));
-  if (w->noskip) fprintf(out, "_noskip");
+  write_end(out, w);
+  if (b->expand ? w->noskip : w->skip) fprintf(out, b->expand ? "_noskip" : "_skip"); /* timm's defaults differ */
 }
 
 static char *write_words(const spn_arch *arch, void (*write)(FILE *, const word *, int)) {
@@ -94,8 +103,8 @@ enum { MAX_WORD = 96 };
 
 /* One word taken apart; -1: not given. */
 typedef struct {
-  int timm, separable; /* separable: timm's "ds" */
-  int repeats, kernel, stride, expand, in, out, noskip;
+  int timm, separable, plain; /* timm's "ds" and "cn" */
+  int repeats, kernel, stride, expand, in, out, noskip, skip, activation;
   double se;
 } parts;
 
@@ -146,6 +155,12 @@ static spn_status read_part(const char *text, const char *part, const char *end,
   char problem[160];
   size_t length = (size_t)(end - part);
   if (length == 6 && !strncmp(part, "noskip", 6)) return set_once(&p->noskip, 1, text, "noskip", err);
+  if (length == 4 && !strncmp(part, "skip", 4) && p->plain) return set_once(&p->skip, 1, text, "skip", err);
+  if (length == 3 && part[0] == 'n') {
+    int act = SPN_ACT_RELU;
+    while (activation_words[act] && strncmp(part + 1, activation_words[act], 2)) act++;
+    return set_once(&p->activation, activation_words[act] ? act : -1, text, "n (activation: nre, nr6 or nhs)", err);
+  }
   if (length > 2 && part[0] == 's' && part[1] == 'e') {
     if (p->se >= 0) return bad_word(text, "se is given twice", err);
     p->se = ratio(part + 2, end);
@@ -171,7 +186,7 @@ static spn_status read_part(const char *text, const char *part, const char *end,
       break;
     default: break;
   }
-  snprintf(problem, sizeof problem, "\"%.*s\" is not supported; known are r k s e %s se noskip", (int)length, part,
+  snprintf(problem, sizeof problem, "\"%.*s\" is not supported; known are r k s e %s se n noskip", (int)length, part,
            p->timm ? "c" : "i o");
   return bad_word(text, problem, err);
 }
@@ -181,8 +196,9 @@ static spn_status read_type(const char *text, const char **rest, parts *p, spn_e
   char problem[128];
   size_t length = strcspn(text, "_");
   p->separable = length == 2 && !strncmp(text, "ds", 2);
-  if (!p->separable && !(length == 2 && !strncmp(text, "ir", 2))) {
-    snprintf(problem, sizeof problem, "block type \"%.*s\" is not supported; expected ir or ds", (int)length, text);
+  p->plain = length == 2 && !strncmp(text, "cn", 2);
+  if (!p->separable && !p->plain && !(length == 2 && !strncmp(text, "ir", 2))) {
+    snprintf(problem, sizeof problem, "block type \"%.*s\" is not supported; expected ir, ds or cn", (int)length, text);
     return bad_word(text, problem, err);
   }
   *rest = text[length] ? text + length + 1 : text + length;
@@ -199,16 +215,20 @@ static spn_status check_parts(const char *text, parts *p, spn_err *err) {
   if (!p->timm && (p->in < 1 || p->in > SPN_MAX_CHANNELS))
     return bad_word(text, "i (input channels): expected 1 to 8192", err);
   if (p->separable && p->expand > 1) return bad_word(text, "ds has no expansion", err);
+  if (p->plain && p->expand > 0) return bad_word(text, "cn has no expansion", err);
   if (p->separable) p->expand = 1;
+  if (p->plain) p->expand = 0;
   if (p->timm && !p->separable && p->expand == 1)
     return bad_word(
         text, "ir with e1 has a 1:1 expansion convolution, which spnas does not build; ds is the block without", err);
-  if (p->expand < 1 || p->expand > SPN_MAX_EXPAND) return bad_word(text, "e (expansion): expected 1 to 64", err);
+  if (p->expand < (p->timm && !p->plain) || p->expand > SPN_MAX_EXPAND)
+    return bad_word(text, "e (expansion): expected 1 to 64", err);
+  if (!p->expand && p->se > 0) return bad_word(text, "a plain convolution has no se", err);
   return SPN_OK;
 }
 
 static spn_status read_word(const char *text, int timm, parts *p, spn_err *err) {
-  *p = (parts){timm, 0, -1, -1, -1, -1, -1, -1, -1, -1};
+  *p = (parts){timm, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
   const char *part = text;
   if (timm) SPN_TRY(read_type(text, &part, p, err));
   for (int more = 1; more;) {
@@ -246,8 +266,14 @@ static spn_status add_word(const char *text, int timm, spn_arch *arch, char *not
   SPN_TRY(check_input(text, &p, arch, channels, note, err));
   if (arch->blocks + p.repeats > SPN_MAX_BLOCKS) return bad_word(text, "more than 128 blocks in all", err);
   for (int i = 0; i < p.repeats; i++) {
-    spn_block b = {channels, p.out, p.kernel, i ? 1 : p.stride, p.expand, p.se, 0, 0};
-    b.residual = shortcut(&b) && p.noskip < 0;
+    spn_block b = {.in = channels,
+                   .out = p.out,
+                   .kernel = p.kernel,
+                   .stride = i ? 1 : p.stride,
+                   .expand = p.expand,
+                   .se = p.se,
+                   .activation = p.activation > 0 ? (spn_act)p.activation : SPN_ACT_NONE};
+    b.residual = shortcut(&b) && (p.plain ? p.skip > 0 : p.noskip < 0);
     arch->block[arch->blocks++] = b;
     channels = p.out;
   }
@@ -275,8 +301,8 @@ spn_status spn_blockstring_parse(const char *text, spn_arch *arch, char *note, s
 /* ---- Names ---- */
 
 int spn_blockstring_is(const char *text) {
-  return (text[0] == 'r' || !strncmp(text, "ds_", 3) || !strncmp(text, "ir_", 3)) && strstr(text, "_k") &&
-         !strchr(text, '/') && !strstr(text, ".json");
+  return (text[0] == 'r' || !strncmp(text, "ds_", 3) || !strncmp(text, "ir_", 3) || !strncmp(text, "cn_", 3)) &&
+         strstr(text, "_k") && !strchr(text, '/') && !strstr(text, ".json");
 }
 
 spn_status spn_blockstring_network(const char *text, spn_arch *out, char *note, spn_err *err) {

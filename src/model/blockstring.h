@@ -7,7 +7,9 @@
 
 /* MnasNet (tensorflow/tpu mnasnet_models.py): "r3_k3_s22_e3_i16_o24_se0.25_noskip ...", separated by spaces.
  * timm (_decode_block_str): "ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40": stages by |, blocks by
- * comma. Both return malloc'd text. Skipped blocks are left out. */
+ * comma. Both return malloc'd text. Skipped blocks are left out. Activations other than the network's are written as
+ * timm writes them, nre nr6 nhs, and plain convolutions as its cn (with skip, where they have a shortcut); MnasNet's
+ * grammar has neither: there nre, nr6, nhs and e0 are spnas's own. */
 char *spn_blockstring_mnasnet(const spn_arch *arch);
 char *spn_blockstring_timm(const spn_arch *arch);
 /* Reads either grammar (found by its first word) into arch->block; stem_channels of arch is the first block's input.

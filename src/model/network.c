@@ -38,7 +38,7 @@ static spn_value *depthwise_norm(spn_graph *g, const char *prefix, const spn_arc
   snprintf(name, sizeof name, "%.24sdw", prefix);
   spn_value *raw = spn_add_depthwise(g, name, x, &spec);
   snprintf(name, sizeof name, "%.24sdw.bn", prefix);
-  return spn_add_norm(g, name, raw, arch->activation, arch->bn_momentum, arch->bn_eps, m->branch);
+  return spn_add_norm(g, name, raw, spn_block_activation(arch, b), arch->bn_momentum, arch->bn_eps, m->branch);
 }
 
 static spn_value *squeeze_excite(spn_graph *g, const char *prefix, const spn_block *b, spn_value *x,
@@ -56,23 +56,34 @@ static spn_value *squeeze_excite(spn_graph *g, const char *prefix, const spn_blo
   return spn_add_se(g, name, x, &spec);
 }
 
+static spn_value *plain_conv(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b, spn_value *x) {
+  spn_pad pad = spn_pad_axis(arch->padding, x->h, b->kernel, b->stride);
+  spn_conv_spec spec = {
+      .co = b->out, .k = b->kernel, .stride = b->stride, .pad_before = pad.before, .pad_after = pad.after};
+  return conv_norm(g, prefix, "conv", "conv.bn", arch, x, spec, spn_block_activation(arch, b));
+}
+
+static spn_value *bottleneck(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b, spn_value *x,
+                             const spn_block_masks *m) {
+  if (b->expand > 1)
+    x = conv_norm(
+        g, prefix, "expand", "expand.bn", arch, x,
+        (spn_conv_spec){
+            .co = spn_block_expanded(b), .k = 1, .stride = 1, .aligned = 1, .out_width = m->width, .branch = m->branch},
+        spn_block_activation(arch, b));
+  x = depthwise_norm(g, prefix, arch, b, x, m);
+  if (spn_block_squeeze(b)) x = squeeze_excite(g, prefix, b, x, m);
+  return conv_norm(g, prefix, "project", "project.bn", arch, x,
+                   (spn_conv_spec){.co = b->out, .k = 1, .stride = 1, .in_width = m->width, .branch = m->branch},
+                   SPN_ACT_NONE);
+}
+
 static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x, const spn_block_masks *m,
                         double drop_path) {
   const spn_block *b = &arch->block[i];
   char prefix[24];
   snprintf(prefix, sizeof prefix, "block.%d.", i);
-  spn_value *y = x;
-  if (b->expand > 1)
-    y = conv_norm(
-        g, prefix, "expand", "expand.bn", arch, y,
-        (spn_conv_spec){
-            .co = spn_block_expanded(b), .k = 1, .stride = 1, .aligned = 1, .out_width = m->width, .branch = m->branch},
-        arch->activation);
-  y = depthwise_norm(g, prefix, arch, b, y, m);
-  if (spn_block_squeeze(b)) y = squeeze_excite(g, prefix, b, y, m);
-  y = conv_norm(g, prefix, "project", "project.bn", arch, y,
-                (spn_conv_spec){.co = b->out, .k = 1, .stride = 1, .in_width = m->width, .branch = m->branch},
-                SPN_ACT_NONE);
+  spn_value *y = b->expand ? bottleneck(g, prefix, arch, b, x, m) : plain_conv(g, prefix, arch, b, x);
   if (!b->residual) return y;
   snprintf(prefix, sizeof prefix, "block.%d.join", i);
   return spn_add_join(g, prefix, x, y, m->branch, drop_path * (i + 1) / arch->blocks);

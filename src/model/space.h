@@ -11,18 +11,27 @@
 
 enum { SPN_MAX_LAYERS = 64, SPN_MAX_OPTIONS = 6 };
 
-/* Options of one layer (one block position). Lists ascend; each option nests in the next one, as masks need. */
+/* Options of one layer (one block position). Lists ascend. A decision that belongs to a whole stage (channels, number
+ * of layers, shortcuts; with `shared` also kernel, expansion and SE) is led by the stage's first layer. */
 typedef struct {
-  int in, out, stride; /* stride in deployment (latency); see proxy_stride */
+  int leader;          /* the stage's first layer */
+  int leads;           /* this is it */
+  int stage_layers;    /* of the stage, at most */
+  int in, out, stride; /* channels at most; stride in deployment (latency); see proxy_stride */
   int proxy_stride;    /* stride when training on the proxy */
   int kernels, kernel[SPN_MAX_OPTIONS];
-  int expands, expand[SPN_MAX_OPTIONS];
+  int expands, expand[SPN_MAX_OPTIONS]; /* 0, a plain convolution, stands last */
   int ses;
-  double se[SPN_MAX_OPTIONS]; /* first may be 0 = none */
-  int tied;                   /* kernel and expansion move together (option i = kernel[i], expand[i]) */
-  int skippable;              /* may be the identity: stride 1, in == out, and the space says so */
-  int residual;               /* has the identity shortcut (stride 1 and in == out, unless the stage says noskip) */
-  int table_layer;            /* the layer's own position; -1: one option, nothing to decide, counted in `rest` */
+  double se[SPN_MAX_OPTIONS];             /* first may be 0 = none */
+  int tied;                               /* kernel and expansion move together (option i = kernel[i], expand[i]) */
+  int channels, channel[SPN_MAX_OPTIONS]; /* of the output, of every layer of the stage */
+  int counts, count[SPN_MAX_OPTIONS];     /* how many of the stage's layers there are; the last ones are left out */
+  int shortcuts;                          /* 2: option 0 goes without the shortcut that `residual` tells of */
+  int shared;                             /* kernel, expansion and SE are one choice for the stage */
+  spn_act activation;                     /* of the stage; SPN_ACT_NONE: the space's */
+  int skippable;                          /* may be the identity: stride 1, in == out, and the space says so */
+  int residual;    /* has the identity shortcut (stride 1 and in == out, unless the stage says noskip) */
+  int table_layer; /* the layer's own position; -1: one option, nothing to decide, counted in `rest` */
 } spn_layer;
 
 typedef struct {
@@ -43,14 +52,19 @@ typedef enum {
   SPN_DECISION_KERNEL, /* index into spn_layer.kernel; in a tied layer also into expand */
   SPN_DECISION_EXPAND,
   SPN_DECISION_SE,
+  SPN_DECISION_CHANNELS, /* these three are the stage's */
+  SPN_DECISION_LAYERS,
+  SPN_DECISION_SHORTCUT,
   SPN_DECISION_KINDS
 } spn_decision_kind;
 
 /* One layer of a network, by name and by kind of decision: indices into the layer's option lists. In a tied layer
- * expand == kernel (as indices). In a skipped layer the other indices are 0. */
+ * expand == kernel (as indices). In a skipped layer, or one that the stage has no more, the other indices are 0; so are
+ * se in a plain convolution and shortcut where no layer is left that could have one. What is led is copied to the
+ * stage's layers (kernel, expansion, SE) or stands in the leader alone (channels, layers, shortcut). */
 typedef union {
   struct {
-    signed char keep, kernel, expand, se;
+    signed char keep, kernel, expand, se, channels, layers, shortcut;
   };
   signed char option[SPN_DECISION_KINDS];
 } spn_layer_choice;
@@ -82,13 +96,18 @@ int spn_space_is_proxy(const spn_space *space);
  * space's. */
 void spn_space_arch(const spn_space *space, const spn_choice *choice, int proxy, spn_arch *out);
 
+/* What ties layers together, so that costs and choices of one depend on another's: the name of the first such decision
+ * ("layer 3 channels"), in `name`; NULL: layers are independent. */
+enum { SPN_DECISION_NAME = 24 };
+const char *spn_space_coupled(const spn_space *space, char name[SPN_DECISION_NAME]);
+
 int spn_choice_equal(const spn_choice *a, const spn_choice *b);
-/* Reads a network into a choice: skipped blocks align with skippable layers; a network from a block string, which
- * does not say which layers are skipped, uses the first layers of each stage. SPN_EINPUT when the space lacks it, or
- * when input size, stem or head are others. */
+/* Reads a network into a choice: where a stage's blocks are all there, skipped ones marked, each is its layer; a
+ * network from a block string, which does not say which layers are skipped, uses the first layers of each stage.
+ * SPN_EINPUT when the space lacks it, or when input size, stem or head are others. */
 spn_status spn_space_match(const spn_space *space, const spn_arch *arch, spn_choice *out, spn_err *err);
 
-/* "k3e6 k5e3 skip ..." for people. */
+/* "k3e6 k5e3 skip ..." for people; c24 at the head of a stage whose channels are decided. */
 void spn_choice_text(const spn_space *space, const spn_choice *choice, char *text, size_t size);
 
 #endif

@@ -106,8 +106,28 @@ static void set_regions(const spn_supernet *net, spn_mask *m) {
   m->init_std = g->params[m->part.param].init_std;
 }
 
+/* Masks nest within a layer: that is what the supernet can hold. */
+static spn_status check_space(const spn_space *space, spn_err *err) {
+  char decision[SPN_DECISION_NAME];
+  const char *advice = "expected an evaluator that trains networks by themselves, or a table of finished ones";
+  if (spn_space_coupled(space, decision))
+    return spn_fail(err, SPN_EINPUT, "space %s: the supernet has no masks for %s, on which whole layers depend; %s",
+                    space->name, decision, advice);
+  for (int i = 0; i < space->layers; i++) {
+    const spn_layer *l = &space->layer[i];
+    int last = l->expand[l->expands - 1];
+    if (l->expands > 1 && (l->expand[0] == 1 || !last))
+      return spn_fail(
+          err, SPN_EINPUT,
+          "space %s: layer %d: the supernet needs expansions that nest in each other, which %d does not; %s",
+          space->name, i, last ? 1 : 0, advice);
+  }
+  return SPN_OK;
+}
+
 spn_status spn_supernet_create(const spn_space *space, int classes, int channels, const spn_network_options *o,
                                spn_supernet **out, spn_err *err) {
+  SPN_TRY(check_space(space, err));
   spn_supernet *net = calloc(1, sizeof *net);
   spn_block_masks *masks = calloc((size_t)space->layers, sizeof *masks);
   if (net) net->mask = calloc(SPN_MAX_MASKS, sizeof *net->mask);

@@ -1,7 +1,7 @@
 /* Regularised evolution (arXiv 1802.01548): a population in which the oldest dies, whoever it is; the parent is the
- * best of a tournament, and its child differs in one layer. Networks above the budget are not born. */
+ * best of a tournament, and its child differs in one layer (one
+ * decision where layers are tied together). Networks above the budget are not born. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "search/inquiry.h"
 #include "search/reach.h"
@@ -47,14 +47,24 @@ static const member *tournament(population *p) {
   return best;
 }
 
-/* Another choice for one layer that has any. */
+/* Draws what matters now and did not matter before: nothing is known of layers that come back. */
+static void draw_new(spn_inquiry *q, const spn_choice *before, spn_choice *choice) {
+  for (int i = 0; i < q->decisions.count; i++) {
+    const spn_decision *d = &q->decisions.list[i];
+    if (spn_decision_matters(d, choice) && !spn_decision_matters(d, before))
+      spn_decision_set(q->space, d, (int)spn_inquiry_below(q, (uint64_t)d->options), choice);
+  }
+}
+
+/* Another choice for one step that has any. */
 static void mutate(const population *p, spn_choice *choice) {
-  int layer, count;
-  do layer = (int)spn_inquiry_below(p->q, (uint64_t)choice->layers);
-  while ((count = p->reach->layer[layer].count) < 2);
-  int was = 0, other = (int)spn_inquiry_below(p->q, (uint64_t)count - 1);
-  while (memcmp(&p->reach->layer[layer].choice[was], &choice->layer[layer], sizeof choice->layer[layer])) was++;
-  choice->layer[layer] = p->reach->layer[layer].choice[other + (other >= was)];
+  const spn_choice before = *choice;
+  int step, count;
+  do step = (int)spn_inquiry_below(p->q, (uint64_t)p->reach->steps);
+  while ((count = spn_reach_choices(p->reach, step, choice)) < 2);
+  int other = (int)spn_inquiry_below(p->q, (uint64_t)count - 1);
+  spn_reach_take(p->reach, step, other + (other >= spn_reach_taken(p->reach, step, choice)), choice);
+  if (p->q->cost->whole) draw_new(p->q, &before, choice); /* a step is one decision */
 }
 
 /* A child within the budget; where single changes lead nowhere, one that differs in more. */

@@ -18,6 +18,7 @@ typedef struct {
   spn_inquiry *q;
   spn_reach *reach;
   cell *table; /* [layer][bucket]: layers before `layer` were searched; so one row more than there are layers */
+  /* Where layers are tied together, "layer" stands for a step of the reach, which is then a decision. */
   size_t buckets;
   double least, most; /* cost of the cheapest and dearest network */
 } memory;
@@ -27,15 +28,8 @@ enum { IDLE_SWEEPS = 1000 };
 
 static cell *row_of(const memory *m, int layer) { return &m->table[(size_t)layer * m->buckets]; }
 
-/* What a network costs at least, once its first `layers` layers are settled. */
-static double bound_of(const memory *m, const spn_choice *c, int layers) {
-  double sum = m->q->cost->rest;
-  for (int l = 0; l < layers; l++) sum += spn_cost_layer(m->q->cost, l, &c->layer[l]);
-  return sum + m->reach->after[layers];
-}
-
 static void keep(memory *m, int layer, const spn_choice *choice, double accuracy) {
-  double share = (bound_of(m, choice, layer) - m->least) / fmax(m->most - m->least, 1e-300);
+  double share = (spn_reach_least(m->reach, choice, layer) - m->least) / fmax(m->most - m->least, 1e-300);
   size_t bucket = (size_t)(fmin(fmax(share, 0), 1) * (double)(m->buckets - 1));
   cell *c = &row_of(m, layer)[bucket];
   if (c->filled && c->accuracy >= accuracy) return;
@@ -74,10 +68,10 @@ static spn_status try_layer(memory *m, int layer, int *asked, spn_err *err) {
   const cell *parent = pick(m, layer);
   if (!parent) return SPN_OK;
   spn_choice child = parent->choice;
-  int count = m->reach->layer[layer].count;
+  int count = spn_reach_choices(m->reach, layer, &child);
   double accuracy;
-  child.layer[layer] = m->reach->layer[layer].choice[spn_inquiry_below(m->q, (uint64_t)count)];
-  if (bound_of(m, &child, layer + 1) > m->reach->high) return SPN_OK;
+  spn_reach_take(m->reach, layer, (int)spn_inquiry_below(m->q, (uint64_t)count), &child);
+  if (spn_reach_least(m->reach, &child, layer + 1) > m->reach->high) return SPN_OK;
   SPN_TRY(accuracy_of(m, &child, &accuracy, asked, err));
   keep(m, layer + 1, &child, accuracy);
   return SPN_OK;
@@ -91,7 +85,7 @@ static spn_status sweep(memory *m, spn_err *err) {
   SPN_TRY(accuracy_of(m, &base, &accuracy, &asked, err));
   keep(m, 0, &base, accuracy);
   while (idle++ < IDLE_SWEEPS) {
-    for (int layer = 0; layer < m->q->space->layers; layer++) {
+    for (int layer = 0; layer < m->reach->steps; layer++) {
       if (!spn_inquiry_goes_on(m->q)) return SPN_OK;
       asked = 0;
       SPN_TRY(try_layer(m, layer, &asked, err));
@@ -103,7 +97,7 @@ static spn_status sweep(memory *m, spn_err *err) {
 
 /* The best of the last layer within the target. */
 static void nominate(memory *m) {
-  const cell *best = NULL, *row = row_of(m, m->q->space->layers);
+  const cell *best = NULL, *row = row_of(m, m->reach->steps);
   for (size_t b = 0; b < m->buckets; b++)
     if (row[b].filled && spn_cost_of(m->q->cost, &row[b].choice) <= m->q->high &&
         (!best || row[b].accuracy > best->accuracy))
@@ -115,7 +109,7 @@ static spn_status layernas(spn_inquiry *q, spn_err *err) {
   memory m = {.q = q, .buckets = (size_t)q->settings->search_buckets};
   spn_cost_range(q->cost, q->space, &m.least, &m.most);
   m.reach = spn_reach_new(q->space, q->cost, &q->decisions, q->high);
-  m.table = calloc((size_t)(q->space->layers + 1) * m.buckets, sizeof *m.table);
+  m.table = m.reach ? calloc((size_t)(m.reach->steps + 1) * m.buckets, sizeof *m.table) : NULL;
   spn_status status = m.reach && m.table ? sweep(&m, err) : spn_fail(err, SPN_ENOMEM, "layernas: out of memory");
   if (!status) nominate(&m);
   free(m.reach);

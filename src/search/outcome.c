@@ -17,7 +17,9 @@ static void put_decisions(spn_json_writer *w, const spn_space *space, const spn_
     if (c->keep) {
       spn_json_put_integer(w, "kernel", layer->kernel[c->kernel]);
       spn_json_put_integer(w, "expand", layer->expand[c->expand]);
-      spn_json_put_number(w, "se", layer->se[c->se]);
+      spn_json_put_number(w, "se", layer->expand[c->expand] ? layer->se[c->se] : 0);
+      if (layer->leads && layer->channels > 1) spn_json_put_integer(w, "channels", layer->channel[c->channels]);
+      if (layer->leads && layer->shortcuts > 1) spn_json_put_flag(w, "shortcut", c->shortcut);
     }
     spn_json_end(w);
   }

@@ -86,8 +86,8 @@ static spn_status warm_up(shared *t, spn_err *err) {
     int stop = spn_stop_requested() || (most && t->step - t->first_step >= most);
     if (t->problem->run && (stop || spn_checkpoint_requested())) SPN_TRY(save(t, t->problem->run, 0, err));
     if (stop)
-      return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of the warm-up's %llu; --resume goes on from here",
-                      (unsigned long long)t->step, (unsigned long long)t->warmup);
+      return spn_fail(err, SPN_ESTOPPED, "stopped at step %llu of the warm-up's %llu", (unsigned long long)t->step,
+                      (unsigned long long)t->warmup);
     warmup_network(t, 1 - (double)t->step / (double)t->warmup, &choice);
     SPN_TRY(train_step(t, &choice, err));
   }

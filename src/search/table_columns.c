@@ -34,16 +34,6 @@ static spn_status read_digits(const spn_table_columns *t, const spn_csv *csv, sp
                       at, space->name, size);
 }
 
-/* What a column of a decision holds for an option: 0 or 1 for keep, else the option itself. */
-static double option_value(const spn_layer *layer, spn_decision_kind kind, int option) {
-  switch (kind) {
-    case SPN_DECISION_KEEP: return option;
-    case SPN_DECISION_KERNEL: return layer->kernel[option];
-    case SPN_DECISION_EXPAND: return layer->expand[option];
-    default: return layer->se[option];
-  }
-}
-
 static spn_status read_decisions(const spn_table_columns *t, const spn_csv *csv, spn_choice *out, int *there,
                                  spn_err *err) {
   const spn_space *space = t->space;
@@ -55,7 +45,7 @@ static spn_status read_decisions(const spn_table_columns *t, const spn_csv *csv,
     int option = 0;
     if (!spn_decision_matters(d, out)) continue;
     SPN_TRY(spn_csv_real(csv, t->column[i], 0, 1e6, &value, err));
-    while (option < d->options && option_value(&space->layer[d->layer], d->kind, option) != value) option++;
+    while (option < d->options && spn_option_value(&space->layer[d->layer], d->kind, option) != value) option++;
     if (option < d->options) spn_decision_set(space, d, option, out);
     else *there = 0;
   }
@@ -64,15 +54,15 @@ static spn_status read_decisions(const spn_table_columns *t, const spn_csv *csv,
 
 spn_status spn_table_columns_find(const spn_csv *csv, const spn_space *space, spn_table_columns *out, spn_err *err) {
   static const char *const codes[] = {"network", "arch", NULL};
+  char decision[SPN_DECISION_NAME];
   out->space = space;
   spn_decisions_of(space, &out->decisions);
-  out->digits = first_of(csv, codes);
+  out->digits = spn_space_coupled(space, decision) ? -1 : first_of(csv, codes); /* a digit is a layer's own */
   for (int i = 0; out->digits < 0 && i < out->decisions.count; i++) {
     out->column[i] = spn_csv_find(csv, out->decisions.list[i].name);
     if (out->column[i] < 0)
-      return spn_csv_fail(csv, -1, err,
-                          "expected a column network (a digit a layer), or one for each decision of space %s; there is "
-                          "none for \"%s\"",
+      return spn_csv_fail(csv, -1, err, "expected %sone for each decision of space %s; there is none for \"%s\"",
+                          spn_space_coupled(space, decision) ? "" : "a column network (a digit a layer), or ",
                           space->name, out->decisions.list[i].name);
   }
   return SPN_OK;

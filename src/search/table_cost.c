@@ -122,6 +122,13 @@ static void fill(const fit *f, const char *column, spn_cost *out) {
 
 spn_status spn_table_cost(const char *file, const char *column, const spn_space *space, spn_cost *out, spn_err *err) {
   spn_csv *csv;
+  char decision[SPN_DECISION_NAME];
+  if (spn_space_coupled(space, decision))
+    return spn_fail(
+        err, SPN_EINPUT,
+        "search.cost: expected a cost that can be counted, for in space %s costs do not add up over layers, "
+        "which depend on %s; got table:%.60s",
+        space->name, decision, column);
   SPN_TRY(spn_csv_load(file, &csv, err));
   fit *f = calloc(1, sizeof *f);
   spn_status status = f ? SPN_OK : spn_fail(err, SPN_ENOMEM, "search.table: out of memory");

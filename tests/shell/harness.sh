@@ -1,0 +1,50 @@
+# shellcheck shell=sh disable=SC2034
+# Sourced by test scripts, after TESTS (the folder tests/): a folder of their own, counting, and the program's answers.
+
+WORK=$(mktemp -d)
+PASSED=0
+FAILED=0
+PATIENCE=60 # seconds until what is waited for must have come
+export OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
+trap 'rm -rf "$WORK"' EXIT
+cd "$WORK" || exit 1
+
+pass() { PASSED=$((PASSED + 1)); }
+fail() {
+  FAILED=$((FAILED + 1))
+  echo "FAILED: $1"
+  [ ! -f log ] || head -n 8 log
+}
+
+# check NAME COMMAND...
+check() {
+  name=$1
+  shift
+  if "$@" >log 2>&1; then pass; else fail "$name"; fi
+}
+
+# run CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
+run() {
+  want=$1
+  pattern=$2
+  shift 2
+  "$@" >log 2>&1
+  code=$?
+  if [ $code -ne "$want" ]; then fail "$*: code $code, expected $want"
+  elif ! grep -q -e "$pattern" log; then fail "$*: does not say \"$pattern\""
+  else pass
+  fi
+}
+
+# tiny_data FOLDER [TEST-IMAGES]: 300 training images of CIFAR-10's size whose stripes tell the class.
+tiny_data() {
+  mkdir -p "$1"
+  for i in 1 2 3 4 5; do LC_ALL=C awk -v n=60 -v seed=$i -f "$TESTS/tiny_data.awk" >"$1/data_batch_$i.bin"; done
+  LC_ALL=C awk -v n="${2:-80}" -v seed=9 -f "$TESTS/tiny_data.awk" >"$1/test_batch.bin"
+}
+
+# finish NAME: the script's last line.
+finish() {
+  echo "$1: $PASSED passed, $FAILED failed"
+  [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
+}
