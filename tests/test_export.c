@@ -367,7 +367,7 @@ static void export_parts(const char *folder, const spn_arch *a, const spn_tensor
     CHECK(!strcmp(net->input, i < 0 ? "image" : "input") && !strcmp(net->output, part.head ? "logits" : "output"),
           "names of a part: %s, %s", net->input, net->output);
     snprintf(path, sizeof path, "%s/%d.tflite", parts, number++);
-    CHECK_OK(spn_tflite_write(net, "part", NULL, path, &err), err);
+    CHECK_OK(spn_tflite_write(net, NULL, "part", NULL, path, &err), err);
     spn_lowered_free(net);
     if (!keep) unlink(path);
   }
@@ -376,6 +376,26 @@ static void export_parts(const char *folder, const spn_arch *a, const spn_tensor
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     spn_lowered *net = NULL;
     CHECK(spn_lower(a, w, &o, &wrong[i], &net, &err) == SPN_EINPUT && strstr(err.text, "no part of"), "%s", err.text);
+  }
+}
+
+/* Pictures: a group or node for each layer that computes. */
+static void check_pictures(const char *folder, const spn_arch *a, const spn_tensors *w) {
+  static const char *const format[] = {"svg", "dot"}, *const mark[] = {"<g>", " MACs\", fill"};
+  int layers = 2 + (a->head_channels > 0);
+  for (int i = 0; i < a->blocks; i++) layers += !a->block[i].skipped;
+  for (int f = 0; f < 2; f++) {
+    char path[560], *text = NULL;
+    size_t size;
+    int found = 0;
+    spn_err err = {0};
+    snprintf(path, sizeof path, "%s/picture.%s", folder, format[f]);
+    CHECK_OK(spn_export(format[f], a, w, NULL, path, &err), err);
+    CHECK_OK(spn_file_read(path, (size_t)1 << 20, &text, &size, &err), err);
+    for (const char *p = text; p && (p = strstr(p, mark[f])); p++) found++;
+    CHECK(found == layers, "%s: %d layers drawn, expected %d", format[f], found, layers);
+    free(text);
+    unlink(path);
   }
 }
 
@@ -388,7 +408,8 @@ static void refuse_norm(const char *folder, const spn_arch *a, const spn_tensors
   o.fold_bn = 0;
   snprintf(path, sizeof path, "%s/refused.tflite", folder);
   CHECK_OK(spn_lower(a, w, &o, NULL, &net, &err), err);
-  CHECK(spn_tflite_write(net, "x", NULL, path, &err) == SPN_EINPUT && strstr(err.text, "stem.bn"), "%s", err.text);
+  CHECK(spn_tflite_write(net, NULL, "x", NULL, path, &err) == SPN_EINPUT && strstr(err.text, "stem.bn"), "%s",
+        err.text);
   CHECK(access(path, F_OK), "%s exists", path);
   spn_lowered_free(net);
 }
@@ -466,6 +487,7 @@ int main(int argc, char **argv) {
     spn_tensors *w = random_weights(&a);
     for (int variant = 0; variant < 8; variant++) export_case(folder, &a, w, variant, argc > 1);
     if (a.blocks) export_parts(folder, &a, w, argc > 1);
+    check_pictures(folder, &a, w);
     if (!i) refuse_norm(folder, &a, w);
     spn_tensors_free(w);
   }

@@ -119,7 +119,12 @@ static spn_status export_once(spn_err *err) {
   spn_model m;
   make_settings(&s);
   SPN_TRY(spn_model_load(trained, &m, err));
-  spn_status status = spn_model_export(&m, &s, "onnx", exported, err);
+  spn_export_samples samples;
+  spn_status status = spn_export_samples_make(&m, &s, &samples, err);
+  if (!status) {
+    status = spn_model_export(&m, &s, &samples, "onnx", exported, NULL, err); /* and reads it back */
+    spn_export_samples_free(&samples);
+  }
   spn_model_free(&m);
   return status;
 }

@@ -205,6 +205,6 @@ int spnas_network_export(const spnas_network *net, const char *format, const cha
   spn_settings_default(&s);
   spn_status status = path && *path ? spn_export_format(format, path, &format, &err)
                                     : spn_fail(&err, SPN_EINPUT, "export: expected the file to write, got nothing");
-  if (!status) status = spn_model_export(&net->model, &s, format, path, &err);
+  if (!status) status = spn_model_export(&net->model, &s, NULL, format, path, NULL, &err);
   return tell(error, status, &err);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/c_read.h"
 #include "export/export.h"
 #include "export/facts.h"
 #include "export/lower.h"
@@ -265,5 +266,7 @@ static spn_status write_c(const spn_arch *arch, const spn_tensors *weights, cons
   return status;
 }
 
-const spn_exporter spn_exporter_c = {
-    .suffix = ".c", .about = "self-contained C, a .c and a .h file: no library, weights as data", .write = write_c};
+const spn_exporter spn_exporter_c = {.suffix = ".c",
+                                     .about = "self-contained C, a .c and a .h file: no library, weights as data",
+                                     .write = write_c,
+                                     .read = spn_c_read};

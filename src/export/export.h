@@ -29,6 +29,10 @@ typedef struct {
   double crop_fraction;           /* part of the resized image the centre crop keeps; 0: unknown */
   const char *resize_filter;      /* "bilinear", "bicubic", ...; NULL: unknown */
   const char *const *class_names; /* arch->classes strings, or NULL */
+  const float *samples;           /* (sample_count,H,W,C) normalised images, channels last, that stand for what the
+                                     network will see: int8 formats choose their ranges by them; NULL: none */
+  int sample_count, threads;      /* threads: for walking through the samples; 0: one */
+  int int8_io;                    /* int8 formats: 1: input and output are int8 too; 0: float */
   const char *version;            /* of spnas, for the file's producer; NULL: left out */
   const spn_export_fact
       *facts; /* search method, seed, latency...: written into the file; the last of equal keys wins */
@@ -38,11 +42,16 @@ typedef struct {
 /* Opset 13, folded, normalised input, ImageNet's mean and std, nothing else known. */
 spn_export_options spn_export_defaults(void);
 
+struct spn_lowered; /* export/lower.h */
 typedef struct {
   const char *suffix, *about; /* ".onnx" and one line, for the help text */
   /* As spn_export, after arch and what concerns every format in options have been checked. */
   spn_status (*write)(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
                       const char *path, spn_err *err);
+  /* What the written file computes, out of its own bytes, for a check; NULL: it computes nothing. The caller frees. */
+  spn_status (*read)(const char *path, struct spn_lowered **out, spn_err *err);
+  int takes_pixels; /* obeys options->input; else the file always takes normalised images */
+  int approximate;  /* its numbers are meant to differ from the network's */
 } spn_exporter;
 
 #define SPN_EXPORTER(name) extern const spn_exporter spn_exporter_##name;
@@ -53,7 +62,7 @@ typedef struct {
 extern const char *const spn_exporter_names[];
 extern const spn_exporter *const spn_exporters[];
 
-/* "auto" and the formats' names; ends with NULL. */
+/* "auto", "all" (for those who write several) and the formats' names; ends with NULL. */
 extern const char *const spn_export_format_names[];
 /* The format to write to path: the one named, or with NULL or "auto" the one whose suffix the path has. SPN_EINPUT: no
  * such format, a suffix that no format has, or the suffix of another format than the one named. */

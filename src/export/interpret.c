@@ -107,6 +107,13 @@ static float active(spn_fused act, float v) {
   return v;
 }
 
+static void round_to(spn_quant q, float *v, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float level = roundf(v[i] / q.scale) + (float)q.zero;
+    v[i] = q.scale * ((level < -128 ? -128 : level > 127 ? 127 : level) - (float)q.zero);
+  }
+}
+
 static void widen(spn_range *r, const float *v, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if (v[i] < r->min) r->min = v[i];
@@ -138,6 +145,7 @@ static void run_node(const interpreter *t, int i, float *arena, spn_range *range
   }
   if (range) widen(&range[2 * i], y, elements);
   for (size_t k = 0; n->act != SPN_FUSED_NONE && k < elements; k++) y[k] = active(n->act, y[k]);
+  if (n->quant.scale > 0) round_to(n->quant, y, elements);
   if (range) widen(&range[2 * i + 1], y, elements);
 }
 

@@ -22,7 +22,7 @@ typedef enum { SPN_FUSED_NONE, SPN_FUSED_RELU, SPN_FUSED_RELU6, SPN_FUSED_HSWISH
 
 enum { SPN_LOWERED_NAME = 48 };
 
-/* Real numbers q: value = scale * (q - zero). scale 0: not quantised. */
+/* 8-bit numbers q, -128 to 127: value = scale * (q - zero). scale 0: not quantised. */
 typedef struct {
   float scale;
   int zero;
@@ -39,9 +39,10 @@ typedef struct {
   float *weight, *bias; /* owned by the list */
   float *norm;          /* (4,C): gamma, beta, mean, variance */
   float eps;
+  spn_quant quant; /* the output is rounded to what 8 bits can say */
 } spn_lowered_node;
 
-typedef struct {
+typedef struct spn_lowered {
   spn_lowered_node *node; /* node[0] is the input; the last one is the output; inputs stand before their readers */
   int count, room;
   const char *input, *output; /* names of both for users: "image" and "logits", or of a part */

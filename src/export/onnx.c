@@ -6,6 +6,7 @@
 
 #include "export/export.h"
 #include "export/onnx_graph.h"
+#include "export/onnx_read.h"
 #include "export/facts.h"
 #include "export/lower.h"
 #include "io/file.h"
@@ -282,5 +283,8 @@ static spn_status write_onnx(const spn_arch *arch, const spn_tensors *weights, c
   return status;
 }
 
-const spn_exporter spn_exporter_onnx = {
-    .suffix = ".onnx", .about = "ONNX, for onnxruntime and most other runtimes", .write = write_onnx};
+const spn_exporter spn_exporter_onnx = {.suffix = ".onnx",
+                                        .about = "ONNX, for onnxruntime and most other runtimes",
+                                        .write = write_onnx,
+                                        .read = spn_onnx_read,
+                                        .takes_pixels = 1};

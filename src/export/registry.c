@@ -10,7 +10,7 @@ const char *const spn_exporter_names[] = {
 #undef SPN_EXPORTER
     NULL};
 
-const char *const spn_export_format_names[] = {"auto",
+const char *const spn_export_format_names[] = {"auto", "all",
 #define SPN_EXPORTER(name) #name,
 #include "export/exporters.def"
 #undef SPN_EXPORTER

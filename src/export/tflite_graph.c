@@ -87,6 +87,7 @@ int spn_tfl_tensor(tfl_graph *g, const char *name, tfl_type type, int dims, cons
 void spn_tfl_quantise(tfl_graph *g, int tensor, const float *scale, int scales, int zero, int axis) {
   if (g->failed) return;
   tfl_tensor *t = &g->tensor[tensor];
+  free(t->scale);
   t->scale = copy_of(g, scale, (size_t)scales * sizeof *scale);
   t->scales = scales;
   t->zero = zero;

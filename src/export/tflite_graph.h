@@ -65,7 +65,7 @@ void spn_tfl_free(tfl_graph *g);
 /* Number of a new tensor. Without data it is batched. data (bytes) is copied; the tensor is not quantised. */
 int spn_tfl_tensor(tfl_graph *g, const char *name, tfl_type type, int dims, const int *shape, const void *data,
                    size_t bytes);
-/* scale (scales) is copied. */
+/* scale (scales) is copied; it takes the place of an earlier one. */
 void spn_tfl_quantise(tfl_graph *g, int tensor, const float *scale, int scales, int zero, int axis);
 void spn_tfl_op(tfl_graph *g, const tfl_op *op);
 

@@ -5,6 +5,7 @@
 
 #include "export/export.h"
 #include "export/facts.h"
+#include "export/import.h"
 #include "export/naming.h"
 #include "export/lower.h"
 #include "export/templates.h"
@@ -100,6 +101,16 @@ static spn_status write_timm(const spn_arch *arch, const spn_tensors *weights, c
   return status ? status : write_script(path, err);
 }
 
+static spn_status read_timm(const char *path, spn_lowered **out, spn_err *err) {
+  const spn_export_options options = spn_export_defaults();
+  spn_imported net;
+  SPN_TRY(spn_import_timm(path, NULL, &net, err));
+  spn_status status = spn_lower(&net.arch, net.weights, &options, NULL, out, err);
+  spn_imported_free(&net);
+  return status;
+}
+
 const spn_exporter spn_exporter_timm = {.suffix = ".timm.safetensors",
                                         .about = "safetensors with timm's names, and load_timm.py beside it (PyTorch)",
-                                        .write = write_timm};
+                                        .write = write_timm,
+                                        .read = read_timm};

@@ -103,7 +103,7 @@ static spn_status write_item(kit *k, const item *it, const char *name) {
   spn_status status = spn_lower(it->arch, weights, &options, it->block == SPN_KIT_ALL ? NULL : &it->lower, &net,
                                 k->err);
   spn_tensors_free(weights);
-  if (!status) status = spn_tflite_write(net, name, NULL, path, k->err);
+  if (!status) status = spn_tflite_write(net, NULL, name, NULL, path, k->err);
   if (!status) status = describe(k, it, file, path, net);
   spn_lowered_free(net);
   k->files++;
