@@ -197,11 +197,10 @@ static void save(const char *folder, const spn_arch *a, spn_tensors *w, const fl
   char path[600], text[256], *json = spn_arch_to_json(a);
   spn_err err;
   CHECK_OK(spn_tensors_set_meta(w, "spnas.arch", json, &err), err);
-  snprintf(
-      text, sizeof text,
-      "{\"size\": %d, \"channels\": %d, \"eval_crop\": 1, \"resize\": \"bilinear\", \"mean\": [0.5, 0.4, 0.3], "
-      "\"std\": [0.25, 0.2, 0.15]}",
-      a->input_size, a->input_channels);
+  snprintf(text, sizeof text,
+           "{\"size\": %d, \"channels\": %d, \"eval_crop\": 1, \"resize\": \"bilinear\", \"mean\": [0.5, 0.4, 0.3], "
+           "\"std\": [0.25, 0.2, 0.15]}",
+           a->input_size, a->input_channels);
   CHECK_OK(spn_tensors_set_meta(w, "spnas.preprocessing", text, &err), err);
   snprintf(path, sizeof path, "%s/%s.safetensors", folder, a->name);
   CHECK_OK(spn_tensors_save(w, path, &err), err);
