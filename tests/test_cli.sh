@@ -198,6 +198,11 @@ test_chain() {
   run 0 'cost  *300.7743 MMACs' "$SPNAS" info mobilenetv2 --set search.cost=macs
   run 0 'cost  *3.5049 Mparams' "$SPNAS" info mobilenetv2 --set search.cost=params
   run 0 'cost  *[0-9.]* Mparams' "$SPNAS" info searched/arch.json --set search.cost=params
+  run 0 '10^16.13 networks' "$SPNAS" info mnasnet --set search.cost=macs
+  run 0 'cost  *300.7743 MMACs by macs in space mobilenetv2$' "$SPNAS" info mobilenetv2 --set search.space=mobilenetv2 --set search.cost=macs
+  run 0 'the space of that name: spnas info .*/spaces/mobilenetv2.json' "$SPNAS" info mobilenetv2
+  run 0 '^space  *mobilenetv2: 17 layers' "$SPNAS" info "$SPNAS_DATA/spaces/mobilenetv2.json" --set search.cost=macs
+  run 2 'prices layers one by one, but in space mnasnet other layers depend on what is decided for layer 0 kernel' "$SPNAS" info mnasnet
   run 0 'unknown: space singlepath: expected input 224' "$SPNAS" info single-path-nas --set train.size=192
   run 2 'nonsense: .*mnasnet-a1, .*nonsense: .*spaces; there are: demo, ' "$SPNAS" info nonsense
   run 0 'parameters' "$SPNAS" info "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24"
@@ -265,6 +270,7 @@ test_latency() {
   run 0 '^sum  *80\.4411 ms' "$SPNAS" latency predict pixel1-singlepath single-path-nas
   run 0 '"origin":"modelled"\|"origin": "modelled"' "$SPNAS" latency predict pixel1.json mobilenetv2 --set train.width=0.35 --json
   run 0 'entries modelled, not measured' "$SPNAS" info singlepath-se-k7 --set search.cost=pixel1.json
+  run 0 'of whole networks; SE part modelled' "$SPNAS" info mnasnet --set search.cost=pixel1.json
   run 0 '0\.5 \* pixel1-singlepath + 0\.5 \* pixel1.json' "$SPNAS" info singlepath --set 'search.cost=0.5 * pixel1-singlepath + 0.5 * pixel1.json'
   run 2 'did you mean "fit"' "$SPNAS" latency fits
   run 2 'expected at least one table' "$SPNAS" latency fit --out nothing.json
@@ -334,6 +340,13 @@ test_numeric() {
 
 ask() { "$SPNAS" search --quiet --set search.space=space.json --set search.cost=macs --set search.target_share=0.8 "$@"; }
 
+# A space whose layers are tied together, three networks trained by themselves.
+tied() {
+  "$SPNAS" search --quiet --data data --target 150 --set search.space=mnasnet --set search.cost=macs --set search.tolerance=0.5 \
+    --set search.evaluator=scratch --set search.evaluations=3 --set search.scratch_epochs=1 --set search.top=0 \
+    --set search.proxy_width=0.1 --set data.max_train=64 --set data.max_test=20 --set optim.batch=16 "$@"
+}
+
 # A table of every network of the space: the layers that decide have eight options, the second may be skipped.
 make_table() {
   awk 'BEGIN { print "network,accuracy_1,accuracy_2"
@@ -351,6 +364,16 @@ test_asking() {
     check "$method: resumed, the same archive" cmp "ask-$method.jsonl" ask-part.jsonl
     rm -r ask-part
   done
+  for method in evolution ppo; do
+    run 0 'found  *c' tied --set search.method=$method --out tied-$method
+    run 3 'stopped after 1 evaluations' tied --set search.method=$method --set run.max_steps=1 --out tied-part
+    run 0 'found  *c' "$SPNAS" search --quiet --resume --out tied-part
+    for run in "tied-$method" tied-part; do sed 's/, "seconds".*//' $run/archive.jsonl >$run.jsonl; done
+    check "$method, mnasnet: resumed, the same archive" cmp "tied-$method.jsonl" tied-part.jsonl
+    rm -r tied-part
+  done
+  run 2 'the supernet has no masks for layer 0 kernel' tied --set search.evaluator=shared --set search.method=ppo --out tied-shared
+  check "a refused search leaves nothing behind" [ ! -e tied-shared ]
   head -n 30 table.csv >short.csv
   echo '11,0.5,often' >>short.csv
   run 2 'short.csv:31: column accuracy_2: expected a number' ask --set search.evaluator=tabular --set search.table=short.csv \

@@ -99,13 +99,14 @@ static size_t save_fit(uint8_t *text) {
 int main(void) {
   setenv("SPNAS_DATA", SPN_SOURCE_DIR "/data", 1); /* the tests may run anywhere */
   static uint8_t text[MAX_TEXT];
-  static const char *const spaces[] = {"singlepath-se", "singlepath-k7", "nas-bench-macro", "demo"};
+  static const char *const spaces[] = {"singlepath-se", "singlepath-k7", "nas-bench-macro",
+                                       "demo",          "mnasnet",       "mobilenetv3"};
   static const char *const strings[] = {
       "r1_k3_s11_e1_i32_o16_noskip r2_k3_s22_e6_i16_o24 r3_k5_s22_e3_i24_o40_se0.25 r4_k3_s22_e6_i40_o80",
       ("ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24 | ir_r1_k5_s2_e6_c40, ir_r3_k3_s1_e3_c40_se0.5 | "
        "ir_r1_k3_s1_e6_c320_noskip"),
       "r1_k3_s11_e1_i16_o8 r1_k3_s22_e3_i8_o16 r2_k3_s22_e6_i16_o16"};
-  for (int i = 0; i < 4; i++) {
+  for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
     char path[256];
     snprintf(path, sizeof path, "data/spaces/%s.json", spaces[i]);
     replay(fuzz_space, text, read_file(path, text), (uint64_t)i + 1, 1000);

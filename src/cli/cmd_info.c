@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "io/datapath.h"
 #include "latency/latency.h"
 #include "model/blockstring.h"
 #include "model/space.h"
@@ -185,9 +186,13 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   if (!what) return spn_fail(err, SPN_EINPUT, "expected a network or a space, got nothing; see --help");
   if (ends_with(what, ".safetensors")) return print_model(s, what, err);
   spn_err not_space, not_network;
-  if (!spn_space_load(what, &space, &not_space)) return print_space(s, &space, err);
+  char path[4096];
   spn_settings own = *s;
+  int is_space = !spn_space_load(what, &space, &not_space);
   spn_status status = spn_cli_load_arch(&own, what, &network, &not_network);
+  if (is_space && status) return print_space(s, &space, err);
+  if (is_space && !spn_data_path("spaces", what, path, sizeof path, NULL))
+    printf("note        the space of that name: spnas info %s\n", path);
   if (status && strstr(not_network.text, "data/networks")) /* a name: the lists of both kinds */
     return spn_fail(err, status, "%.450s; %.450s", not_network.text, not_space.text);
   if (status) return spn_fail(err, status, "%s", not_network.text);
@@ -200,8 +205,9 @@ const spn_command spn_cmd_info = {
     .about = "Parameters, MACs, cost, layers and block strings of a network, or the extremes of a space.",
     .usage =
         "spnas info WHAT [--set search.space=S] [--set search.cost=C] [--set train.width=W] [--set train.size=N]\n\n"
-        "  WHAT               arch.json, a .safetensors file of spnas, a name in data/networks or data/spaces,\n"
-        "                     a space file, or a block string; params in millions, MACs of one image in millions",
+        "  WHAT               arch.json, a .safetensors file of spnas, a name in data/networks or data/spaces\n"
+        "                     (in this order), a space file, or a block string; params in millions, MACs of one image "
+        "in millions",
     .sections = "train",
     .takes = "p",
     .run = command};

@@ -57,14 +57,15 @@ int spn_choice_equal(const spn_choice *a, const spn_choice *b) {
   return 1;
 }
 
-static void layer_text(const spn_layer *l, const spn_layer_choice *c, char *text, size_t size) {
+/* shortcuts: whether a layer is there that could have one. */
+static void layer_text(const spn_layer *l, const spn_layer_choice *c, int shortcuts, char *text, size_t size) {
   char channels[24] = "", se[24] = "", expand[16] = "conv";
   if (!c->keep) {
     snprintf(text, size, "skip");
     return;
   }
   if (l->leads && l->channels > 1) snprintf(channels, sizeof channels, "c%d", l->channel[c->channels]);
-  if (l->leads && l->shortcuts > 1 && !c->shortcut) strcat(channels, "noskip");
+  if (l->leads && l->shortcuts > 1 && shortcuts && !c->shortcut) strcat(channels, "noskip");
   if (l->expand[c->expand]) snprintf(expand, sizeof expand, "e%d", l->expand[c->expand]);
   if (l->se[c->se] > 0) snprintf(se, sizeof se, "se%.6g", l->se[c->se]);
   snprintf(text, size, "%s%sk%d%s%s", channels, *channels ? ":" : "", l->kernel[c->kernel], expand, se);
@@ -74,8 +75,10 @@ void spn_choice_text(const spn_space *space, const spn_choice *choice, char *tex
   size_t used = 0;
   if (size) *text = 0;
   for (int i = 0; i < space->layers; i++) {
+    const spn_layer *l = &space->layer[i];
+    int next = i + !l->residual, shortcuts = next < l->leader + l->stage_layers && choice->layer[next].keep;
     char word[96];
-    layer_text(&space->layer[i], &choice->layer[i], word, sizeof word);
+    layer_text(l, &choice->layer[i], shortcuts, word, sizeof word);
     size_t length = strlen(word) + (i > 0);
     if (used + length >= size) return;
     used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "", word);

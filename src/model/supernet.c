@@ -109,7 +109,7 @@ static void set_regions(const spn_supernet *net, spn_mask *m) {
 /* Masks nest within a layer: that is what the supernet can hold. */
 static spn_status check_space(const spn_space *space, spn_err *err) {
   char decision[SPN_DECISION_NAME];
-  const char *advice = "expected an evaluator that trains networks by themselves, or a table of finished ones";
+  const char *advice = "expected search.evaluator=scratch, or tabular, with a method that asks";
   if (spn_space_coupled(space, decision))
     return spn_fail(err, SPN_EINPUT, "space %s: the supernet has no masks for %s, on which whole layers depend; %s",
                     space->name, decision, advice);

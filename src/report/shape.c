@@ -103,7 +103,7 @@ static void put_layers(spn_report *r, const subject *s) {
     spn_json_put_number(w, "se", b->se);
     spn_json_put_integer(w, "params", c.params);
     spn_json_put_integer(w, "macs", c.macs);
-    if (s->placed) spn_json_put_number(w, "cost", spn_cost_layer(&s->by, i, &s->choice.layer[i]));
+    if (s->placed && !s->by.whole) spn_json_put_number(w, "cost", spn_cost_layer(&s->by, i, &s->choice.layer[i]));
     spn_json_end(w);
     if (!b->skipped) size = next;
   }
@@ -124,7 +124,7 @@ static void put_network(spn_report *r, const subject *s) {
   if (s->note[0]) spn_json_put_text(w, "note", s->note);
   if (s->placed) {
     spn_json_put_number(w, "cost", spn_cost_of(&s->by, &s->choice));
-    spn_json_put_number(w, "rest", s->by.rest);
+    if (!s->by.whole) spn_json_put_number(w, "rest", s->by.rest);
   }
   put_layers(r, s);
   spn_json_end(w);
@@ -222,6 +222,7 @@ spn_status spn_report_network(spn_report *r, const spn_json *config, const spn_j
     put_known(r, s);
     put_random(r, s);
   }
+  spn_cost_free(&s->by);
   free(s);
   return SPN_OK;
 }
