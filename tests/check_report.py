@@ -136,23 +136,25 @@ def plots_of(data):
         plots["network"] = len(network["layers"])
         if "cost" in network:
             kinds = {"skipped" if l["skipped"] else l["kernel"] for l in network["layers"]}
-            plots["layers"] = len([l for l in network["layers"]]), len(kinds)
+            plots["layers"] = len(network["layers"]), len(kinds)
     if evaluations:
         plots["accuracy"] = len(evaluations) + len(arch["front"]) + 2
-    if arch and steps:
+    if steps and data["files"]["env.json"]["command"] == "search":
         plots["ce"] = 2 * len(steps)
         plots["cost"] = 2 * len(steps) + 2
         plots["lambda"] = len(steps)
         plots["evidence"] = len(epochs)
         plots["decisions"] = len(data["indicators"]) * sum("x" in row for row in steps)
-        plots["gains"] = len(arch["indicators"]), 2
+        if arch:
+            plots["gains"] = len(arch["indicators"]), 2
     elif steps:
         plots["loss"] = plots["top1"] = 2 * len(epochs)
         plots["lr"] = len(steps)
+        plots["confusion"] = len(data["files"]["result.json"]["classes"]) ** 2
     return plots
 
 
-def check_in_browser(path, data):
+def check_in_browser(path, data, plots=None):
     run = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--window-size=1300,3000",
                           "--virtual-time-budget=4000", "--dump-dom", path.resolve().as_uri()], capture_output=True, text=True, timeout=300)
     console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
@@ -161,9 +163,9 @@ def check_in_browser(path, data):
     assert "In short" in page.text, f"{path}: the page is not drawn"
     marks = {figure: int(n) for figure, n in re.findall(r'<figure id="(\w+)"[^>]* data-marks="(\d+)"', run.stdout)}
     if not data["plots"]:
-        marks = {"network": marks["network"]} if "network" in marks else {}
-    for name, wanted in plots_of(data).items():
-        if not data["plots"] and name != "network":
+        marks = {name: n for name, n in marks.items() if name in ("network", "confusion")}
+    for name, wanted in (plots or plots_of(data)).items():
+        if not data["plots"] and name not in ("network", "confusion"):
             continue
         # Bars of several series leave gaps where another series has the value; Chart.js keeps an element for each.
         low, high = (wanted[0], wanted[0] * wanted[1]) if isinstance(wanted, tuple) else (wanted, wanted)
@@ -220,11 +222,53 @@ def check_training(work):
           "--set", "train.size=32", "--set", "train.epochs=3")
     data, text = check_run(folder)
     best = data["files"]["result.json"]
+    assert not data["notes"], data["notes"]
+    confusion = best["confusion"]
+    assert sum(map(sum, confusion)) == best["test_images"] == 40 and [sum(row) for row in confusion] == [4] * 10
+    assert abs(sum(confusion[i][i] for i in range(10)) / 40 - best["test_top1"]) < 1e-6 and len(best["classes"]) == 10
     assert text is None or f"{100 * best['test_top1']:.2f} %" in text
 
 
+def check_comparison(work):
+    """From a compare.json of 216 networks, as `spnas compare` writes it."""
+    folder, draw = work / "comparison", random.Random(3)
+    folder.mkdir()
+    rows = ["gradient", "ppo", EVIL]
+    networks = [{"row": row, "target": target, "seed": seed, "network": "0120", "predicted": int(target) - draw.random(),
+                 "accuracy": round(0.7 + draw.random() / 10, 6), "percentile": None if row == "population" else round(100 * draw.random(), 3),
+                 "images": 1000.0, "seconds": 2.5, "blocks": "r1_k3"}
+                for row in ["population", *rows] for target in ("60", "80") for seed in range(100 if row == "population" else 3)]
+    sample = {"count": 6, "mean": 0.012, "deviation": 0.004, "interval": 0.0042}
+    test = {"a": "gradient", "b": "ppo", "difference": 0.01, "t": 3.1, "freedom": 9.5, "p": 0.01, "p_holm": 0.03, "significant": True}
+    written = {"confidence": 0.95, "interval": "half", "test": "Welch", "population": {t: dict(sample, count=100) for t in ("60", "80")},
+               "advantage": {row: sample for row in rows}, "tests": [test], "networks": networks}
+    (folder / "compare.json").write_text(json.dumps(written))
+    spnas("report", folder)
+    data = page_data(folder / "report.html")
+    assert data["files"]["compare.json"] == written and not data["notes"], data["notes"]
+    if BROWSER:
+        data["plots"] = "Chart.js v" in (folder / "report.html").read_text()
+        text = check_in_browser(folder / "report.html", data, {"compared": 218, "percentiles": 21, "advantage": 9, "price": 3})
+        assert "gradient is better than ppo by 1 points (p 0.03)" in text and EVIL in text
+
+
+def check_unfinished(work, good):
+    """A search that has named nothing yet, and a folder of which only the settings are there."""
+    early = work / "early"
+    shutil.copytree(good, early)
+    for name in ("arch.json", "report.html", "inherited.safetensors"):
+        (early / name).unlink()
+    data, text = check_run(early)
+    assert not data["notes"] and data["indicators"], data["notes"]
+    assert text is None or "has not named a network: it is at step" in text
+    (early / "metrics.jsonl").unlink()
+    data, text = check_run(early)
+    assert ["metrics.jsonl" in note for note in data["notes"]] == [True]
+    assert text is None or "its log is empty" in text
+
+
 def check_broken(work, good):
-    assert "expected the folder of a search or a training" in spnas("report", work / "images", code=2)
+    assert "expected the folder of a search, a training or a comparison" in spnas("report", work / "images", code=2)
     assert "got nothing" in spnas("report", code=2)
     broken = work / "broken"
     shutil.copytree(good, broken)
@@ -258,6 +302,8 @@ def main():
         good = check_search(work)
         check_table(work)
         check_training(work)
+        check_comparison(work)
+        check_unfinished(work, good)
         check_broken(work, good)
     print("reports show what the files say" + ("" if BROWSER else "; not opened: no chromium here (apt-get install chromium)"))
 

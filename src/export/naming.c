@@ -77,6 +77,7 @@ static spn_status timm_block(const walk *w, const spn_arch *arch, int i, int sta
   char prefix[40];
   snprintf(prefix, sizeof prefix, "blocks.%d.%d.", stage, place);
   if (!b->expand) return block_part(w, i, "conv", prefix, "conv", "bn1", SPN_LAYOUT_SAME);
+  if (!b->expand) return block_part(w, i, "conv", prefix, "conv", "bn1", SPN_LAYOUT_SAME);
   if (wide) SPN_TRY(block_part(w, i, "expand", prefix, "conv_pw", "bn1", SPN_LAYOUT_SAME));
   SPN_TRY(block_part(w, i, "dw", prefix, "conv_dw", wide ? "bn2" : "bn1", SPN_LAYOUT_DEPTHWISE));
   if (spn_block_squeeze(b)) SPN_TRY(squeeze_excite(w, i, prefix));
@@ -97,7 +98,7 @@ static spn_status timm(const walk *w, const spn_arch *arch) {
 /* ---- ProxylessNAS ---- */
 
 static spn_status proxyless_block(const walk *w, const spn_block *b, int i) {
-  char prefix[40];
+  char prefix[48];
   snprintf(prefix, sizeof prefix, "blocks.%d.mobile_inverted_conv.", i);
   if (!b->expand) return spn_fail(w->err, SPN_EINPUT, "ProxylessNAS has no plain convolutions, as block %d is one", i);
   if (b->expand > 1)

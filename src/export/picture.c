@@ -33,7 +33,9 @@ static int add_layers(const spn_arch *a, layer *out) {
     l.macs = spn_block_counts(a, b, size, &size).macs;
     l.se = spn_block_squeeze(b);
     l.h = size;
-    if (b->expand > 1) snprintf(l.title, sizeof l.title, "MB%d %dx%d", b->expand, b->kernel, b->kernel);
+    if (!b->expand) l.wide = b->out;
+    if (!b->expand) snprintf(l.title, sizeof l.title, "Conv %dx%d", b->kernel, b->kernel);
+    else if (b->expand > 1) snprintf(l.title, sizeof l.title, "MB%d %dx%d", b->expand, b->kernel, b->kernel);
     else snprintf(l.title, sizeof l.title, "Sep %dx%d", b->kernel, b->kernel);
     out[n++] = l;
     channels = b->out;

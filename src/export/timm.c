@@ -13,16 +13,19 @@
 
 static const char script_name[] = "load_timm.py";
 
-/* The block as timm's decode_arch_def reads it. The squeeze ratio is written so that timm's rounding gives our count.
- */
-static void block_text(const spn_block *b, char *text, size_t size) {
-  static const char *const types[] = {"cn", "ds", "ir"}, *const activations[] = {"", "_nre", "_nr6", "_nhs"};
+/* The block as timm's decode_arch_def reads it. The squeeze ratio is
+ * written so that timm's rounding gives our count. */
+static void block_text(const spn_arch *arch, const spn_block *b, char *text, size_t size) {
+  static const char *const acts[] = {
+      [SPN_ACT_NONE] = "", [SPN_ACT_RELU] = "_nre", [SPN_ACT_RELU6] = "_nr6", [SPN_ACT_HSWISH] = "_nhs"};
+  const spn_act act = spn_block_activation(arch, b);
+  const char *type = !b->expand ? "cn" : b->expand > 1 ? "ir" : "ds";
+  const char *skip = b->expand ? (b->residual ? "" : "_noskip") : b->residual ? "_skip" : "";
   char ratio[32], se[40] = "", expand[16] = "";
-  const char *shortcut = b->expand ? b->residual ? "" : "_noskip" : b->residual ? "_skip" : "";
   if (spn_block_squeeze(b)) snprintf(se, sizeof se, "_se%s", spn_shortest((double)spn_block_squeeze(b) / b->in, ratio));
   if (b->expand > 1) snprintf(expand, sizeof expand, "_e%d", b->expand);
-  snprintf(text, size, "%s_r1_k%d_s%d%s_c%d%s%s%s", types[b->expand < 2 ? b->expand : 2], b->kernel, b->stride, expand,
-           b->out, se, activations[b->activation], shortcut);
+  snprintf(text, size, "%s_r1_k%d_s%d%s_c%d%s%s%s", type, b->kernel, b->stride, expand, b->out, se,
+           act == arch->activation ? "" : acts[act], skip);
 }
 
 /* A list of stages, each a list of blocks. */
@@ -39,7 +42,7 @@ static char *arch_def(const spn_arch *arch) {
       spn_json_array(&w, NULL, SPN_JSON_INLINE);
       open = 1;
     }
-    block_text(&arch->block[i], text, sizeof text);
+    block_text(arch, &arch->block[i], text, sizeof text);
     spn_json_put_text(&w, NULL, text);
   }
   if (open) spn_json_end(&w);

@@ -3,13 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/version.h"
 #include "io/file.h"
 #include "report/pieces.h"
 
-enum { MAX_PATH = 4096, MAX_BYTES = 1 << 20 }; /* a megabyte: many times what a run writes of such files */
+enum { MAX_PATH = 4096, MAX_BYTES = 1 << 20, DOCS = 5 }; /* a megabyte: many times what a run writes of such files */
 
 void spn_report_note(spn_report *r, const char *format, ...) {
   va_list args;
@@ -43,10 +44,20 @@ static spn_status put_file(spn_report *r, const char *name, int expected, spn_js
   return status == SPN_ENOMEM ? status : SPN_OK;
 }
 
+/* Of a folder without env.json the result tells. */
+static int is_training(const spn_json_doc *environment, const spn_json_doc *result) {
+  spn_json root, command;
+  const char *text;
+  if (!environment) return result != NULL;
+  root = spn_json_root(environment);
+  command = spn_json_get(&root, "command");
+  return !spn_json_string(&command, &text, NULL) && !strcmp(text, "train");
+}
+
 static spn_json root_of(const spn_json_doc *doc) { return doc ? spn_json_root(doc) : (spn_json){.item = NULL}; }
 
-/* Everything that the page shows; docs: of config, arch, environment and result, the caller's to free. */
-static spn_status gather(spn_report *r, spn_json_doc *docs[4], spn_err *err) {
+/* Everything that the page shows; docs: of config, arch, environment, result and comparison, the caller's to free. */
+static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) {
   spn_json_writer *w = &r->data;
   char made[32] = "", whole[MAX_PATH];
   time_t now = time(NULL);
@@ -58,11 +69,14 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[4], spn_err *err) {
   spn_json_put_text(w, "folder", whole);
   spn_json_put_text(w, "made", made);
   spn_json_object(w, "files", SPN_JSON_DENSE);
-  SPN_TRY(put_file(r, "config.resolved.json", 1, &docs[0], err));
+  SPN_TRY(put_file(r, "compare.json", 0, &docs[4], err));
+  r->is_run = !docs[4];
+  SPN_TRY(put_file(r, "config.resolved.json", r->is_run, &docs[0], err));
   SPN_TRY(put_file(r, "arch.json", 0, &docs[1], err));
-  SPN_TRY(put_file(r, "env.json", 1, &docs[2], err));
+  SPN_TRY(put_file(r, "env.json", r->is_run, &docs[2], err));
   SPN_TRY(put_file(r, "result.json", 0, &docs[3], err));
   spn_json_end(w);
+  r->is_training = is_training(docs[2], docs[3]);
   SPN_TRY(spn_report_rows(r, err));
   spn_json config = root_of(docs[0]), arch = root_of(docs[1]);
   SPN_TRY(spn_report_network(r, &config, &arch, err));
@@ -75,20 +89,21 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[4], spn_err *err) {
 
 /* A folder without settings and environment is no run, whatever else lies in it. */
 static spn_status check_folder(const spn_report *r, spn_err *err) {
-  static const char *const marks[] = {"config.resolved.json", "env.json", NULL};
+  static const char *const marks[] = {"config.resolved.json", "env.json", "compare.json", NULL};
   char path[MAX_PATH];
   for (int i = 0; marks[i]; i++) {
     SPN_TRY(spn_report_path(r, marks[i], path, sizeof path, err));
     FILE *f = fopen(path, "rb");
     if (f) return fclose(f), SPN_OK;
   }
-  return spn_fail(err, SPN_EINPUT, "%s: expected the folder of a search or a training, got one without %s or %s",
-                  r->folder, marks[0], marks[1]);
+  return spn_fail(err, SPN_EINPUT,
+                  "%s: expected the folder of a search, a training or a comparison, got one without %s, %s or %s",
+                  r->folder, marks[0], marks[1], marks[2]);
 }
 
 spn_status spn_report_write(const char *folder, const char *out, spn_err *err) {
   spn_report *r = calloc(1, sizeof *r);
-  spn_json_doc *docs[4] = {NULL};
+  spn_json_doc *docs[DOCS] = {NULL};
   const char *text;
   size_t size;
   if (!r) return spn_fail(err, SPN_ENOMEM, "report: out of memory");
@@ -97,7 +112,7 @@ spn_status spn_report_write(const char *folder, const char *out, spn_err *err) {
   if (!status) status = gather(r, docs, err);
   if (!status) status = spn_json_finish(&r->data, "report", &text, &size, err);
   if (!status) status = spn_report_page(text, size, out, err);
-  for (int i = 0; i < 4; i++) spn_json_free(docs[i]);
+  for (int i = 0; i < DOCS; i++) spn_json_free(docs[i]);
   spn_json_writer_free(&r->data);
   free(r);
   return status;

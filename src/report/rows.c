@@ -138,6 +138,6 @@ spn_status spn_report_rows(spn_report *r, spn_err *err) {
   static const char *const metrics[][3] = {
       {"steps", "\"step\"", "\"epoch_end\""}, {"epochs", "\"epoch_end\"", NULL}, {NULL}};
   static const char *const archive[][3] = {{"evaluations", "\"evaluation\"", NULL}, {NULL}};
-  SPN_TRY(put_log(r, "metrics.jsonl", 1, metrics, err));
+  SPN_TRY(put_log(r, "metrics.jsonl", r->is_run, metrics, err));
   return put_log(r, "archive.jsonl", 0, archive, err);
 }

@@ -65,8 +65,10 @@ static void read_subject(spn_report *r, const spn_json *config, const spn_json *
   }
   take_text(arch, "space", s->space);
   take_text(arch, "cost", s->cost);
-  spn_json train = spn_json_get(config, "train");
-  if (!s->has_arch && spn_json_is_object(&train)) read_weights(r, s);
+  if (r->is_training) {
+    read_weights(r, s);
+    return; /* what a search would have looked in says nothing here */
+  }
   take_text(&search, "space", s->space);
   take_text(&search, "cost", s->cost);
 }

@@ -2,7 +2,24 @@
 
 #include "core/phase.h"
 
-static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_phase *work, spn_score *out, spn_err *err) {
+static void count_confusion(const spn_graph *g, const spn_batch *batch, int classes, unsigned *confusion) {
+  for (int i = 0; i < batch->count; i++) {
+    const real *logit = g->logits + (size_t)i * (size_t)classes;
+    int best = 0;
+    for (int k = 1; k < classes; k++)
+      if (logit[k] > logit[best]) best = k;
+    if (batch->labels[i] >= 0) confusion[(size_t)batch->labels[i] * (size_t)classes + (size_t)best]++;
+  }
+}
+
+/* What is asked of an evaluation; confusion may be NULL. */
+typedef struct {
+  spn_score *score;
+  unsigned *confusion;
+  int classes;
+} answer;
+
+static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_phase *work, const answer *out, spn_err *err) {
   double loss = 0, hits = 0, hits5 = 0;
   size_t images = 0;
   for (uint64_t done = 0;; done++) {
@@ -17,28 +34,40 @@ static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_phase *work, 
     hits += g->correct;
     hits5 += g->correct5;
     images += (size_t)batch.count;
+    if (out->confusion) count_confusion(g, &batch, out->classes, out->confusion);
   }
   if (!images) return spn_fail(err, SPN_EINPUT, "nothing to evaluate: no image could be read");
-  *out = (spn_score){
+  *out->score = (spn_score){
       .images = images, .loss = loss / (double)images, .top1 = hits / (double)images, .top5 = hits5 / (double)images};
   return SPN_OK;
 }
 
-spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, const spn_settings *s, spn_split split,
-                        spn_score *out, spn_err *err) {
+static spn_status evaluate(spn_graph *g, const spn_data *d, const spn_settings *s, spn_split split, const answer *out,
+                           spn_err *err) {
   spn_loader *loader;
   SPN_TRY(spn_data_loader(d, s, split, 0, 0, &loader, err));
   static const char *const what[] = {[SPN_SPLIT_TRAIN] = "evaluation on training images",
                                      [SPN_SPLIT_HOLDOUT] = "evaluation on held-out images",
                                      [SPN_SPLIT_TEST] = "evaluation on test images"};
   spn_phase work = {.what = what[split], .unit = "batches", .total = spn_loader_batches(loader)};
-  real *own = g->weights;
-  if (weights) g->weights = (real *)weights; /* evaluation only reads */
   spn_status status = score_pass(g, loader, &work, out, err);
   spn_phase_end(&work);
-  g->weights = own;
   spn_loader_close(loader);
   return status;
+}
+
+spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, const spn_settings *s, spn_split split,
+                        spn_score *out, spn_err *err) {
+  real *own = g->weights;
+  if (weights) g->weights = (real *)weights; /* evaluation only reads */
+  spn_status status = evaluate(g, d, s, split, &(answer){.score = out}, err);
+  g->weights = own;
+  return status;
+}
+
+spn_status spn_evaluate_confusion(spn_graph *g, const spn_data *d, const spn_settings *s, spn_split split,
+                                  spn_score *out, unsigned *confusion, spn_err *err) {
+  return evaluate(g, d, s, split, &(answer){out, confusion, d->classes}, err);
 }
 
 static spn_status average_statistics(spn_graph *g, spn_loader *loader, spn_phase *work, spn_err *err) {

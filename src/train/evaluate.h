@@ -17,6 +17,10 @@ typedef struct {
 /* One pass in evaluation mode. weights NULL: the graph's own, else an averaged copy. */
 spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, const spn_settings *s, spn_split split,
                         spn_score *out, spn_err *err);
+/* The same of the graph's own weights, counting who is taken for whom: confusion[i * classes + j] rises with every
+ * image of class i that is called class j (the caller's, `classes` the data's). */
+spn_status spn_evaluate_confusion(spn_graph *g, const spn_data *d, const spn_settings *s, spn_split split,
+                                  spn_score *out, unsigned *confusion, spn_err *err);
 /* Replaces the running statistics of `weights` (NULL: the graph's own) by plain averages over the batches that hold so
  * many training images (augmented, as the weights know them; the same ones every time, at most an epoch). Running
  * averages belong to weights of a hundred steps ago and to no averaged weights at all. */

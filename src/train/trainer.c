@@ -25,6 +25,7 @@ typedef struct {
   train_numbers n;
   spn_parting parting;
   spn_regulariser *regulariser; /* or NULL */
+  unsigned *confusion;          /* of the test images (spn_evaluate_confusion); NULL: too many classes to look at */
   real *judged; /* what an epoch's end evaluates and saves: averaged weights with statistics of their own */
 } trainer;
 
@@ -168,6 +169,22 @@ static void list_state(void *owner, spn_state *s) {
 
 static const spn_steps_hooks hooks = {.step = train_step, .end_epoch = end_epoch, .state = list_state};
 
+enum { MAX_CONFUSION = 100 }; /* classes: ten thousand counts */
+
+static void put_confusion(spn_json_writer *w, const trainer *t) {
+  const int classes = t->walk.data->classes;
+  spn_json_array(w, "classes", SPN_JSON_INLINE);
+  for (int i = 0; i < classes; i++) spn_json_put_text(w, NULL, spn_dataset_class_name(t->walk.data->set, i));
+  spn_json_end(w);
+  spn_json_array(w, "confusion", SPN_JSON_LINES);
+  for (int i = 0; i < classes; i++) {
+    spn_json_array(w, NULL, SPN_JSON_INLINE);
+    for (int k = 0; k < classes; k++) spn_json_put_integer(w, NULL, t->confusion[i * classes + k]);
+    spn_json_end(w);
+  }
+  spn_json_end(w);
+}
+
 static spn_status write_result(const trainer *t, const spn_train_result *r, spn_err *err) {
   spn_json_writer w = {0};
   spn_json_object(&w, NULL, SPN_JSON_LINES);
@@ -179,8 +196,18 @@ static spn_status write_result(const trainer *t, const spn_train_result *r, spn_
   spn_json_put_rounded(&w, "test_loss", tested ? r->test.loss : NAN, 9);
   spn_json_put_integer(&w, "test_images", (long long)r->test.images);
   spn_json_put_rounded(&w, "seconds", r->seconds, 6);
+  if (tested && t->confusion) put_confusion(&w, t);
   spn_json_end(&w);
   return spn_json_save(&w, spn_run_path(t->walk.run, "result.json"), err);
+}
+
+static spn_status test(trainer *t, spn_score *out, spn_err *err) {
+  const size_t classes = (size_t)t->walk.data->classes;
+  if (classes > MAX_CONFUSION)
+    return spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, out, err);
+  t->confusion = calloc(classes * classes, sizeof *t->confusion);
+  if (!t->confusion) return spn_fail(err, SPN_ENOMEM, "training: out of memory for the counts of confused classes");
+  return spn_evaluate_confusion(t->walk.graph, t->walk.data, t->walk.s, SPN_SPLIT_TEST, out, t->confusion, err);
 }
 
 /* The best weights again, on the images that chose nothing. */
@@ -190,7 +217,7 @@ static spn_status final_test(trainer *t, spn_train_result *out, spn_err *err) {
   spn_status status = spn_network_from_tensors(t->walk.graph, best.tensors, err);
   spn_model_free(&best);
   if (!status && !t->job->spare_test && spn_dataset_count(t->walk.data->set, SPN_SPLIT_TEST))
-    status = spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, &out->test, err);
+    status = test(t, &out->test, err);
   if (status) return status;
   out->seconds = spn_run_seconds(t->walk.run);
   return write_result(t, out, err);
@@ -231,6 +258,7 @@ spn_status spn_train(const spn_training *job, spn_train_result *out, spn_err *er
   }
   spn_steps_close(&t.walk);
   free(t.judged);
+  free(t.confusion);
   spn_regulariser_free(t.regulariser);
   spn_optimizer_free(t.walk.optimizer);
   spn_graph_free(t.walk.graph);

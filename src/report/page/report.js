@@ -11,7 +11,8 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   const arch = data.files['arch.json'];
   const env = data.files['env.json'] || {};
   const result = data.files['result.json'];
-  const search = env.command ? env.command !== 'train' : !!arch;
+  const comparison = data.files['compare.json'];
+  const search = env.command ? env.command !== 'train' : !data.files['result.json'];
   const steps = data.steps.rows, epochs = data.epochs.rows, evaluations = data.evaluations.rows;
   const network = data.network, space = data.space;
   const unit = (arch && arch.unit) || (space && space.unit) || '';
@@ -43,15 +44,22 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
 
   const LIGHT = {
     ink: '#14140f', soft: '#55544e', line: '#e1e0d9', surface: '#ffffff', muted: '#b4b3aa',
-    series: ['#2a78d6', '#d9541e', '#128a5f'], low: [217, 84, 30], middle: [240, 239, 236], high: [42, 120, 214]
+    
+    series: ['#2a78d6', '#d9541e', '#128a5f', '#a87500', '#c2437f', '#5b8f1e', '#4a3aa7', '#c23a36'],
+    low: [217, 84, 30], middle: [240, 239, 236], high: [42, 120, 214]
   };
   const DARK = {
     ink: '#f4f3ee', soft: '#b5b4ab', line: '#33332f', surface: '#1b1b19', muted: '#6f6e67',
-    series: ['#5a9cee', '#ec7b4a', '#2fb583'], low: [236, 123, 74], middle: [56, 56, 53], high: [90, 156, 238]
+    
+    series: ['#5a9cee', '#ec7b4a', '#2fb583', '#d1a128', '#e07aab', '#86bb4a', '#9085e9', '#ee6a68'],
+    low: [236, 123, 74], middle: [56, 56, 53], high: [90, 156, 238]
   };
   const scheme = matchMedia('(prefers-color-scheme: dark)');
   const mix = (a, b, t) => 'rgb(' + a.map((v, i) => Math.round(v + (b[i] - v) * t)).join(',') + ')';
   const shade = (c, x) => x < 0 ? mix(c.middle, c.low, Math.min(1, -x)) : mix(c.middle, c.high, Math.min(1, x));
+
+  const verdict = []; /* what is said in words, in order */
+  const say = (text, warn) => verdict.push({text, warn: !!warn});
 
   /* ---- Plots: each knows its table and how Chart.js draws it ---- */
 
@@ -153,6 +161,35 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     }));
   }
 
+  /* ---- Who is taken for whom ---- */
+
+  const classes = (result && result.classes) || [], confusion = (result && result.confusion) || [];
+  const seenOf = confusion.map((row) => row.reduce((a, b) => a + b, 0));
+  function confusionTable(c) {
+    const shown = classes.length <= 20;
+    const head = element('tr', {}, element('th', {}, ''), ...classes.map((n, i) => element('th', {title: n}, shown ? n : String(i))));
+    const body = confusion.map((row, i) => element('tr', {}, element('th', {scope: 'row', title: classes[i]}, classes[i]), ...row.map((n, k) => {
+      const share = seenOf[i] ? n / seenOf[i] : 0;
+      const cell = element('td', {class: 'mark', 'data-tip': classes[i] + (i === k ? '' : ' called ' + classes[k]) + ': ' + n + ' (' + percent(share) + ')'},
+                           shown ? String(n) : '');
+      cell.style.background = shade(c, (i === k ? 1 : -1) * Math.sqrt(share));
+      if (n && share > 0.3) cell.style.color = c.surface;
+      return cell;
+    })));
+    return element('table', {class: shown ? 'grid' : 'grid fine'}, element('thead', {}, head), element('tbody', {}, ...body));
+  }
+  function confusionPlot() {
+    plot({
+      id: 'confusion', title: 'Who is taken for whom', wide: true, svg: confusionTable, columns: ['class', ...classes],
+      rows: confusion.map((row, i) => [classes[i], ...row]),
+      text: 'Test images: a row for each class, a column for what they were called; blue is right, orange wrong.'
+    });
+    const worst = classes.map((n, i) => ({n, right: seenOf[i] ? confusion[i][i] / seenOf[i] : NaN})).filter((e) => known(e.right)).sort((a, b) => a.right - b.right)[0];
+    const pairs = confusion.flatMap((row, i) => row.map((n, k) => ({n, i, k}))).filter((e) => e.i !== e.k && e.n).sort((a, b) => b.n - a.n);
+    if (worst) say('The hardest class is ' + worst.n + ' with ' + percent(worst.right) + ' right'
+      + (pairs.length ? '; most often ' + classes[pairs[0].i] + ' is called ' + classes[pairs[0].k] + ', ' + pairs[0].n + ' times.' : '.'));
+  }
+
   /* ---- Decisions ---- */
 
   const names = arch && arch.indicators ? arch.indicators.map((i) => i.name) : data.indicators || [];
@@ -200,7 +237,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     const gains = arch && arch.indicators ? arch.indicators.filter((i) => known(i.gain)) : [];
     plot({
       id: 'gains', title: 'What each option is worth', height,
-      text: 'Gain: cross entropy that the option saves. Where the cost did not allow everything, the dearest of the small gains went.',
+      text: 'Gain: cross entropy that the option saves. Where the cost did not allow everything, the dearest of the small gains went, and with a layer all that is in it.',
       columns: ['option', 'gain', 'average_x', 'x', 'taken'],
       rows: gains.map((i) => [i.name, i.gain, i.average_x, i.x, chosen(i.name) ? 1 : 0]),
       chart: (c) => ({
@@ -297,7 +334,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   /* ---- Cost against something ---- */
 
   function points(label, list, color, extra) {
-    return Object.assign({label, data: list, backgroundColor: color, borderColor: color, pointRadius: 5, pointHoverRadius: 7}, extra);
+    return Object.assign({label, data: list, backgroundColor: color, borderColor: color, pointRadius: 5, pointHoverRadius: 7, clip: 10}, extra);
   }
   function targetLine(c, ys) {
     if (!known(target)) return [];
@@ -309,7 +346,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
       chart: (c) => ({
         type: 'scatter', data: {datasets: p.sets(c)},
         options: {
-          interaction: {mode: 'nearest', intersect: true}, scales: {x: axis(c, unit), y: axis(c, p.y)},
+          interaction: {mode: 'nearest', intersect: true}, scales: {x: axis(c, unit || 'predicted cost', {grace: '3%'}), y: axis(c, p.y, {grace: '3%'})},
           plugins: {tooltip: {callbacks: {label: (t) => (t.raw.name || t.dataset.label) + ': ' + figure(t.raw.x) + ' ' + unit + ', '
                                                         + figure(t.raw.y) + ' ' + p.y}}}
         }
@@ -356,10 +393,86 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     });
   }
 
+  /* ---- A comparison of methods ---- */
+
+  const compared = comparison ? comparison.networks.filter((n) => known(n.accuracy)) : [];
+  const methods = [...new Set(compared.map((n) => n.row))].filter((r) => r !== 'population');
+  const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
+  const answers = (row) => compared.filter((n) => n.row === row);
+  const color = (c, row) => row === 'population' ? c.muted : c.series[methods.indexOf(row) % c.series.length];
+  const SHAPES = ['circle', 'rect', 'triangle', 'rectRot', 'star', 'crossRot', 'rectRounded', 'cross'];
+
+  function byMethod(p) { /* a line for each method */
+    plot(Object.assign({
+      height: 34 * p.labels.length + 80,
+      chart: (c) => ({
+        type: 'scatter', data: {datasets: p.sets(c)},
+        options: {
+          scales: {x: axis(c, p.x, p.range), y: {type: 'category', labels: p.labels, offset: true, grid: {color: c.line},
+                                                 border: {color: c.line}, ticks: {color: c.ink, autoSkip: false}}},
+          plugins: {tooltip: {callbacks: {label: (t) => t.raw.name || t.raw.y + ': ' + figure(t.raw.x)}}}
+        }
+      })
+    }, p));
+  }
+  function comparePlots() {
+    const columns = ['row', 'target', 'seed', 'network', 'predicted', 'accuracy', 'percentile', 'images', 'seconds', 'blocks'];
+    const name = (n) => n.row + ', target ' + n.target + ', seed ' + n.seed;
+    const at = (n) => ({x: n.predicted, y: n.accuracy, name: name(n)});
+    scatter({
+      id: 'compared', title: 'Accuracy against cost', y: 'accuracy', wide: true, height: 400, columns,
+      rows: compared.map((n) => columns.map((k) => n[k])),
+      text: "Each method's answers among random networks of equal cost, all trained alike.",
+      sets: (c) => [...methods.map((m, i) => points(m, answers(m).map(at), color(c, m), {pointStyle: SHAPES[i % SHAPES.length], pointRadius: 6, borderWidth: 2})),
+                    points('random networks', answers('population').map(at), c.muted, {pointRadius: 3})]
+    });
+    byMethod({
+      id: 'percentiles', title: 'Place among random networks', labels: methods, x: 'percentile', range: {min: 0, max: 100},
+      columns: ['row', 'target', 'seed', 'percentile'], rows: methods.flatMap(answers).map((n) => [n.row, n.target, n.seed, n.percentile]),
+      text: 'A dot for each answer, a diamond for their mean; a random network is at 50 on average.',
+      sets: (c) => [points('mean', methods.map((m) => ({x: mean(answers(m).map((n) => n.percentile)), y: m})), c.ink, {pointStyle: 'rectRot', pointRadius: 8}),
+                    points('answers', methods.flatMap(answers).map((n) => ({x: n.percentile, y: n.row, name: name(n) + ': ' + figure(n.percentile)})),
+                           methods.flatMap(answers).map((n) => color(c, n.row)))]
+    });
+    const gained = methods.filter((m) => comparison.advantage[m]).map((m) => Object.assign({row: m}, comparison.advantage[m]));
+    const part = (a) => known(a.interval) ? a.interval : 0;
+    byMethod({
+      id: 'advantage', title: 'Advantage over random networks', labels: methods, x: 'accuracy, in points of a hundred',
+      columns: ['row', 'count', 'mean', 'deviation', 'interval'], rows: gained.map((a) => [a.row, a.count, a.mean, a.deviation, a.interval]),
+      text: 'Mean over all targets and seeds, with its ' + figure(100 * comparison.confidence) + ' % confidence interval. Left of 0: worse than a random network.',
+      sets: (c) => [points('mean', gained.map((a) => ({x: 100 * a.mean, y: a.row})), gained.map((a) => color(c, a.row)), {pointRadius: 6}),
+                    ...gained.map((a) => ({label: 'interval', type: 'line', data: [{x: 100 * (a.mean - part(a)), y: a.row}, {x: 100 * (a.mean + part(a)), y: a.row}],
+                                           borderColor: color(c, a.row), backgroundColor: color(c, a.row), borderWidth: 3, pointRadius: 0}))],
+      plain: true
+    });
+    const price = methods.map((m) => [m, mean(answers(m).map((n) => n.images)), mean(answers(m).map((n) => n.seconds))]);
+    const which = price.some((r) => r[1] > 0) ? 1 : 2;
+    plot({
+      id: 'price', title: 'What a search costs', height: 34 * methods.length + 80, columns: ['row', 'images', 'seconds'], rows: price, plain: true,
+      text: 'Mean ' + (which === 1 ? 'number of images processed' : 'seconds') + ' of a search.',
+      chart: (c) => ({type: 'bar', data: {labels: methods, datasets: [{label: which === 1 ? 'images' : 'seconds', data: price.map((r) => r[which]),
+                                                                       backgroundColor: methods.map((m) => color(c, m)), maxBarThickness: 20}]},
+                      options: rowsOptions(c, which === 1 ? 'images' : 's', {min: 0})})
+    });
+    const tests = ['a', 'b', 'difference', 't', 'freedom', 'p', 'p_holm', 'significant'];
+    plot({id: 'tests', wide: true, title: 'Which difference is significant', columns: tests, rows: comparison.tests.map((t) => tests.map((k) => t[k])), text: comparison.test + '.'});
+  }
+  function sayComparison() {
+    const points100 = (x) => (x > 0 ? '+' : '') + figure(100 * x, 3);
+    for (const m of methods) {
+      const places = answers(m).map((n) => n.percentile), a = comparison.advantage[m] || {};
+      say(m + ': mean percentile ' + figure(mean(places), 3) + ' (' + figure(Math.min(...places), 3) + ' to ' + figure(Math.max(...places), 3) + ') of '
+        + of(places.length, 'answer') + '; ' + points100(a.mean) + (known(a.interval) ? ' +- ' + figure(100 * a.interval, 3) : '') + ' points over random networks of equal cost.');
+    }
+    const told = comparison.tests.filter((t) => t.significant);
+    for (const t of told) say((t.difference > 0 ? t.a + ' is better than ' + t.b : t.b + ' is better than ' + t.a) + ' by ' + figure(100 * Math.abs(t.difference), 3) + ' points (p ' + figure(t.p_holm, 2) + ').');
+    if (!told.length) say('No difference is significant at ' + figure(1 - comparison.confidence, 2) + '.', true);
+    const means = Object.entries(comparison.population);
+    say('Random networks: ' + means.map(([t, p]) => p.count + ' at target ' + t + ', accuracy ' + percent(p.mean)).join('; ') + '.');
+  }
+
   /* ---- Words ---- */
 
-  const verdict = [];
-  const say = (text, warn) => verdict.push({text, warn: !!warn});
   function sayCost() {
     const off = 100 * (arch.predicted / arch.target - 1);
     const said = Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
@@ -435,7 +548,9 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   function about() {
     const quote = (s) => /^[\w@%+=:,./-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'";
     const command = 'spnas ' + (env.command || 'search') + ' --config ' + quote(data.folder + '/config.resolved.json') + ' --out ';
-    const facts = [['command', element('code', {}, command + 'NEW_FOLDER')], ['folder', data.folder]];
+    const facts = comparison ? [['command', element('code', {}, 'spnas compare --resume --out ' + quote(data.folder))]]
+      : [['command', element('code', {}, command + 'NEW_FOLDER')]];
+    facts.push(['folder', data.folder]);
     for (const key in env) if (key !== 'command') facts.push([key, String(env[key])]);
     if (arch) facts.push(['block string (timm)', element('code', {}, arch.timm)], ['block string (MnasNet)', element('code', {}, arch.mnasnet)]);
     if (space) facts.push(['space', space.name + ', 10^' + figure(space.log10_networks, 3) + ' networks of ' + figure(space.cheapest) + ' to ' + figure(space.dearest) + ' ' + unit],
@@ -450,7 +565,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     const name = data.folder.split('/').filter(Boolean).pop() || data.folder;
     document.title = name + ' - spnas report';
     document.getElementById('title').textContent = name;
-    document.getElementById('kind').textContent = search
+    document.getElementById('kind').textContent = comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks' : search
       ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : '');
     document.getElementById('verdict').append(element('h2', {}, 'In short'), element('ul', {},
       ...verdict.map((v) => element('li', v.warn ? {class: 'warn'} : {}, v.text))));
@@ -507,7 +622,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
       Object.assign(options, {
         animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
         plugins: Object.assign({
-          legend: {display: !p.plain && settings.data.datasets.length > 1, labels: {color: c.ink, boxWidth: 14, boxHeight: 8, usePointStyle: p.id === 'place'}}
+          legend: {display: !p.plain && settings.data.datasets.length > 1, labels: {color: c.ink, boxWidth: 14, boxHeight: 8, usePointStyle: p.id === 'place' || p.id === 'compared'}}
         }, given)
       });
       p.drawn = new Chart(canvas, settings);
@@ -527,10 +642,14 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     });
   }
 
-  if (search) saySearch(); else sayTraining();
+  if (comparison) {
+    sayComparison();
+    comparePlots();
+  } else if (search) saySearch(); else sayTraining();
   networkPlots();
   searchCurves();
   trainCurves();
+  if (confusion.length) confusionPlot();
   placePlot();
   archivePlots();
   if (seen.length) decisionPlots();
