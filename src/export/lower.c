@@ -194,7 +194,7 @@ static spn_status block(builder *b, int i) {
   const spn_block *s = &b->arch->block[i];
   const spn_fused act = (spn_fused)spn_block_activation(b->arch, s);
   const int input = b->at, expanded = spn_block_expanded(s), squeeze = spn_block_squeeze(s);
-  char prefix[16], name[PARTS][SPN_LOWERED_NAME], bn[PARTS][SPN_LOWERED_NAME];
+  char prefix[20], name[PARTS][SPN_LOWERED_NAME], bn[PARTS][SPN_LOWERED_NAME];
   snprintf(prefix, sizeof prefix, "block.%d", i);
   for (int p = 0; p < PARTS; p++) {
     snprintf(name[p], sizeof name[p], "%s.%s", prefix, part[p]);

@@ -98,7 +98,7 @@ static spn_status timm(const walk *w, const spn_arch *arch) {
 /* ---- ProxylessNAS ---- */
 
 static spn_status proxyless_block(const walk *w, const spn_block *b, int i) {
-  char prefix[40];
+  char prefix[48];
   snprintf(prefix, sizeof prefix, "blocks.%d.mobile_inverted_conv.", i);
   if (!b->expand) return spn_fail(w->err, SPN_EINPUT, "ProxylessNAS has no plain convolutions, as block %d is one", i);
   if (b->expand > 1)
