@@ -252,6 +252,22 @@ def check_comparison(work):
         assert "gradient is better than ppo by 1 points (p 0.03)" in text and EVIL in text
 
 
+def check_sweep(work):
+    """From a front.json as `spnas sweep` writes it."""
+    folder = work / "sweep"
+    folder.mkdir()
+    networks = [{"run": str(t), "target": t, "predicted": t - 0.5, "accuracy": a, "front": front, "params": 2e6, "macs": 3e8, "blocks": EVIL}
+                for t, a, front in ((60, 0.81, True), (80, 0.80, False), (100, 0.84, True))]
+    written = {"accuracy": "of the search", "networks": networks}
+    (folder / "front.json").write_text(json.dumps(written))
+    spnas("report", folder)
+    data = page_data(folder / "report.html")
+    assert data["files"]["front.json"] == written and not data["notes"], data["notes"]
+    if BROWSER:
+        data["plots"] = "Chart.js v" in (folder / "report.html").read_text()
+        assert "Target 80: predicted 79.5, accuracy 80.00 %" in check_in_browser(folder / "report.html", data, {"sweep": 3})
+
+
 def check_unfinished(work, good):
     """A search that has named nothing yet, and a folder of which only the settings are there."""
     early = work / "early"
@@ -268,7 +284,7 @@ def check_unfinished(work, good):
 
 
 def check_broken(work, good):
-    assert "expected the folder of a search, a training or a comparison" in spnas("report", work / "images", code=2)
+    assert "expected the folder of a search, training, comparison or sweep" in spnas("report", work / "images", code=2)
     assert "got nothing" in spnas("report", code=2)
     broken = work / "broken"
     shutil.copytree(good, broken)
@@ -303,6 +319,7 @@ def main():
         check_table(work)
         check_training(work)
         check_comparison(work)
+        check_sweep(work)
         check_unfinished(work, good)
         check_broken(work, good)
     print("reports show what the files say" + ("" if BROWSER else "; not opened: no chromium here (apt-get install chromium)"))

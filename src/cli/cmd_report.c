@@ -27,8 +27,9 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 
 const spn_command spn_cmd_report = {
     .about = "Writes the page of a run: what was decided and why, as plots and tables in one HTML file.",
-    .usage = "spnas report RUNDIR [--out FILE.html]\n\n"
-             "  RUNDIR             folder of a search or a training, finished or under way, or of a comparison\n"
-             "  --out FILE.html    where the page goes instead of RUNDIR/report.html",
+    .usage =
+        "spnas report RUNDIR [--out FILE.html]\n\n"
+        "  RUNDIR             folder of a search or a training, finished or under way, or of a comparison or sweep\n"
+        "  --out FILE.html    where the page goes instead of RUNDIR/report.html",
     .takes = "po",
     .run = command};

@@ -11,7 +11,7 @@ enum { SPN_REPORT_NOTES = 24, SPN_REPORT_NOTE = 400 };
 typedef struct {
   const char *folder;
   spn_json_writer data;
-  int is_run; /* of one search or training; else a comparison of many, which has no log of its own */
+  int is_run; /* of one search or training; else a comparison or sweep, which has no log of its own */
   int is_training;
   int notes;
   char note[SPN_REPORT_NOTES][SPN_REPORT_NOTE]; /* what is missing, for people */

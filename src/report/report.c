@@ -10,7 +10,7 @@
 #include "io/file.h"
 #include "report/pieces.h"
 
-enum { MAX_PATH = 4096, MAX_BYTES = 1 << 20, DOCS = 5 }; /* a megabyte: many times what a run writes of such files */
+enum { MAX_PATH = 4096, MAX_BYTES = 1 << 20, DOCS = 6 }; /* a megabyte: many times what a run writes of such files */
 
 void spn_report_note(spn_report *r, const char *format, ...) {
   va_list args;
@@ -56,7 +56,8 @@ static int is_training(const spn_json_doc *environment, const spn_json_doc *resu
 
 static spn_json root_of(const spn_json_doc *doc) { return doc ? spn_json_root(doc) : (spn_json){.item = NULL}; }
 
-/* Everything that the page shows; docs: of config, arch, environment, result and comparison, the caller's to free. */
+/* Everything that the page shows; docs: of config, arch, environment, result, comparison and sweep, the caller's to
+ * free. */
 static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) {
   spn_json_writer *w = &r->data;
   char made[32] = "", whole[MAX_PATH];
@@ -70,7 +71,8 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) 
   spn_json_put_text(w, "made", made);
   spn_json_object(w, "files", SPN_JSON_DENSE);
   SPN_TRY(put_file(r, "compare.json", 0, &docs[4], err));
-  r->is_run = !docs[4];
+  SPN_TRY(put_file(r, "front.json", 0, &docs[5], err));
+  r->is_run = !docs[4] && !docs[5];
   SPN_TRY(put_file(r, "config.resolved.json", r->is_run, &docs[0], err));
   SPN_TRY(put_file(r, "arch.json", 0, &docs[1], err));
   SPN_TRY(put_file(r, "env.json", r->is_run, &docs[2], err));
@@ -89,7 +91,7 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) 
 
 /* A folder without settings and environment is no run, whatever else lies in it. */
 static spn_status check_folder(const spn_report *r, spn_err *err) {
-  static const char *const marks[] = {"config.resolved.json", "env.json", "compare.json", NULL};
+  static const char *const marks[] = {"config.resolved.json", "env.json", "compare.json", "front.json", NULL};
   char path[MAX_PATH];
   for (int i = 0; marks[i]; i++) {
     SPN_TRY(spn_report_path(r, marks[i], path, sizeof path, err));
@@ -97,8 +99,8 @@ static spn_status check_folder(const spn_report *r, spn_err *err) {
     if (f) return fclose(f), SPN_OK;
   }
   return spn_fail(err, SPN_EINPUT,
-                  "%s: expected the folder of a search, a training or a comparison, got one without %s, %s or %s",
-                  r->folder, marks[0], marks[1], marks[2]);
+                  "%s: expected the folder of a search, training, comparison or sweep, got one without %s", r->folder,
+                  marks[0]);
 }
 
 spn_status spn_report_write(const char *folder, const char *out, spn_err *err) {

@@ -4,10 +4,10 @@
 
 #include "core/status.h"
 
-/* Writes the page of a run of search or train, finished or under way, or of a finished comparison, into the file `out`
- * (io/file.h: by rename). One file that needs no network and no other: the data are those of the run's files (long logs
- * thinned, figures as they stand there), the plots Chart.js where the build found it; tables without. What is missing
- * or cannot be read is named on the page. SPN_EINPUT: the folder holds no run. */
+/* Writes the page of a run of search or train, finished or under way, or of a finished comparison or sweep, into the
+ * file `out` (io/file.h: by rename). One file that needs no network and no other: the data are those of the run's files
+ * (long logs thinned, figures as they stand there), the plots Chart.js where the build found it; tables without. What
+ * is missing or cannot be read is named on the page. SPN_EINPUT: the folder holds no run. */
 spn_status spn_report_write(const char *folder, const char *out, spn_err *err);
 
 #endif

@@ -12,6 +12,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   const env = data.files['env.json'] || {};
   const result = data.files['result.json'];
   const comparison = data.files['compare.json'];
+  const sweep = data.files['front.json'];
   const search = env.command ? env.command !== 'train' : !data.files['result.json'];
   const steps = data.steps.rows, epochs = data.epochs.rows, evaluations = data.evaluations.rows;
   const network = data.network, space = data.space;
@@ -471,6 +472,22 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     say('Random networks: ' + means.map(([t, p]) => p.count + ' at target ' + t + ', accuracy ' + percent(p.mean)).join('; ') + '.');
   }
 
+  /* ---- Searches for several targets ---- */
+
+  function sweepPlots() {
+    const columns = ['run', 'target', 'predicted', 'accuracy', 'front', 'params', 'macs', 'blocks'];
+    const runs = sweep.networks.slice().sort((a, b) => a.predicted - b.predicted), at = (n) => ({x: n.predicted, y: n.accuracy, name: 'target ' + n.run});
+    scatter({
+      id: 'sweep', title: 'Accuracy against cost', y: 'accuracy', wide: true, height: 400, columns, rows: runs.map((n) => columns.map((k) => typeof n[k] === 'boolean' ? +n[k] : n[k])),
+      text: 'A network for each target; the line joins those that nothing as cheap beats. Accuracy ' + sweep.accuracy + '.',
+      sets: (c) => [points('front', runs.filter((n) => n.front).map(at), c.series[0], {type: 'line', borderWidth: 2, pointRadius: 6}),
+                    points('beaten', runs.filter((n) => !n.front && known(n.accuracy)).map(at), c.series[1])]
+    });
+    for (const n of runs)
+      say('Target ' + n.run + ': predicted ' + figure(n.predicted) + ', accuracy ' + percent(n.accuracy) + ', ' + millions(n.params) + ' parameters, ' + millions(n.macs) + ' MACs'
+        + (n.front ? '.' : '; another is as cheap and as accurate.'), !n.front);
+  }
+
   /* ---- Words ---- */
 
   function sayCost() {
@@ -549,6 +566,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     const quote = (s) => /^[\w@%+=:,./-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'";
     const command = 'spnas ' + (env.command || 'search') + ' --config ' + quote(data.folder + '/config.resolved.json') + ' --out ';
     const facts = comparison ? [['command', element('code', {}, 'spnas compare --resume --out ' + quote(data.folder))]]
+      : sweep ? [['command', element('code', {}, 'spnas sweep --resume --out ' + quote(data.folder))]]
       : [['command', element('code', {}, command + 'NEW_FOLDER')]];
     facts.push(['folder', data.folder]);
     for (const key in env) if (key !== 'command') facts.push([key, String(env[key])]);
@@ -565,7 +583,8 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     const name = data.folder.split('/').filter(Boolean).pop() || data.folder;
     document.title = name + ' - spnas report';
     document.getElementById('title').textContent = name;
-    document.getElementById('kind').textContent = comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks' : search
+    document.getElementById('kind').textContent = comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks'
+      : sweep ? 'sweep over ' + of(sweep.networks.length, 'target') : search
       ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : '');
     document.getElementById('verdict').append(element('h2', {}, 'In short'), element('ul', {},
       ...verdict.map((v) => element('li', v.warn ? {class: 'warn'} : {}, v.text))));
@@ -645,6 +664,8 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   if (comparison) {
     sayComparison();
     comparePlots();
+  } else if (sweep) {
+    sweepPlots();
   } else if (search) saySearch(); else sayTraining();
   networkPlots();
   searchCurves();
