@@ -243,13 +243,14 @@ def check_comparison(work):
     written = {"confidence": 0.95, "interval": "half", "test": "Welch", "population": {t: dict(sample, count=100) for t in ("60", "80")},
                "advantage": {row: sample for row in rows}, "tests": [test], "networks": networks}
     (folder / "compare.json").write_text(json.dumps(written))
+    (folder / "config.resolved.json").write_text(json.dumps({"search": {"space": "none", "cost": "none", "target": 80}}))
     spnas("report", folder)
     data = page_data(folder / "report.html")
     assert data["files"]["compare.json"] == written and not data["notes"], data["notes"]
     if BROWSER:
         data["plots"] = "Chart.js v" in (folder / "report.html").read_text()
         text = check_in_browser(folder / "report.html", data, {"compared": 218, "percentiles": 21, "advantage": 9, "price": 3})
-        assert "gradient is better than ppo by 1 points (p 0.03)" in text and EVIL in text
+        assert "gradient is better than ppo by 1 points (p 0.03)" in text and EVIL in text and "space" not in data
 
 
 def check_sweep(work):

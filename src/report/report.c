@@ -81,7 +81,7 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) 
   r->is_training = is_training(docs[2], docs[3]);
   SPN_TRY(spn_report_rows(r, err));
   spn_json config = root_of(docs[0]), arch = root_of(docs[1]);
-  SPN_TRY(spn_report_network(r, &config, &arch, err));
+  if (r->is_run) SPN_TRY(spn_report_network(r, &config, &arch, err));
   spn_json_array(w, "notes", SPN_JSON_DENSE);
   for (int i = 0; i < r->notes; i++) spn_json_put_text(w, NULL, r->note[i]);
   spn_json_end(w);

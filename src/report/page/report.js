@@ -17,7 +17,8 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   const steps = data.steps.rows, epochs = data.epochs.rows, evaluations = data.evaluations.rows;
   const network = data.network, space = data.space;
   const unit = (arch && arch.unit) || (space && space.unit) || '';
-  const target = arch ? arch.target : search && config.search && config.search.target > 0 ? config.search.target : null;
+  const asked = search && config.search && !comparison && !sweep && !(config.search.target_share > 0) ? config.search.target : null;
+  const target = arch ? arch.target : asked;
 
   /* ---- Small things ---- */
 
