@@ -50,6 +50,7 @@ test_compare_table() {
   cp log said
   for row in ppo reinforce layernas evolution random "random networks of equal cost"; do check "a row $row" grep -q "$row" said; done
   check "every network is a line" [ "$(wc -l <compared/compare.csv)" -eq $((1 + 2 * (5 * 3 + 10))) ]
+  check "a page" [ -s compared/report.html ]
   check "15 tests" [ "$(member compared/compare.json '["tests"].__len__()')" -eq 15 ]
   run 2 "holds a run already" table --out compared
   run 0 "Welch" table --out compared --resume
@@ -107,6 +108,7 @@ test_sweep() {
     for file in arch.json metrics.jsonl; do check "$share %: the same $file" same swept/$share%/$file alone$share/$file; done
     check "$share %: the same weights" cmp swept/$share%/inherited.safetensors alone$share/inherited.safetensors
   done
+  check "a page" [ -s swept/report.html ]
   check "two points" [ "$(wc -l <swept/front.csv)" -eq 3 ]
   check "the cheapest is on the front or as good as the other" \
     [ "$(member swept/front.json '["networks"][0]["front"] or d["networks"][0]["accuracy"] <= d["networks"][1]["accuracy"]')" = True ]

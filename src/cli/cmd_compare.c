@@ -239,6 +239,7 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_status status = open_compare(a, &c, err);
   if (!status) status = do_all(&c, err);
   if (!status) status = spn_compare_report(&c, err);
+  if (!status) status = spn_cli_report(c.series.folder, err);
   if (c.table) spn_evaluator_of(&c.series.settings)->close(c.table);
   spn_cost_free(&c.cost);
   return status;

@@ -232,7 +232,7 @@ static spn_status report(const spn_series *s, spn_err *err) {
     status = write_csv(s, p, err);
   }
   if (!status) status = write_json(s, p, err);
-  if (!status) printf("files       %s/front.json, front.csv\n", s->folder);
+  if (!status) printf("files       %s/report.html, front.json, front.csv\n", s->folder);
   for (int t = 0; t < s->targets; t++) free(p[t].blocks);
   return status;
 }
@@ -243,7 +243,8 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   SPN_TRY(check_targets(&s, err));
   SPN_TRY(spn_series_begin(&s, err));
   SPN_TRY(do_all(&s, err));
-  return report(&s, err);
+  SPN_TRY(report(&s, err));
+  return spn_cli_report(s.folder, err);
 }
 
 const spn_command spn_cmd_sweep = {

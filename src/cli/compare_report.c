@@ -307,7 +307,7 @@ static spn_status report(findings *f, spn_err *err) {
   print_tests(f);
   SPN_TRY(write_csv(f, err));
   SPN_TRY(write_json(f, err));
-  printf("\nfiles       %s/compare.json, compare.csv\n", c->series.folder);
+  printf("\nfiles       %s/report.html, compare.json, compare.csv\n", c->series.folder);
   return SPN_OK;
 }
 
