@@ -59,7 +59,7 @@ static spn_status take_images(const spn_model *m, const spn_settings *s, spn_exp
   spn_data data;
   own.data_max_train = own.export_samples;
   own.data_holdout = 0;
-  own.optim_batch = 1; /* however few images there are */
+  own.optim_batch = 1;          /* however few images there are */
   strcpy(own.data_mean, "0.5"); /* the model's own come below: nothing is to be measured */
   strcpy(own.data_std, "0.5");
   SPN_TRY(spn_data_open(&own, m->arch.input_size, m->arch.input_channels, &data, err));
