@@ -10,20 +10,29 @@
 
 enum { ROUNDS = 1500 };
 
-static const spn_arch arch = {.name = "tiny",
-                              .input_size = 9,
-                              .input_channels = 3,
-                              .classes = 3,
-                              .stem_channels = 4,
-                              .stem_kernel = 3,
-                              .stem_stride = 2,
-                              .head_channels = 5,
-                              .blocks = 2,
-                              .activation = SPN_ACT_HSWISH,
-                              .padding = SPN_PAD_SYMMETRIC,
-                              .bn_momentum = 0.9,
-                              .bn_eps = 1e-3,
-                              .block = {{4, 4, 3, 1, 2, 0.5, 1, 0}, {4, 6, 5, 2, 1, 0, 0, 0}}};
+static const spn_arch arch = {
+    .name = "tiny",
+    .input_size = 9,
+    .input_channels = 3,
+    .classes = 3,
+    .stem_channels = 4,
+    .stem_kernel = 3,
+    .stem_stride = 2,
+    .head_channels = 5,
+    .blocks = 2,
+    .activation = SPN_ACT_HSWISH,
+    .padding = SPN_PAD_SYMMETRIC,
+    .bn_momentum = 0.9,
+    .bn_eps = 1e-3,
+    .block = {{.in = 4,
+               .out = 4,
+               .kernel = 3,
+               .stride = 1,
+               .expand = 2,
+               .se = 0.5,
+               .residual = 1,
+               .activation = SPN_ACT_HSWISH},
+              {.in = 4, .out = 6, .kernel = 5, .stride = 2, .expand = 1, .activation = SPN_ACT_HSWISH}}};
 
 static size_t below(uint64_t seed, uint64_t i, size_t n) { return (size_t)spn_rng_below(seed, SPN_RNG_TEST, i, n); }
 

@@ -122,6 +122,10 @@ static double off(const float *x, const float *y, size_t n) {
   return worst / sqrt(fmax(square - mean * mean, 1e-12));
 }
 
+/* The interpreter adds up products one after another in single precision, which of fifty layers with SE leaves a little
+ * more than what runtimes do (their logits are held to 1e-4 by check_export.py). */
+static const double INTERPRETED = 2e-4;
+
 static void check_lowered(const spn_arch *a, const spn_tensors *w, const float *images, const float *logits) {
   const size_t n = (size_t)images_each * (size_t)a->classes, pixels = (size_t)a->input_size * (size_t)a->input_size;
   spn_export_options o = spn_export_defaults();
@@ -136,7 +140,7 @@ static void check_lowered(const spn_arch *a, const spn_tensors *w, const float *
     CHECK_OK(spn_interpret(net, 2, images, images_each, y, ranges, &err), err);
     CHECK_OK(spn_interpret(net, 1, images, images_each, again, NULL, &err), err);
     CHECK(!memcmp(y, again, n * sizeof *y), "%s: threads change the interpreter's numbers", a->name);
-    CHECK(off(y, logits, n) <= 1e-4, "%s: the lowered network is off by %.3g", a->name, off(y, logits, n));
+    CHECK(off(y, logits, n) <= INTERPRETED, "%s: the lowered network is off by %.3g", a->name, off(y, logits, n));
     float least = y[0], most = y[0];
     for (size_t i = 0; i < n; i++) least = fminf(least, y[i]), most = fmaxf(most, y[i]);
     CHECK(ranges[2 * net->count - 1].min == least && ranges[2 * net->count - 1].max == most, "ranges of the logits");
