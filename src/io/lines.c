@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "io/file.h"
 
 static const size_t LARGEST = (size_t)256 << 20;
@@ -24,22 +25,9 @@ spn_status spn_lines_fail(const spn_lines *lines, spn_err *err, const char *form
   return spn_fail(err, SPN_EINPUT, "%.200s:%d: %s", lines->file, lines->at, text);
 }
 
-/* Bytes of the UTF-8 sequence at `at`, 0 when it is none or a zero. */
-static int sequence(const unsigned char *at) {
-  int more = *at < 0x80                  ? 0
-             : *at >= 0xC2 && *at < 0xE0 ? 1
-             : *at >= 0xE0 && *at < 0xF0 ? 2
-             : *at >= 0xF0 && *at < 0xF5 ? 3
-                                         : -1;
-  if (!*at) return 0;
-  for (int i = 1; i <= more; i++)
-    if ((at[i] & 0xC0) != 0x80) return 0;
-  return more + 1;
-}
-
 static spn_status check_text(spn_lines *lines, size_t size, spn_err *err) {
   for (size_t i = 0; i < size;) {
-    int bytes = sequence((const unsigned char *)lines->text + i);
+    int bytes = lines->text[i] ? spn_utf8_length(lines->text + i) : 0;
     lines->at = lines->at ? lines->at : 1;
     if (!bytes)
       return spn_lines_fail(lines, err, "expected text in UTF-8, got byte 0x%02x", (unsigned char)lines->text[i]);
