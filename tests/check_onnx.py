@@ -5,14 +5,13 @@ output); or it is a build folder, whose test_export then makes them in a tempora
 for its first image alone.
 """
 import json
-import pathlib
-import subprocess
 import sys
-import tempfile
 
 import numpy
 import onnx
 import onnxruntime
+
+import model_files
 
 
 def check_declared_shapes(model):
@@ -55,29 +54,5 @@ def check_model(path, tolerance):
     return worst, float(numpy.abs(expected).max())
 
 
-def check_folder(folder, tolerance):
-    models = sorted(folder.glob("*.onnx"))
-    failed = 0
-    for path in models:
-        try:
-            worst, largest = check_model(path, tolerance)
-            print(f"ok   {path.name}: off by {worst:.2e}, logits up to {largest:.2g}")
-        except Exception as problem:  # the report goes on with the next model
-            failed += 1
-            print(f"FAIL {path.name}: {problem}")
-    print(f"{len(models)} models, {failed} failed")
-    return 1 if failed or not models else 0
-
-
-def main():
-    folder, tolerance = pathlib.Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 1e-3
-    maker = (folder / "test_export").resolve()
-    if not maker.is_file():
-        return check_folder(folder, tolerance)
-    with tempfile.TemporaryDirectory() as models:
-        subprocess.run([maker, models], check=True)
-        return check_folder(pathlib.Path(models), tolerance)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(model_files.main(check_model, "onnx", 1e-3))

@@ -5,13 +5,12 @@ FOLDER holds, for each <name>.tflite, <name>.input.f32 (raw float32, a batch of 
 test_export then makes them in a temporary one.
 """
 import json
-import pathlib
-import subprocess
 import sys
-import tempfile
 
 import numpy
 from ai_edge_litert.interpreter import Interpreter
+
+import model_files
 
 
 def run(path, images):
@@ -60,29 +59,5 @@ def channels_first(path):
     return -1, c, h, w
 
 
-def check_folder(folder, tolerance):
-    models = sorted(folder.glob("*.tflite"))
-    failed = 0
-    for path in models:
-        try:
-            worst, largest = check_model(path, tolerance)
-            print(f"ok   {path.name}: off by {worst:.2e}, logits up to {largest:.2g}")
-        except Exception as problem:  # the report goes on with the next model
-            failed += 1
-            print(f"FAIL {path.name}: {type(problem).__name__} {problem}")
-    print(f"{len(models)} models, {failed} failed")
-    return 1 if failed or not models else 0
-
-
-def main():
-    folder, tolerance = pathlib.Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 1e-5
-    maker = (folder / "test_export").resolve()
-    if not maker.is_file():
-        return check_folder(folder, tolerance)
-    with tempfile.TemporaryDirectory() as models:
-        subprocess.run([maker, models], check=True)
-        return check_folder(pathlib.Path(models), tolerance)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(model_files.main(check_model, "tflite", 1e-5))

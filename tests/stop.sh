@@ -5,47 +5,15 @@ set -u
 
 TESTS=$(cd "$(dirname "$0")" && pwd)
 SPNAS=$(cd "$1" && pwd)/spnas
-WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
-export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
-PASSED=0
-FAILED=0
+. "$TESTS/shell/harness.sh"
+export SPNAS_DATA="$TESTS/../data"
 LIMIT=4     # seconds from the signal to the end: one, and room for a busy machine
 PATIENCE=60 # seconds until what is waited for must have come
-cd "$WORK" || exit 1
-
-pass() { PASSED=$((PASSED + 1)); }
-fail() {
-  FAILED=$((FAILED + 1))
-  echo "FAILED: $1"
-  [ ! -f log ] || head -n 8 log
-}
-
-# check NAME COMMAND...
-check() {
-  name=$1
-  shift
-  if "$@" >check.log 2>&1; then pass; else fail "$name"; fi
-}
-
-# run CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
-run() {
-  want=$1
-  pattern=$2
-  shift 2
-  timeout "$PATIENCE" "$@" >log 2>&1
-  code=$?
-  if [ $code -ne "$want" ]; then fail "$*: code $code, expected $want"
-  elif ! grep -q -e "$pattern" log; then fail "$*: does not say \"$pattern\""
-  else pass
-  fi
-}
+LIMITED="timeout $PATIENCE"
 
 make_data() {
-  mkdir data elsewhere
-  for i in 1 2 3 4 5; do LC_ALL=C awk -v n=60 -v seed=$i -f "$TESTS/tiny_data.awk" >data/data_batch_$i.bin; done
-  LC_ALL=C awk -v n=400 -v seed=9 -f "$TESTS/tiny_data.awk" >data/test_batch.bin
-  mkdir many
+  tiny_data data 400
+  mkdir elsewhere many
   cp data/* many
   for i in $(seq 40); do cat data/test_batch.bin; done >many/test_batch.bin
   cat >space.json <<TEXT
@@ -177,5 +145,4 @@ test_pipes
 test_folder_alone
 test_checkpoints
 test_failed_starts
-echo "stop: $PASSED passed, $FAILED failed"
-[ $FAILED -eq 0 ] && [ $PASSED -gt 0 ]
+finish stop

@@ -5,10 +5,8 @@ set -u
 
 TESTS=$(cd "$(dirname "$0")" && pwd)
 SPNAS=$(cd "$1" && pwd)/spnas
-WORK=$(mktemp -d)
-export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive
-PASSED=0
-FAILED=0
+. "$TESTS/shell/harness.sh"
+export SPNAS_DATA="$TESTS/../data"
 DISK=
 
 clean() {
@@ -16,42 +14,9 @@ clean() {
   rm -rf "$WORK"
 }
 trap clean EXIT
-cd "$WORK" || exit 1
-
-pass() { PASSED=$((PASSED + 1)); }
-fail() {
-  FAILED=$((FAILED + 1))
-  echo "FAILED: $1"
-  [ ! -f log ] || head -n 8 log
-}
-
-# check NAME COMMAND...
-check() {
-  name=$1
-  shift
-  if "$@"; then pass; else fail "$name"; fi
-}
-
-# run CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
-run() {
-  want=$1
-  pattern=$2
-  shift 2
-  "$@" >log 2>&1
-  code=$?
-  if [ $code -ne "$want" ]; then
-    fail "$*: code $code, expected $want"
-  elif ! grep -q -e "$pattern" log; then
-    fail "$*: does not say \"$pattern\""
-  else
-    pass
-  fi
-}
 
 make_data() {
-  mkdir data
-  for i in 1 2 3 4 5; do LC_ALL=C awk -v n=60 -v seed=$i -f "$TESTS/tiny_data.awk" >data/data_batch_$i.bin; done
-  LC_ALL=C awk -v n=80 -v seed=9 -f "$TESTS/tiny_data.awk" >data/test_batch.bin
+  tiny_data data
   cat >space.json <<END
 {"name": "tiny", "input": {"size": 32, "channels": 3}, "classes": 10, "activation": "relu", "padding": "same",
  "bn": {"momentum": 0.9, "eps": 0.001}, "dropout": 0.2, "stem": {"channels": 8, "kernel": 3, "stride": 2},
@@ -582,5 +547,4 @@ test_precision
 test_judge
 test_file_limit
 test_full_disk
-echo "test_cli: $PASSED passed, $FAILED failed"
-[ $FAILED -eq 0 ] && [ $PASSED -gt 0 ]
+finish test_cli

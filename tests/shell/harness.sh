@@ -4,7 +4,7 @@
 WORK=$(mktemp -d)
 PASSED=0
 FAILED=0
-PATIENCE=60 # seconds until what is waited for must have come
+LIMITED= # in front of what `run` runs; `timeout 60`, say, where that is always a program
 export OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
 trap 'rm -rf "$WORK"' EXIT
 cd "$WORK" || exit 1
@@ -16,11 +16,16 @@ fail() {
   [ ! -f log ] || head -n 8 log
 }
 
-# check NAME COMMAND...
+# check NAME COMMAND...: the command may look into `log`, what the last `run` said.
 check() {
   name=$1
   shift
-  if "$@" >log 2>&1; then pass; else fail "$name"; fi
+  if "$@" >check.log 2>&1; then
+    pass
+  else
+    mv check.log log
+    fail "$name"
+  fi
 }
 
 # run CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
@@ -28,7 +33,7 @@ run() {
   want=$1
   pattern=$2
   shift 2
-  "$@" >log 2>&1
+  $LIMITED "$@" >log 2>&1
   code=$?
   if [ $code -ne "$want" ]; then fail "$*: code $code, expected $want"
   elif ! grep -q -e "$pattern" log; then fail "$*: does not say \"$pattern\""
