@@ -6,18 +6,26 @@
 #include "train/schedule.h"
 #include "train/trainer.h"
 
+/* "before 80", or "" where the search had no target. */
+static const char *target_text(const spn_origin *o, const char *before, char *text, size_t size) {
+  text[0] = 0;
+  if (o->target > 0) snprintf(text, size, "%s %.4g", before, o->target);
+  return text;
+}
+
 static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data) {
   const spn_arch *a = &n->arch;
   spn_counts counts = spn_arch_counts(a);
   int side = spn_dataset_median_side(data->set);
+  char target[64];
   spn_run_say(
       run, "network %s at %dx%d: %.3f M parameters, %.1f M MACs; %s data, %zu training, %zu held-out, %zu test images",
       a->name, a->input_size, a->input_size, (double)counts.params * 1e-6, (double)counts.macs * 1e-6,
       spn_dataset_kind(data->set), spn_dataset_count(data->set, SPN_SPLIT_TRAIN),
       spn_dataset_count(data->set, SPN_SPLIT_HOLDOUT), spn_dataset_count(data->set, SPN_SPLIT_TEST));
   if (n->origin.searched && !n->origin.differs)
-    spn_run_say(run, "predicted %.3f %s by %s, for a target of %.4g", n->origin.predicted, n->origin.unit,
-                n->origin.cost, n->origin.target);
+    spn_run_say(run, "predicted %.3f %s by %s%s", n->origin.predicted, n->origin.unit, n->origin.cost,
+                target_text(&n->origin, ", for a target of", target, sizeof target));
   if (n->origin.note[0]) spn_run_say(run, "note: %s", n->origin.note);
   char note[256];
   spn_data_note(data, note, sizeof note);
@@ -41,13 +49,14 @@ static void report_score(const char *what, const spn_score *score, int top5) {
 }
 
 static void report(const char *folder, const spn_named_arch *n, const spn_train_result *r) {
+  char target[64];
   printf("trained     best epoch %d%s\n", r->best_epoch,
          r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
   report_score("held out", &r->best_holdout, 0);
   report_score("test", &r->test, 1);
   if (n->origin.searched && !n->origin.differs)
-    printf("predicted   %.3f %s (%s, target %.4g)\n", n->origin.predicted, n->origin.unit, n->origin.cost,
-           n->origin.target);
+    printf("predicted   %.3f %s (%s%s)\n", n->origin.predicted, n->origin.unit, n->origin.cost,
+           target_text(&n->origin, ", target", target, sizeof target));
   if (n->origin.note[0]) printf("note        %s\n", n->origin.note);
   printf("time        %.1f s in this process\nfiles       %s/report.html, best.safetensors, last.safetensors, "
          "result.json\n",
