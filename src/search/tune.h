@@ -1,5 +1,5 @@
 /* Finds the best values of numeric settings when every answer is costly (the sequel paper's way of choosing the
- * solver's own hyper-parameters: Single-Path Mobile AutoML, arXiv 1907.00959, section V): Bayesian optimisation. A few
+ * solver's own hyper-parameters: Single-Path Mobile AutoML, arXiv 1907.00959): Bayesian optimisation. A few
  * trials are spread evenly, every later one is where a Gaussian process of those before expects most improvement. */
 #ifndef SPN_SEARCH_TUNE_H
 #define SPN_SEARCH_TUNE_H
