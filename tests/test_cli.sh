@@ -475,6 +475,31 @@ test_exports() {
   check "nothing is left of what was refused" [ ! -e refused ]
 }
 
+# Another program's network does not tell its classes' names; a file of them does.
+test_names() {
+  run 0 'wrote names.timm.safetensors' "$SPNAS" export names/best.safetensors --out names.timm.safetensors
+  run 0 '2 classes' "$SPNAS" import names.timm.safetensors --out same.safetensors
+  run 0 '"class": "colour"\|colour' "$SPNAS" predict same.safetensors --data named/test/colour/1
+  printf 'red, or so\r\n\303\251tain\n' >words
+  run 0 'wrote' "$SPNAS" import names.timm.safetensors --names words --out named.safetensors
+  run 0 'red, or so' "$SPNAS" predict named.safetensors --data named/test/colour/1
+  run 0 'wrote' "$SPNAS" export named.safetensors --out named.onnx
+  check "the names go on into exports" grep -aq 'red, or so' named.onnx
+  check "and no others" [ "$(grep -ac '"colour"' named.onnx)" = 0 ]
+  refused() {
+    printf "$1" >words
+    run 2 "$2" "$SPNAS" import names.timm.safetensors --names words --out refused.safetensors
+  }
+  refused 'a\nb\nc\n' 'words: expected 2 names, one a line, for as many classes of the network, got 3'
+  refused 'a\n' 'words: expected 2 names.*got 1'
+  refused 'a\na\n' 'words: expected class names to differ, got "a" twice'
+  refused 'a\n\nb\n' 'words: class 1, "": the name is empty'
+  refused 'a\n\377\n' 'words:2: expected text in UTF-8, got byte 0xff'
+  refused 'a\tb\nc\n' 'words: class 0, .*holds a control character'
+  run 2 'absent-names: cannot open' "$SPNAS" import names.timm.safetensors --names absent-names --out refused.safetensors
+  check "nothing is imported with wrong names" [ ! -e refused.safetensors ]
+}
+
 # first_ce FOLDER
 first_ce() { sed -n '1s/.*"ce": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
 
@@ -568,6 +593,7 @@ test_asking
 test_pack
 test_classes
 test_exports
+test_names
 test_precision
 test_judge
 test_file_limit
