@@ -46,7 +46,7 @@ int spn_origin_facts(const spn_origin *o, spn_origin_text *text, const char **fa
   if (!o->searched) return 0;
   snprintf(text->predicted, sizeof text->predicted, "%.6f", o->predicted);
   snprintf(text->target, sizeof text->target, "%.9g", o->target);
-  FACT("spnas.space", o->space);
+  if (o->space[0]) FACT("spnas.space", o->space);
   FACT("spnas.method", o->method);
   FACT("spnas.cost", o->cost);
   FACT("spnas.unit", o->unit);
