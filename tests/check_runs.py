@@ -43,7 +43,8 @@ def make_runs(work):
     spnas("search", "--data", images, *SEARCH, "--set", "search.epochs=2", "--set", "search.warmup_epochs=1", "--out", work / "runs/found", "--quiet")
     spnas("train", "--arch", work / "runs/found/arch.json", "--data", images, *SMALL, "--set", "train.epochs=2", "--set", "train.variant=proxy", "--out",
           work / "runs/deep/er/trained", "--quiet")
-    spnas(*TRAIN, "--data", images, "--set", "train.epochs=4", "--set", "run.max_steps=13", "--set", "run.keep=1", "--out", work / "runs/part", "--quiet", code=3)
+    spnas(*TRAIN, "--data", images, "--set", "train.epochs=4", "--set", "run.max_steps=13", "--set", "run.keep=1", "--out", work / "runs/part",
+          "--quiet", code=3)
 
 
 def check_real(work):
