@@ -48,9 +48,9 @@ static void report(const char *folder, const spn_named_arch *n, const spn_train_
     spn_summary_line("predicted", SPN_PLAIN, "%.3f %s (%s, target %.4g)", n->origin.predicted, n->origin.unit,
                      n->origin.cost, n->origin.target);
   if (n->origin.note[0]) spn_summary_line("note", SPN_WARN, "%s", n->origin.note);
-  spn_summary_log("loss", folder, "metrics.jsonl", "train_loss", "epochs");
-  spn_summary_log("held out", folder, "metrics.jsonl", "holdout_loss", "epochs");
-  spn_summary_log("top-1", folder, "metrics.jsonl", "holdout_top1", "epochs, held-out images");
+  spn_summary_log("train loss", folder, "metrics.jsonl", "train_loss", "epochs");
+  spn_summary_log("held loss", folder, "metrics.jsonl", "holdout_loss", "epochs");
+  spn_summary_log("held top-1", folder, "metrics.jsonl", "holdout_top1", "epochs");
   spn_summary_line("time", SPN_PLAIN, "%.1f s in this process", r->seconds);
   spn_summary_line("files", SPN_PLAIN, "%s/report.html, best.safetensors, last.safetensors, result.json", folder);
 }
