@@ -40,14 +40,16 @@ typedef struct {
 } measurement;
 
 static measurement measure(const spn_indicators *s, const spn_mask *m) {
-  double count, squares = spn_region_squares(s->net->graph, &m->part, &count), tiny = 1e-30;
+  double count, squares = spn_regions_squares(s->net, m->first, m->parts, &count), tiny = 1e-30;
+  if (!count)
+    return (measurement){.value = 1}; /* no weights: a shortcut, or channels that the proxy's width takes away */
   if (s->statistic == SPN_STATISTIC_NORM) {
     double norm = sqrt(squares);
     return (measurement){.value = norm, .dpart = 1 / (norm + tiny)};
   }
-  int extends = m->extends.param >= 0;
+  int extends = m->extended > 0;
   double part = sqrt(squares / count), below = m->init_std, below_count = 0;
-  if (extends) below = sqrt(spn_region_squares(s->net->graph, &m->extends, &below_count) / below_count);
+  if (extends) below = sqrt(spn_regions_squares(s->net, m->first + m->parts, m->extended, &below_count) / below_count);
   measurement t = {.value = part / (below + tiny), .dpart = 1 / (count * (part + tiny) * (below + tiny))};
   if (extends) t.dextends = -part / (below_count * below * below * below + tiny);
   return t;
@@ -225,9 +227,8 @@ void spn_indicators_pull(spn_indicators *s, double price) {
     n->dthreshold = -dx;
     if (dx == 0) continue;
     measurement t = measure(s, m);
-    spn_region_pull(s->net->graph, &m->part, dx * t.dpart);
-    if (m->extends.param >= 0 && s->statistic == SPN_STATISTIC_RMS)
-      spn_region_pull(s->net->graph, &m->extends, dx * t.dextends);
+    spn_regions_pull(s->net, m->first, m->parts, dx * t.dpart);
+    if (s->statistic == SPN_STATISTIC_RMS) spn_regions_pull(s->net, m->first + m->parts, m->extended, dx * t.dextends);
   }
 }
 
