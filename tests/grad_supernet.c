@@ -307,6 +307,7 @@ int main(void) {
   for (spn_statistic statistic = SPN_STATISTIC_RMS; statistic <= SPN_STATISTIC_NORM; statistic++) {
     case_forms(every_option, "every option", statistic);
     case_forms(tied, "tied", statistic);
+    case_forms(factorised, "factorised", statistic);
   }
   case_below(SPN_COST_DISTANCE);
   case_below(SPN_COST_HINGE);

@@ -69,6 +69,7 @@ static searched *supernet(int row, int size, double width, spn_network_options o
 static void supernet_free(searched *s) {
   spn_indicators_free(s->in);
   spn_supernet_free(s->net);
+  spn_cost_free(&s->cost);
   free(s);
 }
 

@@ -150,10 +150,8 @@ static int compare_network(searched *s, const spn_choice *c, int searching, int 
   spn_graph *net = cut(s, c);
   double off = INFINITY;
   int tries = 0;
-  if (searching && row < ROWS) aim(s, c, (uint64_t)index);
+  if (searching) aim(s, c, (uint64_t)index);
   else spn_supernet_set(s->net, c);
-  for (int i = 0; searching && row >= ROWS && i < s->net->masks; i++)
-    spn_mask_open(s->net, i, spn_mask_value(s->net, i), 1);
   for (; tries < TRIES && !(off <= 1e-4); tries++) {
     make_images((uint64_t)(index * TRIES + tries));
     off = pass(s, net, searching || row >= ROWS ? 1e-4 : 1e-5, row, index);
@@ -253,7 +251,7 @@ static void check_start(int row, int size, double width) {
 }
 
 static void test_start(void) {
-  for (int row = 0; row < ROWS; row++) {
+  for (int row = 0; row < ALL_ROWS; row++) {
     check_start(row, 0, 0);       /* as it is searched */
     check_start(row, SIZE, 0.25); /* as these tests take it */
     check_start(row, SIZE, 1);    /* the deployed channels */
@@ -262,7 +260,7 @@ static void test_start(void) {
 
 /* Thresholds far away give the plain smallest and largest network, in every number. */
 static void test_far_thresholds(void) {
-  for (int row = 0; row < ROWS; row++)
+  for (int row = 0; row < ALL_ROWS; row++)
     for (int up = 0; up <= 1; up++) {
       searched *s = supernet(row, SIZE, 0.25, options_of(1, 0));
       unsigned char on[SPN_MAX_MASKS];
@@ -287,7 +285,8 @@ static void test_far_thresholds(void) {
       spn_graph_backward(s->net->graph, NULL);
       pull(s, 1);
       CHECK(isfinite(largest(s->net->graph->grads, s->net->graph->param_elements)), "%s: gradients", rows[row].space);
-      CHECK(s->in->expected_cost == spn_cost_of(&s->cost, &want), "%s: cost", rows[row].space);
+      CHECK_NEAR(s->in->expected_cost, spn_cost_of(&s->cost, &want), row < ROWS ? 0 : 1e-12, "%s: cost",
+                 rows[row].space);
       spn_graph_free(net);
       supernet_free(s);
     }

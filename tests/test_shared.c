@@ -211,6 +211,27 @@ static void test_budget(world *w) {
   CHECK(r.inherits && r.cost <= w->problem.target, "a network within the budget, with weights");
 }
 
+/* Thresholds learn in such a space too, stopped or not. */
+static void test_gradient(world *w) {
+  spn_err err;
+  spn_search_result whole, stopped;
+  remove_all(w->run[0]);
+  remove_all(w->run[1]);
+  w->settings.search_method = "gradient";
+  w->settings.search_budget = 0;
+  w->settings.search_force = 1; /* a name on little evidence */
+  CHECK_OK(search_in(w, w->run[0], 0, &whole, &err), err);
+  CHECK(whole.cost <= w->problem.target && whole.cost == spn_cost_of(&w->cost, &whole.choice), "cost %g of %g",
+        whole.cost, w->problem.target);
+  w->settings.run_max_steps = (long long)whole.images / w->settings.optim_batch * 2 / 3;
+  spn_status status = search_in(w, w->run[1], 0, &stopped, &err);
+  w->settings.run_max_steps = 0;
+  CHECK(status == SPN_ESTOPPED, "%d", status);
+  CHECK_OK(search_in(w, w->run[1], 1, &stopped, &err), err);
+  CHECK(spn_choice_equal(&whole.choice, &stopped.choice), "another network after a stop");
+  same_file(w, "inherited.safetensors", "gradient");
+}
+
 int main(void) {
   static const char *const methods[] = {"random", "evolution", "reinforce", "ppo", "layernas"};
   world *w = world_new(space_text);
@@ -221,6 +242,7 @@ int main(void) {
   w = world_new(stages_text);
   test_answer(w);
   test_stops(w, "ppo");
+  test_gradient(w);
   world_free(w);
   return check_report("test_shared");
 }

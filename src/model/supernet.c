@@ -29,6 +29,7 @@ double spn_mask_gradient(const spn_supernet *net, int mask) {
 }
 
 int spn_mask_matters(const spn_mask *m, const spn_layer_choice *choice) {
+  if (m->kind == SPN_DECISION_SE && choice->expand == m->moot) return 0;
   return m->kind == SPN_DECISION_KEEP || (choice->keep && choice->option[m->kind] >= m->step);
 }
 

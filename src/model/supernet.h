@@ -29,6 +29,7 @@ typedef struct {
   int step;                   /* opens option step+1; 0 for keep, whose option 1 it opens */
   char name[40];              /* "layer 5 kernel 5" */
   int gate, gate2;            /* gate2: expansion gate of a tied layer, else -1 */
+  int moot;                   /* of SE: option of the expansion with which it has no say, a convolution; -1: none */
   int first, parts, extended; /* regions from `first` on: the weights it adds, none for a shortcut; behind them what
                                  these extend, none for keep, SE as a whole, another op */
   double init_std;            /* size the weights it adds had at initialisation */
@@ -58,7 +59,8 @@ void spn_mask_open(spn_supernet *net, int mask, double value, int wanted);
 double spn_mask_value(const spn_supernet *net, int mask);
 /* dCE/dvalue after spn_graph_backward, where it was wanted. */
 double spn_mask_gradient(const spn_supernet *net, int mask);
-/* Whether a mask has a say once its layer is `choice`: the layer is kept and every step below is open. */
+/* Whether a mask has a say once its layer is `choice`: the layer is kept and every step below is open. An option of -1
+ * stands for a decision without a say. */
 int spn_mask_matters(const spn_mask *mask, const spn_layer_choice *choice);
 /* Whether it is open in that network. */
 int spn_mask_is_open(const spn_mask *mask, const spn_layer_choice *choice);

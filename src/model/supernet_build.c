@@ -18,7 +18,7 @@ static void make_masks(spn_supernet *net) {
       spn_mask *m = &net->mask[net->masks++];
       char what[24];
       spn_option_text(layer, of->kind, step + 1, what, sizeof what);
-      *m = (spn_mask){.layer = of->layer, .kind = of->kind, .step = step, .gate2 = -1};
+      *m = (spn_mask){.layer = of->layer, .kind = of->kind, .step = step, .gate2 = -1, .moot = of->moot};
       m->gate = spn_graph_gate(net->graph, 1);
       if (of->kind == SPN_DECISION_KERNEL && layer->tied) m->gate2 = spn_graph_gate(net->graph, 1);
       snprintf(m->name, sizeof m->name, "layer %d %s", of->layer, what);

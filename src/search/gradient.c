@@ -144,12 +144,6 @@ static spn_status prepare(search *t, spn_err *err) {
   const spn_problem *p = t->problem;
   const spn_settings *s = p->settings;
   spn_network_options o;
-  char decision[SPN_DECISION_NAME];
-  if (spn_space_coupled(p->space, decision))
-    return spn_fail(err, SPN_EINPUT,
-                    "search.method: expected one that asks, such as ppo or evolution, for in space %s whole layers "
-                    "depend on %s; gradient decides layer by layer",
-                    p->space->name, decision);
   SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_supernet_create(p->space, p->data->classes, p->space->base.input_channels, &o, &t->net, err));
   if (!t->net->masks)
