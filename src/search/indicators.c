@@ -315,7 +315,8 @@ static int flips_of(const spn_indicators *s, const spn_choice *choice) {
 
 spn_status spn_indicators_decode(const spn_indicators *s, double low, double high, spn_budget_answer *out, int *flips,
                                  spn_err *err) {
-  SPN_TRY(best_within(s, low, high, s->explores ? GAINS : NEAR_AVERAGE, 0, 0, out, err));
+  int by_gains = s->explores && high < INFINITY;
+  SPN_TRY(best_within(s, low, high, by_gains ? GAINS : NEAR_AVERAGE, 0, 0, out, err));
   *flips = flips_of(s, &out->choice);
   return SPN_OK;
 }
