@@ -4,7 +4,6 @@
 #include "cli/cli.h"
 #include "search/evaluator.h"
 #include "search/method.h"
-#include "search/table_columns.h"
 #include "train/data.h"
 #include "train/machine.h"
 #include "train/run.h"
@@ -95,17 +94,10 @@ static spn_status search(const spn_cli_run *a, spn_settings *s, spn_err *err) {
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_space_load(s->search_space, &space, err));
   if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
-  SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
+  SPN_TRY(spn_problem_cost(s, &space, &cost, err));
   spn_status status = search_images(a, s, &space, &cost, err);
   spn_cost_free(&cost);
   return status;
-}
-
-spn_status spn_cli_load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err) {
-  static const char of_table[] = "table:";
-  size_t n = sizeof of_table - 1;
-  if (strncmp(s->search_cost, of_table, n)) return spn_cost_load(s->search_cost, space, out, err);
-  return spn_table_cost(s->search_table, s->search_cost + n, space, out, err);
 }
 
 static spn_status search_table(const spn_cli_run *a, spn_settings *s, const spn_space *space, const spn_cost *cost,
@@ -128,7 +120,7 @@ static spn_status search_without_images(const spn_cli_run *a, spn_settings *s, s
   spn_space space;
   spn_cost cost;
   SPN_TRY(spn_space_load(s->search_space, &space, err));
-  SPN_TRY(spn_cli_load_cost(s, &space, &cost, err));
+  SPN_TRY(spn_problem_cost(s, &space, &cost, err));
   spn_status status = search_table(a, s, &space, &cost, err);
   spn_cost_free(&cost);
   return status;

@@ -3,7 +3,7 @@
 #ifndef SPN_SEARCH_INDICATORS_H
 #define SPN_SEARCH_INDICATORS_H
 
-#include "latency/latency.h"
+#include "latency/limits.h"
 #include "model/supernet.h"
 #include "search/budget.h"
 #include "train/choices.h"
@@ -35,6 +35,7 @@ typedef struct {
   int count;            /* = net->masks */
   double gain_decay;    /* of the gains' running means, per step; 1: plain means */
   int explores;         /* masks took random values in the last step: gains are learnt, and decoded */
+  /* R is the worst cost (latency/limits.h). */
   double expected_cost; /* R of the last step's decisions (of its masks when soft) */
   double free_cost;     /* R of the signs of x, before they are held to a range */
   double drawn_cost;    /* R of the masks as the step drew them, with dropout and exploration */

@@ -199,7 +199,7 @@ void spn_inquiry_random(spn_inquiry *q, spn_choice *out) { spn_choice_random(q->
 spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err) {
   for (int i = 0; i < DRAWS; i++) {
     spn_inquiry_random(q, out);
-    double cost = spn_cost_of(q->cost, out);
+    double cost = spn_cost_worst(q->cost, out);
     if (cost >= low && cost <= high) return SPN_OK;
   }
   return spn_fail(err, SPN_EINPUT,
@@ -210,7 +210,7 @@ spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choi
 /* ---- Whole ---- */
 
 spn_status spn_inquiry_result(const spn_inquiry *q, spn_choice *out, spn_err *err) {
-  const spn_evaluation *best = spn_archive_best(q->archive, -INFINITY, q->high);
+  const spn_evaluation *best = spn_archive_best(q->archive, q->cost, q->high);
   if (q->nominated && (!best || !q->evaluator || !q->evaluator->settled)) *out = q->nominee;
   else if (best) *out = best->choice;
   else
@@ -260,7 +260,8 @@ static spn_status finish(spn_inquiry *q, const spn_problem *p, spn_search_result
   spn_images done = processed(q);
   SPN_TRY(spn_inquiry_result(q, &out->choice, err));
   out->cost = spn_cost_of(q->cost, &out->choice);
-  out->within = out->cost >= q->low && out->cost <= q->high;
+  double worst = spn_cost_worst(q->cost, &out->choice);
+  out->within = worst >= q->low && worst <= q->high;
   out->images = images_of(&done);
   if (q->evaluator && q->evaluator->finish) SPN_TRY(q->evaluator->finish(q->own, p, out, err));
   out->seconds = spn_run_seconds(p->run);

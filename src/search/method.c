@@ -57,7 +57,7 @@ spn_status spn_problem_budget(spn_problem *p, spn_err *err) {
                     p->cost->name, space, max, unit);
   p->target = s->search_target_share > 0 ? s->search_target_share * max : s->search_target;
   p->low = p->target * (1 - s->search_tolerance);
-  if (p->target >= min && p->target <= max * (1 + ROUNDED)) return SPN_OK;
+  if (p->target >= min && p->target <= max * (1 + ROUNDED)) return spn_problem_limits(p, err);
   int above = p->target > max;
   return spn_fail(
       err, SPN_EINPUT,
