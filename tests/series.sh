@@ -36,7 +36,7 @@ same() {
 
 table() {
   "$SPNAS" compare --set search.space=nas-bench-macro --set search.cost=flops --set search.evaluator=tabular --set search.table=table.csv \
-    --set search.evaluations=30 --set compare.population=10 --target 40%,60% --quiet "$@"
+    --set search.evaluations=30 --set compare.population=10 --set search.limits='params <= 70%' --target 40%,60% --quiet "$@"
 }
 
 images() {
@@ -51,6 +51,9 @@ test_compare_table() {
   for row in ppo reinforce layernas evolution random "random networks of equal cost"; do check "a row $row" grep -q "$row" said; done
   check "every network is a line" [ "$(wc -l <compared/compare.csv)" -eq $((1 + 2 * (5 * 3 + 10))) ]
   check "a page" [ -s compared/report.html ]
+  for arch in compared/search/*/arch.json compared/random/*/arch.json; do
+    check "$arch keeps the limit" [ "$(member "$arch" '["limits"][0]["predicted"] <= d["limits"][0]["limit"]')" = True ]
+  done
   check "15 tests" [ "$(member compared/compare.json '["tests"].__len__()')" -eq 15 ]
   run 2 "holds a run already" table --out compared
   run 0 "Welch" table --out compared --resume
@@ -95,7 +98,7 @@ test_compare_images() {
 tiny() {
   "$SPNAS" "$@" --data data --set search.space=space.json --set search.cost=macs --set search.tolerance=0.3 --set optim.batch=20 \
     --set search.epochs=4 --set search.warmup_epochs=1.6 --set search.recalibrate=20 --set search.judge=0 --set search.force=1 \
-    --set run.log_steps=1 --reproducible --threads 1
+    --set run.log_steps=1 --reproducible --threads 1 --set search.limits='params <= 75%'
 }
 
 # Each target's search is the one that `spnas search` does by itself, with a warm-up of its own.

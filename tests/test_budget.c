@@ -195,8 +195,8 @@ static void compare_limits(const spn_budget *b, double low, double high, const c
   CHECK(a.worst == worst_of(b, number_of(b, &a), &gain), "%s: worst cost of the answer", what);
   CHECK(a.bound == a.gain, "%s: exact", what);
   if (isfinite(best)) {
-    CHECK(a.outcome == SPN_BUDGET_MET && a.worst >= low && a.worst <= high, "%s: outcome %d, worst %.17g of %.17g to %.17g",
-          what, (int)a.outcome, a.worst, low, high);
+    CHECK(a.outcome == SPN_BUDGET_MET && a.worst >= low && a.worst <= high,
+          "%s: outcome %d, worst %.17g of %.17g to %.17g", what, (int)a.outcome, a.worst, low, high);
     CHECK_NEAR(a.gain, best, 1e-8, "%s: gain in %.17g to %.17g", what, low, high);
   } else if (least > high) {
     CHECK(a.outcome == SPN_BUDGET_ABOVE, "%s: nothing keeps all, %.9g", what, least);
@@ -242,7 +242,8 @@ static void test_large_limits(void) {
         double at = spn_rng_uniform(seed, SPN_RNG_TEST, (uint64_t)(l * 9 + o)), cost = o + at;
         double other = (o % 3) * 2 + spn_rng_uniform(seed, SPN_RNG_TEST, 5000 + (uint64_t)(l * 9 + o));
         double gain = 0.1 * cost + 0.2 * other + spn_rng_normal(seed, SPN_RNG_TEST, 6000 + (uint64_t)(l * 9 + o));
-        b->option[l][o] = (spn_layer_option){.choice = {.keep = 1, .kernel = (signed char)o}, .cost = cost, .gain = gain};
+        b->option[l][o] = (spn_layer_option){
+            .choice = {.keep = 1, .kernel = (signed char)o}, .cost = cost, .gain = gain};
         b->limit[0].cost[l][o] = other;
       }
     }

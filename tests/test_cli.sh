@@ -353,6 +353,44 @@ test_asking() {
   check "within the budget" grep -q '"images": [01]\?[0-9][0-9][0-9][0-9]\?,' ask-shared/arch.json
 }
 
+# ---- Limits of further costs ----
+
+# number FILE KEY: of the limits of an arch.json.
+number() { sed -n "/\"limits\"/,/]/s/.*\"$2\":[[:space:]]*\([0-9.]*\).*/\1/p" "$1"; }
+
+# keeps RUN: the found network takes at most the limit.
+keeps() { awk -v is="$(number "$1/arch.json" predicted)" -v most="$(number "$1/arch.json" limit)" 'BEGIN { exit !(is > 0 && is <= most) }'; }
+
+test_limits() {
+  half='params <= 50%' # of the dearest: binds before 60 % of the MACs do
+  run 0 'limit .*Mparams of .* by params' search --out limited-params --set search.limits="$half" --reproducible
+  check "the found network keeps both" keeps limited-params
+  check "and the target" grep -q 'predicted .*\(met\|kept\)' log
+  run 0 '^limits  *params .* of .* Mparams$' "$SPNAS" info limited-params/arch.json
+  run 3 'stopped' search --out limited-stopped --set search.limits="$half" --reproducible --set run.max_steps=30
+  run 0 'limit ' search --out limited-stopped --resume --threads 1
+  for file in metrics.jsonl inherited.safetensors; do check "resumed, the same $file" cmp limited-params/$file limited-stopped/$file; done
+  for method in random evolution reinforce ppo layernas; do
+    run 0 'limit .* by params' search --out limited-$method --set search.limits="$half" --set search.method=$method --set search.evaluations=4 \
+      --set search.score_images=20 --set search.norm_images=20
+    check "$method keeps the limit" keeps limited-$method
+  done
+  run 0 'trained' "$SPNAS" train --data data --arch limited-params/arch.json --out limited-trained --set train.epochs=1 --set optim.batch=20
+  run 0 '^limits  *params' "$SPNAS" eval limited-trained/best.safetensors --data data
+  run 0 'wrote' "$SPNAS" export limited-trained/best.safetensors --out limited.onnx
+  check "the export tells the limit" grep -aq 'spnas.limits' limited.onnx
+  run 0 'limit' "$SPNAS" report limited-params
+  run 2 'search.limits: params: expected at least 0.00[0-9]* Mparams, the least of space tiny, got 1e-05' search --out refused --set search.limits='params <= 1e-5'
+  run 2 'search.limits: expected a cost and its limit' search --out refused --set search.limits='params <= many'
+  run 2 'search.limits: expected a limit in Mparams' search --out refused --set search.limits=params
+  check "nothing is left of what was refused" [ ! -e refused ]
+  mkdir -p elsewhere
+  cp "$SPNAS_DATA/latency/pixel1-proxylessnas.json" tablet.json
+  run 0 'limit .* ms of 70 by pixel1-proxylessnas' "$SPNAS" search --data data --target 70 --out two-devices --set search.limits='tablet.json, params <= 4' \
+    --set search.method=random --set search.evaluations=1
+  check "paths become absolute" grep -q '"limits": *"/.*/tablet.json, params <= 4"' two-devices/config.resolved.json
+}
+
 # ---- Packs and precision ----
 
 # jpeg NAME: the picture of that name in data_input/vectors.h.
@@ -540,6 +578,7 @@ test_weights
 test_resume
 test_numeric
 test_asking
+test_limits
 test_pack
 test_classes
 test_exports

@@ -39,10 +39,13 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   spn_cost_caveat(p->cost, caveat, sizeof caveat);
   printf("predicted   %.3f %s%s%s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
          caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "", p->target,
-         r->within              ? "met"
-         : r->cost <= p->target ? "kept, with room to spare"
-                                : "NOT met",
+         r->within                                          ? "met"
+         : spn_cost_worst(p->cost, &r->choice) <= p->target ? "kept, with room to spare"
+                                                            : "NOT met",
          r->flips, r->flips == 1 ? "" : "s");
+  for (const spn_cost_limit *l = p->cost->limits; l; l = l->next)
+    printf("limit       %.6g %s of %.6g by %s\n", spn_cost_of(&l->cost, &r->choice), l->cost.unit, l->high,
+           l->cost.name);
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);

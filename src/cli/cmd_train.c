@@ -18,6 +18,7 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
   if (n->origin.searched && !n->origin.differs)
     spn_run_say(run, "predicted %.3f %s by %s, for a target of %.4g", n->origin.predicted, n->origin.unit,
                 n->origin.cost, n->origin.target);
+  if (n->origin.limits[0] && !n->origin.differs) spn_run_say(run, "limits: %s", n->origin.limits);
   if (n->origin.note[0]) spn_run_say(run, "note: %s", n->origin.note);
   char note[256];
   spn_data_note(data, note, sizeof note);

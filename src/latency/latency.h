@@ -21,7 +21,7 @@ typedef struct spn_cost {
   int entries, modelled; /* of a fitted model: options, and how many of them come from the model */
   int modelled_se;       /* SE terms are an estimate, not measured: say so wherever the figure is shown */
   spn_layer_cost layer[SPN_MAX_LAYERS];
-  struct spn_cost_whole *whole; /* NULL: additive. Else networks are priced whole, `rest` and `layer` are zeros */
+  struct spn_cost_whole *whole;  /* NULL: additive. Else networks are priced whole, `rest` and `layer` are zeros */
   struct spn_cost_limit *limits; /* further costs that have an upper limit (limits.h); NULL: none */
 } spn_cost;
 

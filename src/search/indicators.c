@@ -116,7 +116,7 @@ static double counted(const spn_indicators *s, const spn_cost_limit *limit, cons
 static double cost_of(const spn_indicators *s, const double *open, double *slope, const spn_cost_limit **binds) {
   double worst = counted(s, NULL, open, slope), own[SPN_MAX_MASKS];
   *binds = NULL;
-  for (const spn_cost_limit *l = s->cost->limits; l; l = l->next) {
+  for (const spn_cost_limit *l = s->unlimited ? NULL : s->cost->limits; l; l = l->next) {
     double counts = counted(s, l, open, slope ? own : NULL);
     if (counts <= worst) continue;
     worst = counts;
@@ -170,7 +170,7 @@ static double decided_cost(const spn_indicators *s) {
   spn_choice choice;
   for (int i = 0; i < s->count; i++) on[i] = (unsigned char)s->list[i].on;
   spn_supernet_choice(s->net, on, &choice);
-  return spn_cost_worst(s->cost, &choice);
+  return s->unlimited ? spn_cost_of(s->cost, &choice) : spn_cost_worst(s->cost, &choice);
 }
 
 /* A step must not wait for the last of exactness: milliseconds. */
@@ -227,6 +227,7 @@ static double draw_mask(const spn_indicators *s, int i, uint64_t seed, uint64_t 
 
 spn_status spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw, spn_err *err) {
   s->explores = draw->explore > 0;
+  s->unlimited = draw->unlimited;
   spn_indicators_measure(s);
   s->free_cost = decided_cost(s);
   if (draw->high > 0) SPN_TRY(hold(s, draw->low, draw->high, err));

@@ -6,6 +6,7 @@
 
 #include "core/rng.h"
 #include "core/phase.h"
+#include "search/budget.h"
 #include "search/outcome.h"
 
 enum {
@@ -196,12 +197,31 @@ uint64_t spn_inquiry_below(spn_inquiry *q, uint64_t n) { return spn_rng_below(q-
 
 void spn_inquiry_random(spn_inquiry *q, spn_choice *out) { spn_choice_random(q->space, q->seed, q->draws++, out); }
 
+/* Of random gains the best network of the range, which is there if there is one. */
+static spn_status best_of_random_gains(spn_inquiry *q, double low, double high, spn_choice *out, int *found,
+                                       spn_err *err) {
+  spn_budget *b = spn_budget_new(q->space, q->cost);
+  spn_budget_answer best;
+  if (!b) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
+  for (int l = 0; l < b->layers; l++)
+    for (int o = 0; o < b->count[l]; o++) b->option[l][o].gain = spn_rng_normal(q->seed, SPN_RNG_METHOD, q->draws++);
+  spn_status status = spn_budget_best(b, low, high, &best, err);
+  free(b);
+  if (status) return status;
+  *found = best.outcome == SPN_BUDGET_MET;
+  *out = best.choice;
+  return SPN_OK;
+}
+
 spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err) {
   for (int i = 0; i < DRAWS; i++) {
     spn_inquiry_random(q, out);
     double cost = spn_cost_worst(q->cost, out);
     if (cost >= low && cost <= high) return SPN_OK;
   }
+  int found = 0;
+  if (!q->cost->whole) SPN_TRY(best_of_random_gains(q, low, high, out, &found, err));
+  if (found) return SPN_OK;
   return spn_fail(err, SPN_EINPUT,
                   "search.target: none of %d random networks of space %s costs between %.4g and %.4g %s", DRAWS,
                   q->space->name, low, high, q->cost->unit);

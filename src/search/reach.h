@@ -3,10 +3,10 @@
  *
  * Costs are worst costs (latency/limits.h). Where costs add up over layers a step is a layer, and the cheapest way to
  * complete a network is known for every beginning of one. With limits a few ways are tried: the cheapest of each cost,
- * and the network of the least worst cost. So what counts as possible is, and a way is left as long as there is a network
- * within the budget; options may count as impossible only where the costs disagree about which layers are cheap. Where
- * layers are tied together a step is a decision, and the completion of first options counts as the cheapest: it is,
- * where every further channel, layer, tap and ratio costs something. */
+ * and the network of the least worst cost. So what counts as possible is, and a way is left as long as there is a
+ * network within the budget; options may count as impossible only where the costs disagree about which layers are
+ * cheap. Where layers are tied together a step is a decision, and the completion of first options counts as the
+ * cheapest: it is, where every further channel, layer, tap and ratio costs something. */
 #ifndef SPN_SEARCH_REACH_H
 #define SPN_SEARCH_REACH_H
 

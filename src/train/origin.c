@@ -12,6 +12,30 @@ static spn_status read_text(const spn_json *root, const char *key, char *out, si
   return SPN_OK;
 }
 
+void spn_origin_limit(spn_origin *o, const char *cost, double predicted, double limit, const char *unit) {
+  size_t used = strlen(o->limits);
+  snprintf(o->limits + used, sizeof o->limits - used, "%s%s %.6g of %.6g %s", used ? "; " : "", cost, predicted, limit,
+           unit);
+}
+
+static spn_status read_limits(const spn_json *root, spn_origin *out, spn_err *err) {
+  spn_json list = spn_json_get(root, "limits"), item;
+  if (spn_json_is_null(&list)) return SPN_OK;
+  if (!spn_json_is_array(&list)) return spn_json_expected(&list, "an array", err);
+  for (spn_json_iter it = spn_json_iterate(&list); spn_json_next(&it, &item);) {
+    spn_json cost = spn_json_get(&item, "cost"), unit = spn_json_get(&item, "unit");
+    spn_json limit = spn_json_get(&item, "limit"), predicted = spn_json_get(&item, "predicted");
+    const char *name, *of;
+    double high, is;
+    SPN_TRY(spn_json_string(&cost, &name, err));
+    SPN_TRY(spn_json_string(&unit, &of, err));
+    SPN_TRY(spn_json_real(&limit, 0, 1e15, &high, err));
+    SPN_TRY(spn_json_real(&predicted, 0, 1e15, &is, err));
+    spn_origin_limit(out, name, is, high, of);
+  }
+  return SPN_OK;
+}
+
 spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err) {
   spn_json predicted = spn_json_get(root, "predicted"), target = spn_json_get(root, "target");
   *out = (spn_origin){0};
@@ -22,6 +46,7 @@ spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err) 
   SPN_TRY(read_text(root, "method", out->method, sizeof out->method, err));
   SPN_TRY(read_text(root, "cost", out->cost, sizeof out->cost, err));
   SPN_TRY(read_text(root, "unit", out->unit, sizeof out->unit, err));
+  SPN_TRY(read_limits(root, out, err));
   SPN_TRY(read_text(root, "note", out->note, sizeof out->note, err));
   out->searched = 1;
   return SPN_OK;
@@ -52,6 +77,7 @@ int spn_origin_facts(const spn_origin *o, spn_origin_text *text, const char **fa
   FACT("spnas.unit", o->unit);
   FACT("spnas.target", text->target);
   if (!o->differs) FACT("spnas.predicted", text->predicted);
+  if (!o->differs && o->limits[0]) FACT("spnas.limits", o->limits);
   if (o->note[0]) FACT(SPN_ORIGIN_NOTE_KEY, o->note);
 #undef FACT
   return n;

@@ -69,6 +69,30 @@ static spn_status anchor(const char *setting, char *text, size_t size, spn_err *
 /* As io/datapath.h and --arch tell a file from a name. */
 static int is_file(const char *text) { return strchr(text, '/') || strstr(text, ".json"); }
 
+/* "params <= 4.5, DIR/tablet.json <= 70": every cost that is a file. */
+static spn_status anchor_limits(const char *setting, char *text, size_t size, spn_err *err) {
+  char all[PATH_SIZE] = "", name[PATH_SIZE];
+  size_t used = 0;
+  for (const char *at = text, *next; *at; at = next) {
+    at += strspn(at, " ");
+    size_t whole = strcspn(at, ","), n = whole;
+    const char *sign = strstr(at, "<=");
+    if (sign && sign < at + whole) n = (size_t)(sign - at);
+    next = at + whole + (at[whole] == ',');
+    size_t rest = n;
+    while (n && at[n - 1] == ' ') n--;
+    snprintf(name, sizeof name, "%.*s", (int)n, at);
+    if (is_file(name) && !strchr(name, '*') && !strstr(name, " + ")) SPN_TRY(anchor(setting, name, sizeof name, err));
+    used += (size_t)snprintf(all + used, sizeof all - used, "%s%s%s%.*s", used ? ", " : "", name,
+                             rest < whole ? " " : "", (int)(whole - rest), at + rest);
+    if (used >= size || used >= sizeof all)
+      return spn_fail(err, SPN_EINPUT, "%s: expected at most %zu bytes with paths from the root on, got more", setting,
+                      size - 1);
+  }
+  strcpy(text, all);
+  return SPN_OK;
+}
+
 spn_status spn_settings_anchor(spn_settings *s, spn_err *err) {
 #define ANCHOR(section, key, when) \
   if (when(s->section##_##key)) SPN_TRY(anchor(#section "." #key, s->section##_##key, sizeof s->section##_##key, err))
@@ -80,6 +104,7 @@ spn_status spn_settings_anchor(spn_settings *s, spn_err *err) {
   ANCHOR(train, arch, is_file);
   ANCHOR(search, space, is_file);
   ANCHOR(search, cost, is_file);
+  SPN_TRY(anchor_limits("search.limits", s->search_limits, sizeof s->search_limits, err));
 #undef GIVEN
 #undef ANCHOR
   return SPN_OK;
