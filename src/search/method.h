@@ -17,6 +17,7 @@ typedef struct {
   const spn_cost *cost;
   const spn_data *data; /* NULL: no images (spn_problem_needs_images) */
   double low, target;   /* a network meets the budget when low <= its worst cost (spn_cost_worst) <= target */
+  int free;             /* there is no budget, a fixed lambda decides; low and target are those of the whole space */
   int warmup_only; /* of a method that warms up whatever the target: ends there, with a checkpoint and warmup.json */
 } spn_problem;
 
@@ -59,8 +60,9 @@ spn_status spn_problem_size(spn_settings *s, spn_space *space, spn_dataset *set,
 spn_status spn_problem_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err);
 
 /* The budget: search.target in cost units, or search.target_share of the dearest network, and search.tolerance below
- * it; limits of further costs are set against the target. SPN_EINPUT when it lies outside of what networks cost, or all
- * cost the same; when no network keeps a limit, or all of them. */
+ * it, limits of further costs are set against the target; or none. SPN_EINPUT when it lies outside of what networks
+ * cost, or all cost the same; when no network keeps a limit, or all of them; none, and the method has no lambda, a cost
+ * term that needs a target, or limits. */
 spn_status spn_problem_budget(spn_problem *problem, spn_err *err);
 spn_status spn_problem_limits(const spn_problem *problem, spn_err *err); /* its part about limits */
 
