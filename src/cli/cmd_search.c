@@ -41,7 +41,7 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   printf("predicted   %.3f %s%s%s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
          caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "", p->target,
          r->within              ? "met"
-         : r->cost <= p->target ? "kept, with room to spare"
+         : r->cost <= p->target ? "kept; no network lies nearer below it"
                                 : "NOT met",
          r->flips, r->flips == 1 ? "" : "s");
   report_evidence(&r->evidence);
