@@ -22,6 +22,9 @@ static const spn_work_class class_of[SPN_WORKS] = {[SPN_WORK_MACS] = SPN_CLASS_M
 static const double USUAL_SPREAD = 0.02;
 
 void spn_fit_free(spn_fit *fit) {
+  free(fit->point);
+  fit->point = NULL;
+  fit->points = 0;
   for (int t = 0; t < fit->tables; t++) spn_table_free(&fit->table[t]);
   fit->tables = 0;
 }
