@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/serve.h"
 #include "search/evaluator.h"
 #include "search/method.h"
 #include "search/table_columns.h"
@@ -144,7 +145,11 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_settings s = a->settings;
   spn_cli_run where = {.out = a->out, .resume = a->resume, .quiet = a->quiet};
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
-  return spn_cli_search(&where, &s, err);
+  spn_server *server = NULL;
+  if (a->serve) SPN_TRY(spn_serve_open(a->out, a->serve, &server, err));
+  spn_status status = spn_cli_search(&where, &s, err);
+  spn_serve_close(server);
+  return status;
 }
 
 static void list_methods(FILE *out) {
@@ -157,15 +162,17 @@ static void list_methods(FILE *out) {
 
 const spn_command spn_cmd_search = {
     .about = "Searches a network under a cost budget.",
-    .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--quiet] "
+    .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--serve "
+             "[PORT]] [--quiet] "
              "[--reproducible]\n\n"
              "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of "
              "search.cost\n"
              "  --out RUNDIR       folder of the run: config, log, checkpoints, arch.json, weights\n"
              "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
+             "  --serve [PORT]     its page for a browser while it runs, at 127.0.0.1 (or ADDRESS:PORT)\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .help = list_methods,
     .sections = "run,data,search,train,optim",
-    .takes = "odtrqR",
+    .takes = "vodtrqR",
     .run = command};

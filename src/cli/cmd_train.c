@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/serve.h"
 #include "train/machine.h"
 #include "train/model_file.h"
 #include "train/schedule.h"
@@ -93,19 +94,24 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_settings s = a->settings;
   spn_cli_run where = {.out = a->out, .resume = a->resume, .quiet = a->quiet};
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
-  return spn_cli_train(&where, &s, err);
+  spn_server *server = NULL;
+  if (a->serve) SPN_TRY(spn_serve_open(a->out, a->serve, &server, err));
+  spn_status status = spn_cli_train(&where, &s, err);
+  spn_serve_close(server);
+  return status;
 }
 
 const spn_command spn_cmd_train = {
     .about = "Trains a network: a found one, a reference one, or one given as a block string.",
     .usage = "spnas train --arch ARCH --data DIR --out RUNDIR [--init WEIGHTS] [--config FILE] [--set a.b=c]... "
-             "[--resume] [--quiet] [--reproducible]\n\n"
+             "[--resume] [--serve [PORT]] [--quiet] [--reproducible]\n\n"
              "  --arch ARCH        train.arch: a search's arch.json, a name in data/networks, or a block string\n"
              "  --init WEIGHTS     train.init: start from these weights, for example a search's inherited.safetensors\n"
              "  --data DIR         data.path: the images\n  --out RUNDIR       folder of the run\n"
              "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
+             "  --serve [PORT]     its page for a browser while it runs, at 127.0.0.1 (or ADDRESS:PORT)\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .sections = "run,data,train,optim",
-    .takes = "odairqR",
+    .takes = "vodairqR",
     .run = command};

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/file.h"
@@ -18,6 +19,7 @@
 #include "train/resume.h"
 #include "train/terminal.h"
 
+enum { LOCK_TRIES = 10 };
 #define SPN_EVENTS "events.out.tfevents.spnas"
 
 struct spn_run {
@@ -49,8 +51,13 @@ const char *spn_run_path(spn_run *run, const char *name) {
 static spn_status lock_folder(spn_run *run, spn_err *err) {
   run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (run->lock < 0) return spn_fail(err, SPN_EIO, "%s: %s", run->folder, strerror(errno));
-  if (flock(run->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-    return spn_fail(err, SPN_EINPUT, "%s: another spnas is working in this folder", run->folder);
+  int busy = 1; /* who asks whether a run goes on (spn_run_busy) holds the lock for less than a moment */
+  for (int i = 0; i < LOCK_TRIES && busy; i++) {
+    const struct timespec moment = {.tv_nsec = 1000000000 / LOCK_TRIES / 5}; /* a fifth of a second for all */
+    if (i) nanosleep(&moment, NULL);
+    busy = flock(run->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+  }
+  if (busy) return spn_fail(err, SPN_EINPUT, "%s: another spnas is working in this folder", run->folder);
   return SPN_OK;
 }
 
