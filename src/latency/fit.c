@@ -1,6 +1,7 @@
 #include "latency/fit.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const spn_class_names[] = {SPN_CLASSES_LIST(SPN_CHOICE_NAME) NULL};
