@@ -36,7 +36,7 @@ extern const char *const spn_point_names[]; /* "entry" (predicted without its sh
 typedef struct {
   spn_point_kind kind;
   char name[96];
-  const char *source; /* a table's name; or "network" */
+  const char *source;                /* a table's name; or "network" */
   double measured, predicted, error; /* error: standard deviation */
 } spn_fit_point;
 

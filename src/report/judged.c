@@ -10,13 +10,13 @@ enum { MAX_PATH = 4096 };
 static void put_text(spn_json_writer *w, const spn_json *object, const char *key) {
   spn_json at = spn_json_get(object, key);
   const char *text;
-  spn_json_put_text(w, key, !spn_json_string(&at, &text, NULL) ? text : NULL);
+  spn_json_put_text(w, key, spn_json_is_string(&at) && !spn_json_string(&at, &text, NULL) ? text : NULL);
 }
 
 static double number_at(const spn_json *object, const char *key) {
   spn_json at = spn_json_get(object, key);
   double value;
-  return spn_json_real(&at, -1e300, 1e300, &value, NULL) ? NAN : value;
+  return !spn_json_is_number(&at) || spn_json_real(&at, -INFINITY, INFINITY, &value, NULL) ? NAN : value;
 }
 
 static void put_points(spn_json_writer *w, const spn_json *list) {

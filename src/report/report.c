@@ -80,7 +80,9 @@ static spn_status gather_folder(spn_report *r, spn_json_doc *docs[DOCS], spn_err
   SPN_TRY(spn_report_network(r, &config, &arch, err));
   spn_json search = spn_json_get(&config, "search"), cost = spn_json_get(&search, "cost");
   const char *name;
-  return !r->is_training && !spn_json_string(&cost, &name, NULL) ? spn_report_judged(r, name, 0, err) : SPN_OK;
+  if (r->is_training || !spn_json_is_string(&cost)) return SPN_OK;
+  SPN_TRY(spn_json_string(&cost, &name, err));
+  return spn_report_judged(r, name, 0, err);
 }
 
 /* Everything that the page shows. */

@@ -6,7 +6,8 @@ const deviation = (list) => mean(list.map((p) => Math.abs(p.predicted / p.measur
 function agreement(id, title, text, kinds, logarithmic) {
   const list = kinds.flatMap((k) => latencyPoints(k[0]));
   if (!list.length) return;
-  const ends = [Math.min(...list.map((p) => p.measured)), Math.max(...list.map((p) => p.measured))], scale = logarithmic ? {type: 'logarithmic'} : {};
+  const ends = [Math.min(...list.map((p) => p.measured)), Math.max(...list.map((p) => p.measured))], around = list.flatMap((p) => [p.measured, p.predicted]),
+    scale = logarithmic ? {type: 'logarithmic', min: 0.9 * Math.min(...around), max: 1.1 * Math.max(...around)} : {};
   const at = (p) => ({x: p.measured, y: p.predicted, name: p.name + ' (' + p.source + ')'});
   const bar = (p) => [{x: p.measured, y: p.predicted - SIGMAS * p.error}, {x: p.measured, y: p.predicted + SIGMAS * p.error}, {x: NaN, y: NaN}];
   plot({

@@ -33,19 +33,21 @@ function spreadPlot() { /* of the seeds, by method and target */
   const rows = methods.flatMap((m) => [...new Set(answers(m).map((n) => n.target))].map((target) => ({m, target, list: answers(m).filter((n) => n.target === target)})));
   const label = (r) => r.m + (new Set(compared.map((n) => n.target)).size > 1 ? ', ' + r.target : '');
   if (!rows.some((r) => r.list.length > 1)) return;
+  const over = (n) => 100 * (n.accuracy - (comparison.population[n.target] || {}).mean);
+  const ends = (r) => [Math.min(...r.list.map(over)), mean(r.list.map(over)), Math.max(...r.list.map(over))];
   byMethod({
-    id: 'spread', title: 'How much the seed matters', labels: rows.map(label), x: 'accuracy', columns: ['row', 'target', 'seeds', 'least', 'mean', 'most'],
-    rows: rows.map((r) => [r.m, r.target, r.list.length, Math.min(...r.list.map((n) => n.accuracy)), mean(r.list.map((n) => n.accuracy)), Math.max(...r.list.map((n) => n.accuracy))]),
-    text: 'The answers of each method with different seeds, from the least to the most accurate; a diamond for their mean.', plain: true,
-    sets: (c) => [points('mean', rows.map((r) => ({x: mean(r.list.map((n) => n.accuracy)), y: label(r)})), c.ink, {pointStyle: 'rectRot', pointRadius: 7}),
-                  points('answers', rows.flatMap((r) => r.list.map((n) => ({x: n.accuracy, y: label(r), name: label(r) + ', seed ' + n.seed + ': ' + percent(n.accuracy)}))),
+    id: 'spread', title: 'How much the seed matters', labels: rows.map(label), x: 'points over the random networks of the target', plain: true,
+    columns: ['row', 'target', 'seeds', 'least', 'mean', 'most'], rows: rows.map((r) => [r.m, r.target, r.list.length, ...ends(r)]),
+    text: 'The answers of each method with different seeds, from the least to the most accurate; a diamond for their mean.',
+    sets: (c) => [points('mean', rows.map((r) => ({x: ends(r)[1], y: label(r)})), c.ink, {pointStyle: 'rectRot', pointRadius: 7}),
+                  points('answers', rows.flatMap((r) => r.list.map((n) => ({x: over(n), y: label(r), name: label(r) + ', seed ' + n.seed + ': ' + percent(n.accuracy)}))),
                          rows.flatMap((r) => r.list.map(() => color(c, r.m))), {pointRadius: 4}),
-                  ...rows.map((r) => ({label: 'range', type: 'line', data: [{x: Math.min(...r.list.map((n) => n.accuracy)), y: label(r)}, {x: Math.max(...r.list.map((n) => n.accuracy)), y: label(r)}],
+                  ...rows.map((r) => ({label: 'range', type: 'line', data: [{x: ends(r)[0], y: label(r)}, {x: ends(r)[2], y: label(r)}],
                                        borderColor: color(c, r.m), backgroundColor: color(c, r.m), borderWidth: 2, pointRadius: 0}))]
   });
 }
 function costTable() {
-  const round = (x) => known(x) ? Math.round(x).toLocaleString('en') : 'unknown';
+  const round = (x) => x === 0 ? 'none' : known(x) ? Math.round(x).toLocaleString('en') : 'unknown';
   const rows = methods.map((m) => {
     const list = answers(m), a = comparison.advantage[m] || {}, seconds = list.map((n) => n.seconds);
     return {m, searches: list.length, images: mean(list.map((n) => n.images)), seconds: mean(seconds), least: Math.min(...seconds), most: Math.max(...seconds),
@@ -97,7 +99,7 @@ function comparePlots() {
   parallel({
     id: 'parallel', title: 'What the networks have in common', axes: ['predicted', 'accuracy', ...SHAPE],
     list: compared.map((n) => ({name: name(n), values: [n.predicted, n.accuracy, ...shapeOf(n.blocks)], color: (c) => color(c, n.row), thin: n.row === 'population'})),
-    text: 'A line for each network, random ones grey; each axis from the least to the most that occurs. Hover for the figures.'
+    text: 'A line for each network in its method\'s colour, random ones grey; each axis from the least to the most that occurs. Kernel, expansion and channels are means over the blocks, SE the share of blocks that have it.'
   });
   const tests = ['a', 'b', 'difference', 't', 'freedom', 'p', 'p_holm', 'significant'];
   plot({id: 'tests', wide: true, title: 'Which difference is significant', columns: tests, rows: comparison.tests.map((t) => tests.map((k) => t[k])), text: comparison.test + '.'});

@@ -91,11 +91,11 @@ function tiles() {
 function about() {
   const quote = (s) => /^[\w@%+=:,./-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'";
   const command = 'spnas ' + (env.command || 'search') + ' --config ' + quote(data.folder + '/config.resolved.json') + ' --out ';
-  const facts = latency && !config.search ? [['command', element('code', {}, 'spnas latency fit TABLE... --out ' + quote(data.folder))], ['fitted to', latency.source]]
+  const facts = latency && !config.search ? [['command', element('code', {}, 'spnas latency fit TABLE... --out ' + quote(data.folder))], ['source', latency.source]]
     : comparison ? [['command', element('code', {}, 'spnas compare --resume --out ' + quote(data.folder))]]
     : sweep ? [['command', element('code', {}, 'spnas sweep --resume --out ' + quote(data.folder))]]
     : [['command', element('code', {}, command + 'NEW_FOLDER')]];
-  facts.push(['folder', data.folder]);
+  facts.push([latency && !config.search ? 'file' : 'folder', data.folder]);
   for (const key in env) if (key !== 'command') facts.push([key, String(env[key])]);
   if (arch) facts.push(['block string (timm)', element('code', {}, arch.timm)], ['block string (MnasNet)', element('code', {}, arch.mnasnet)]);
   if (space) facts.push(['space', space.name + ', 10^' + figure(space.log10_networks, 3) + ' networks of ' + figure(space.cheapest) + ' to ' + figure(space.dearest) + ' ' + unit],
@@ -104,7 +104,7 @@ function about() {
   const list = element('dl', {});
   for (const [name, value] of facts) list.append(element('dt', {}, name), element('dd', {}, value));
   fill('about', element('h2', {}, 'How to repeat it'), list,
-    element('details', {}, element('summary', {}, 'every setting'), element('pre', {}, element('code', {}, JSON.stringify(config, null, 1)))));
+    Object.keys(config).length ? element('details', {}, element('summary', {}, 'every setting'), element('pre', {}, element('code', {}, JSON.stringify(config, null, 1)))) : '');
 }
 function words() {
   const name = data.folder.split('/').filter(Boolean).pop() || data.folder;
@@ -113,8 +113,9 @@ function words() {
   fill('kind', latency && !config.search ? 'latency model ' + latency.name : comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks'
     : sweep ? 'sweep over ' + of(sweep.networks.length, 'target') : search
     ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : ''));
+  const told = new Set();
   fill('verdict', element('h2', {}, 'In short'), element('ul', {},
-    ...verdict.map((v) => element('li', v.warn ? {class: 'warn'} : {}, ...explained(v.text)))));
+    ...verdict.map((v) => element('li', v.warn ? {class: 'warn'} : {}, ...explained(v.text, told)))));
   document.getElementById('notes').hidden = !data.notes.length;
   fill('notes', element('h2', {}, 'Missing from this page'), element('ul', {}, ...data.notes.map((n) => element('li', {}, n))));
 }
@@ -127,13 +128,14 @@ const TERMS = document.getElementById('glossary').textContent.split(/\n- \*\*/).
   return {term, meaning: meaning.split(/\n\n|\n#/)[0].replace(/\s*\n\s*/g, ' ').trim()};
 });
 const FOUND = new RegExp('(^|[^\\w])(' + TERMS.map((t) => t.term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).sort((a, b) => b.length - a.length).join('|') + ')(?=$|[^\\w])');
-/* The text with its first known terms explained on hover. */
-function explained(text) {
+/* The text with its known terms explained on hover, each once on the page. */
+function explained(text, told) {
   const parts = [];
-  for (let found; parts.length < 6 && (found = FOUND.exec(text));) {
-    const at = found.index + found[1].length;
-    parts.push(text.slice(0, at), element('abbr', {tabindex: 0, 'data-tip': found[2] + ': ' + TERMS.find((t) => t.term === found[2]).meaning}, found[2]));
-    text = text.slice(at + found[2].length);
+  for (let found; (found = FOUND.exec(text));) {
+    const at = found.index + found[1].length, end = at + found[2].length, fresh = !told.has(found[2]);
+    parts.push(text.slice(0, at), fresh ? element('abbr', {tabindex: 0, 'data-tip': found[2] + ': ' + TERMS.find((t) => t.term === found[2]).meaning}, found[2]) : found[2]);
+    told.add(found[2]);
+    text = text.slice(end);
   }
   return [...parts, text];
 }
