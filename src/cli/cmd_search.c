@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/serve.h"
+#include "cli/summary.h"
 #include "search/evaluator.h"
 #include "search/method.h"
 #include "search/table_columns.h"
@@ -21,9 +22,11 @@ static void report_inherited(const spn_problem *p, const spn_search_result *r) {
   char holdout[64], test[64];
   score_text(&r->inherited_holdout, "held-out", holdout, sizeof holdout);
   score_text(&r->inherited_test, "test", test, sizeof test);
-  printf("inherited   top-1 %s, %s (supernet weights, not trained further", holdout, test);
-  if (spn_space_is_proxy(p->space)) printf("; of the proxy, not the network of %.4g %s", r->cost, p->cost->unit);
-  printf(")\n");
+  char proxy[80] = "";
+  if (spn_space_is_proxy(p->space))
+    snprintf(proxy, sizeof proxy, "; of the proxy, not the network of %.4g %s", r->cost, p->cost->unit);
+  spn_summary_line("inherited", SPN_PLAIN, "top-1 %s, %s (supernet weights, not trained further%s)", holdout, test,
+                   proxy);
 }
 
 static void report_evidence(const spn_evidence *e) {
@@ -31,25 +34,30 @@ static void report_evidence(const spn_evidence *e) {
   if (!e->stated) return;
   spn_evidence_text(e, text);
   spn_evidence_lacks(e, lacks);
-  printf("evidence    %s%s\n", lacks[0] ? "TOO LITTLE: " : "", text);
+  spn_summary_line("evidence", lacks[0] ? SPN_WARN : SPN_PLAIN, "%s%s", lacks[0] ? "TOO LITTLE: " : "", text);
 }
 
 static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {
   char text[1024], caveat[64];
   spn_choice_text(p->space, &r->choice, text, sizeof text);
-  printf("found       %s\n", text);
+  spn_summary_line("found", SPN_PLAIN, "%s", text);
   spn_cost_caveat(p->cost, caveat, sizeof caveat);
-  printf("predicted   %.3f %s%s%s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
-         caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "", p->target,
-         r->within              ? "met"
-         : r->cost <= p->target ? "kept; no network lies nearer below it"
-                                : "NOT met",
-         r->flips, r->flips == 1 ? "" : "s");
+  spn_summary_line("predicted", r->cost <= p->target ? SPN_GOOD : SPN_BAD,
+                   "%.3f %s%s%s%s (target %.3f, %s; %d decision%s changed to meet it)", r->cost, p->cost->unit,
+                   caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "", p->target,
+                   r->within              ? "met"
+                   : r->cost <= p->target ? "kept; no network lies nearer below it"
+                                          : "NOT met",
+                   r->flips, r->flips == 1 ? "" : "s");
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
-  printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
-  printf("files       %s/report.html, arch.json%s\n", folder,
-         r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
+  spn_summary_log("CE", folder, "metrics.jsonl", "ce", "batches");
+  spn_summary_log("held-out CE", folder, "metrics.jsonl", "holdout_ce", "epochs");
+  spn_summary_log(p->cost->unit, folder, "metrics.jsonl", "cost", "batches");
+  spn_summary_log("accuracy", folder, "archive.jsonl", "accuracy", "evaluations");
+  spn_summary_line("cost", SPN_PLAIN, "%.0f images, %.1f s in this process", r->images, r->seconds);
+  spn_summary_line("files", SPN_PLAIN, "%s/report.html, arch.json%s", folder,
+                   r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
 static void announce(const spn_problem *p, const char *size) {

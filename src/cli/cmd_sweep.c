@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/series.h"
+#include "cli/summary.h"
 #include "io/file.h"
 #include "search/method.h"
 #include "train/resume.h"
@@ -216,6 +217,16 @@ static spn_status write_csv(const spn_series *s, const point *p, spn_err *err) {
   return status;
 }
 
+/* Accuracy over the targets as they were given. */
+static void print_course(const spn_series *s, const point *p) {
+  double accuracy[SPN_SERIES_TARGETS];
+  for (int t = 0; t < s->targets; t++) accuracy[t] = p[t].accuracy;
+  if (s->targets > 1)
+    spn_summary_course("course", &(spn_course){.value = accuracy, .count = (size_t)s->targets},
+                       "accuracy %.2f to %.2f %%, target %s to %s", 100 * p[0].accuracy,
+                       100 * p[s->targets - 1].accuracy, s->target[0].name, s->target[s->targets - 1].name);
+}
+
 static spn_status report(const spn_series *s, spn_err *err) {
   static point p[SPN_SERIES_TARGETS];
   spn_status status = SPN_OK;
@@ -226,13 +237,14 @@ static spn_status report(const spn_series *s, spn_err *err) {
     for (int t = 0; t < s->targets; t++)
       printf("%-12s %12.6g %12.2f  %s\n", s->target[t].name, p[t].predicted, 100 * p[t].accuracy,
              p[t].front ? "yes" : "no");
-    printf(
-        "accuracy    of the search (inherited weights, or the evaluator's); train what you take: %s/TARGET/arch.json\n",
-        s->folder);
+    print_course(s, p);
+    spn_summary_line("accuracy", SPN_PLAIN,
+                     "of the search (inherited weights, or the evaluator's); train what you take: %s/TARGET/arch.json",
+                     s->folder);
     status = write_csv(s, p, err);
   }
   if (!status) status = write_json(s, p, err);
-  if (!status) printf("files       %s/report.html, front.json, front.csv\n", s->folder);
+  if (!status) spn_summary_line("files", SPN_PLAIN, "%s/report.html, front.json, front.csv", s->folder);
   for (int t = 0; t < s->targets; t++) free(p[t].blocks);
   return status;
 }

@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 #include "cli/serve.h"
+#include "cli/summary.h"
 #include "train/machine.h"
 #include "train/model_file.h"
 #include "train/schedule.h"
@@ -31,28 +32,27 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
 }
 
 static void report_score(const char *what, const spn_score *score, int top5) {
-  printf("%-11s ", what);
-  if (!score->images) {
-    printf("none: there are no such images\n");
-    return;
-  }
-  printf("top-1 %.2f %%", 100 * score->top1);
-  if (top5) printf(", top-5 %.2f %%", 100 * score->top5);
-  printf(" on %zu images\n", score->images);
+  char more[32] = "";
+  if (top5) snprintf(more, sizeof more, ", top-5 %.2f %%", 100 * score->top5);
+  if (score->images)
+    spn_summary_line(what, SPN_PLAIN, "top-1 %.2f %%%s on %zu images", 100 * score->top1, more, score->images);
+  else spn_summary_line(what, SPN_PLAIN, "none: there are no such images");
 }
 
 static void report(const char *folder, const spn_named_arch *n, const spn_train_result *r) {
-  printf("trained     best epoch %d%s\n", r->best_epoch,
-         r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
+  spn_summary_line("trained", SPN_PLAIN, "best epoch %d%s", r->best_epoch,
+                   r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
   report_score("held out", &r->best_holdout, 0);
   report_score("test", &r->test, 1);
   if (n->origin.searched && !n->origin.differs)
-    printf("predicted   %.3f %s (%s, target %.4g)\n", n->origin.predicted, n->origin.unit, n->origin.cost,
-           n->origin.target);
-  if (n->origin.note[0]) printf("note        %s\n", n->origin.note);
-  printf("time        %.1f s in this process\nfiles       %s/report.html, best.safetensors, last.safetensors, "
-         "result.json\n",
-         r->seconds, folder);
+    spn_summary_line("predicted", SPN_PLAIN, "%.3f %s (%s, target %.4g)", n->origin.predicted, n->origin.unit,
+                     n->origin.cost, n->origin.target);
+  if (n->origin.note[0]) spn_summary_line("note", SPN_WARN, "%s", n->origin.note);
+  spn_summary_log("loss", folder, "metrics.jsonl", "train_loss", "epochs");
+  spn_summary_log("held out", folder, "metrics.jsonl", "holdout_loss", "epochs");
+  spn_summary_log("top-1", folder, "metrics.jsonl", "holdout_top1", "epochs, held-out images");
+  spn_summary_line("time", SPN_PLAIN, "%.1f s in this process", r->seconds);
+  spn_summary_line("files", SPN_PLAIN, "%s/report.html, best.safetensors, last.safetensors, result.json", folder);
 }
 
 static spn_status train(const spn_cli_run *a, spn_settings *s, spn_named_arch *n, const spn_tensors *init,
