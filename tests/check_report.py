@@ -290,6 +290,14 @@ def check_search(work):
     return folder
 
 
+def check_columns(folder):
+    """The reference says what the run's file says."""
+    told = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", spnas("manual", "columns"), re.M))
+    written = json.loads((folder / "columns.json").read_text())["columns"]
+    assert {key: ": ".join(filter(None, text.split(" | "))).lstrip("| ") for key, text in told.items()} == {
+        key: text.replace("|", "\\|") for key, text in written.items()}
+
+
 def check_table(work):
     table, draw = work / "table.csv", random.Random(2)
     codes = [""]
@@ -456,6 +464,7 @@ def main():
         work = pathlib.Path(name)
         make_images(work / "images")
         good = check_search(work)
+        check_columns(good)
         table = check_table(work)
         check_series(work, table)
         check_latency(work)

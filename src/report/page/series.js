@@ -117,23 +117,28 @@ function sayComparison() {
   const means = Object.entries(comparison.population);
   say('Random networks: ' + means.map(([t, p]) => p.count + ' at target ' + t + ', accuracy ' + percent(p.mean)).join('; ') + '.');
 }
-/* ---- Searches for several targets ---- */
+/* ---- Searches for several targets or lambdas, or with several settings ---- */
 
+const called = (n) => sweep.tuned || !known(n.target) ? n.run : 'target ' + n.run;
 function sweepPlots() {
   const columns = ['run', 'target', 'predicted', 'accuracy', 'front', 'params', 'macs', 'blocks'];
-  const runs = sweep.networks.slice().sort((a, b) => a.predicted - b.predicted), at = (n) => ({x: n.predicted, y: n.accuracy, name: 'target ' + n.run});
+  const runs = sweep.networks.slice().sort((a, b) => a.predicted - b.predicted), at = (n) => ({x: n.predicted, y: n.accuracy, name: called(n)});
   scatter({
     id: 'sweep', title: 'Accuracy against cost', y: 'accuracy', wide: true, height: 400, columns, rows: runs.map((n) => columns.map((k) => typeof n[k] === 'boolean' ? +n[k] : n[k])),
-    marks: marksOf(), text: 'A network for each target; the line joins those that nothing as cheap beats. Accuracy ' + sweep.accuracy + '.' + marksText(),
+    marks: marksOf(), text: 'A network for each search; the line joins those that nothing as cheap beats. Accuracy ' + sweep.accuracy + '.' + marksText(),
     sets: (c) => [points('front', runs.filter((n) => n.front).map(at), c.series[0], {type: 'line', borderWidth: 2, pointRadius: 6}),
                   points('beaten', runs.filter((n) => !n.front && known(n.accuracy)).map(at), c.series[1])]
   });
   parallel({
-    id: 'parallel', title: 'How the networks change with the budget', axes: ['target', 'predicted', 'accuracy', 'M parameters', 'M MACs', ...SHAPE],
-    list: runs.map((n, i) => ({name: 'target ' + n.run, values: [n.target, n.predicted, n.accuracy, n.params / 1e6, n.macs / 1e6, ...shapeOf(n.blocks)], color: (c) => c.series[i % c.series.length]})),
+    id: 'parallel', title: sweep.tuned ? 'What the settings do' : 'How the networks change with the budget',
+    axes: [...(sweep.tuned || []), 'target', 'predicted', 'accuracy', 'M parameters', 'M MACs', ...SHAPE],
+    list: runs.map((n, i) => ({
+      name: called(n), values: [...(sweep.tuned ? n.values : []), n.target, n.predicted, n.accuracy, n.params / 1e6, n.macs / 1e6, ...shapeOf(n.blocks)], color: (c) => c.series[i % c.series.length]})),
     text: 'A line for each network; each axis from the least to the most that occurs. Kernel, expansion and channels are means over the blocks, SE the share of blocks that have it.'
   });
-  for (const n of runs)
-    say('Target ' + n.run + ': predicted ' + figure(n.predicted) + ', accuracy ' + percent(n.accuracy) + ', ' + millions(n.params) + ' parameters, ' + millions(n.macs) + ' MACs'
-      + (n.front ? '.' : '; another is as cheap and as accurate.'), !n.front);
+  for (const n of runs) {
+    const settings = sweep.tuned ? ' (' + sweep.tuned.map((t, i) => t + ' ' + figure(n.values[i])).join(', ') + ')' : '';
+    say(called(n)[0].toUpperCase() + called(n).slice(1) + settings + ': predicted ' + figure(n.predicted) + ', accuracy ' + percent(n.accuracy) + ', '
+      + millions(n.params) + ' parameters, ' + millions(n.macs) + ' MACs' + (n.front ? '.' : '; another is as cheap and as accurate.'), !n.front);
+  }
 }

@@ -1,14 +1,15 @@
 /* ---- Words ---- */
 
 function sayCost() {
-  const off = 100 * (arch.predicted / arch.target - 1);
-  const said = Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
+  const off = known(arch.target) ? 100 * (arch.predicted / arch.target - 1) : NaN;
+  const beside = Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
+  const said = isNaN(off) ? 'without a target, by lambda ' + figure(config.search.lambda) + ' alone' : beside;
   say('Found a network predicted at ' + figure(arch.predicted) + ' ' + unit + ', ' + said + ' (by ' + arch.cost
     + (arch.se_cost_is_modelled ? '; its SE part modelled, not measured' : '') + ').', off > 0.005);
   if (known(arch.decisions_changed_to_meet_target))
     say(arch.decisions_changed_to_meet_target ? of(arch.decisions_changed_to_meet_target, 'decision') + ' of ' + names.length + ' had to be changed to meet it.'
                                               : 'No decision had to be changed to meet it.');
-  if (arch.predicted < arch.target * (1 - (config.search || {}).tolerance)) say('It is kept; no network lies nearer below it.');
+  if (known(arch.target) && arch.predicted < arch.target * (1 - (config.search || {}).tolerance)) say('It is kept; no network lies nearer below it.');
 }
 function sayEvidence() {
   const e = arch.evidence;
@@ -111,7 +112,7 @@ function words() {
   document.title = name + ' - spnas report';
   fill('title', name);
   fill('kind', latency && !config.search ? 'latency model ' + latency.name : comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks'
-    : sweep ? 'sweep over ' + of(sweep.networks.length, 'target') : search
+    : sweep ? (sweep.tuned ? 'tuning of ' + sweep.tuned.join(', ') + ' in ' + of(sweep.networks.length, 'trial') : 'sweep over ' + of(sweep.networks.length, 'target')) : search
     ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : ''));
   const told = new Set();
   fill('verdict', element('h2', {}, 'In short'), element('ul', {},
