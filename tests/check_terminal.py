@@ -83,9 +83,9 @@ def check_training(work):
     said = on_terminal(["train", "--arch", "ds_r1_k3_s1_c16 | ir_r2_k5_s2_e3_c24", "--data", work / "images", "--out", work / "trained", *SMALL,
                         "--set", "train.size=32", "--set", "train.epochs=4"])
     lines = courses(summary(said), BLOCKS)
-    assert [line.split("  ")[0] for line in lines] == ["loss", "held out", "top-1"] and "4 epochs" in lines[0], lines
+    assert [line.split("  ")[0] for line in lines] == ["train loss", "held loss", "held top-1"] and "4 epochs" in lines[0], lines
     values = [float(v) for v in re.search(r"([\d.]+) to ([\d.]+)", lines[0]).groups()]
-    assert (lines[0].split()[1][0] == BLOCKS[-1]) == (values[0] > values[1]), lines[0]
+    assert (re.search(f"[{BLOCKS}]", lines[0])[0] == BLOCKS[-1]) == (values[0] > values[1]), lines[0]
 
 
 def check_series(work):

@@ -25,6 +25,11 @@ static const option options[] = {{'d', "--data", "data.path", "the folder of the
                                  {'P', "--plot", "latency.plot", "the CSV to write"},
                                  {'N', "--network", "latency.network", "a name in data/networks or a file"},
                                  {'v', "--serve", NULL, "a port"},
+                                 {'m', "--target", "scale.target", "what the network may cost"},
+                                 {'H', "--depth", "train.depth", "what multiplies the layers"},
+                                 {'W', "--width", "train.width", "what multiplies the channels"},
+                                 {'Z', "--size", "train.size", "the input size"},
+                                 {'C', "--names", "import.names", "a file of class names, one a line"},
                                  {'S', "--seed", "run.seed", "a number"},
                                  {'T', "--threads", "run.threads", "a number"}};
 static const option flags[] = {{.letter = 'r', "--resume"},
