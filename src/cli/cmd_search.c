@@ -42,10 +42,10 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   spn_choice_text(p->space, &r->choice, text, sizeof text);
   spn_summary_line("found", SPN_PLAIN, "%s", text);
   spn_cost_caveat(p->cost, caveat, sizeof caveat);
-  char target[128];
-  if (p->free) snprintf(target, sizeof target, "no target: by lambda %g alone", p->settings->search_lambda);
+  char against[160];
+  if (p->free) snprintf(against, sizeof against, "no target: by lambda %g alone", p->settings->search_lambda);
   else
-    snprintf(target, sizeof target, "target %.3f, %s; %d decision%s changed to meet it", p->target,
+    snprintf(against, sizeof against, "target %.3f, %s; %d decision%s changed to meet it", p->target,
              r->within              ? "met"
              : r->cost <= p->target ? "kept; no network lies nearer below it"
                                     : "NOT met",
@@ -55,7 +55,7 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
                    : r->cost <= p->target ? SPN_GOOD
                                           : SPN_BAD,
                    "%.3f %s%s%s%s (%s)", r->cost, p->cost->unit, caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "",
-                   target);
+                   against);
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
   spn_summary_log("CE", folder, "metrics.jsonl", "ce", "batches");

@@ -166,14 +166,15 @@ static spn_status do_all(const spn_series *s, spn_err *err) {
 
 /* ---- What came out ---- */
 
-/* Accuracy over the targets as they were given. */
+/* Accuracy over the targets, or lambdas, as they were given. */
 static void print_course(const spn_series *s, const spn_sweep_point *p) {
   double accuracy[SPN_SERIES_TARGETS];
-  for (int t = 0; t < s->targets; t++) accuracy[t] = p[t].accuracy;
-  if (s->targets > 1)
+  const int last = s->targets - 1;
+  for (int t = 0; t <= last; t++) accuracy[t] = p[t].accuracy;
+  if (last > 0)
     spn_summary_course("course", &(spn_course){.value = accuracy, .count = (size_t)s->targets},
-                       "accuracy %.2f to %.2f %%, target %s to %s", 100 * p[0].accuracy,
-                       100 * p[s->targets - 1].accuracy, p[0].run, p[s->targets - 1].run);
+                       "accuracy %.2f to %.2f %%, %s to %s", 100 * p[0].accuracy, 100 * p[last].accuracy, p[0].run,
+                       p[last].run);
 }
 
 static void print_front(const spn_series *s, const spn_sweep_point *p) {
