@@ -36,10 +36,11 @@ static spn_status score(const spn_problem *p, spn_graph *g, spn_score *out, spn_
   return status;
 }
 
+/* By what a checkpoint keeps: a run that was stopped in here knows no more. */
 static void set_decided(const spn_indicators *in) {
   unsigned char on[SPN_MAX_MASKS];
   spn_choice choice;
-  for (int i = 0; i < in->count; i++) on[i] = (unsigned char)in->list[i].on;
+  for (int i = 0; i < in->count; i++) on[i] = in->list[i].was_on != 0;
   spn_supernet_choice(in->net, on, &choice);
   spn_supernet_set(in->net, &choice);
 }
