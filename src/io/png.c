@@ -45,9 +45,10 @@ static void put_base64(const unsigned char *from, size_t size, char *to) {
 spn_status spn_png_text(const unsigned char *rgb, int width, int height, char **out, spn_err *err) {
   size_t row = (size_t)width * 3, raw = (row + 1) * (size_t)height, most = SIGNATURE + 3 * CHUNK + HEADER;
   uLongf packed = compressBound((uLong)raw);
-  unsigned char *rows = malloc(raw), *data = malloc(packed), *file = malloc(most + packed);
+  unsigned char *rows = malloc(raw + packed + most + packed), *data = NULL, *file = NULL; /* one block for all */
   *out = malloc((most + packed + 2) / 3 * 4 + 1);
-  int done = rows && data && file && *out;
+  int done = rows && *out;
+  if (done) file = (data = rows + raw) + packed;
   for (int y = 0; done && y < height; y++) {
     rows[(size_t)y * (row + 1)] = 0; /* the filter */
     memcpy(rows + (size_t)y * (row + 1) + 1, rgb + (size_t)y * row, row);
@@ -55,8 +56,6 @@ spn_status spn_png_text(const unsigned char *rgb, int width, int height, char **
   done = done && compress2(data, &packed, rows, (uLong)raw, Z_BEST_COMPRESSION) == Z_OK;
   if (done) put_base64(file, (size_t)(put_file(file, width, height, data, packed) - file), *out);
   free(rows);
-  free(data);
-  free(file);
   if (done) return SPN_OK;
   free(*out);
   *out = NULL;
