@@ -98,16 +98,18 @@ test_compare_images() {
 tiny() {
   "$SPNAS" "$@" --data data --set search.space=space.json --set search.cost=macs --set search.tolerance=0.3 --set optim.batch=20 \
     --set search.epochs=4 --set search.warmup_epochs=1.6 --set search.recalibrate=20 --set search.judge=0 --set search.force=1 \
-    --set run.log_steps=1 --reproducible --threads 1 --set search.limits='params <= 75%'
+    --set run.log_steps=1 --reproducible --threads 1
 }
+
+limited() { tiny "$@" --set search.limits='params <= 75%'; }
 
 # Each target's search is the one that `spnas search` does by itself, with a warm-up of its own.
 test_sweep() {
-  run 0 "on the front" tiny sweep --target 50%,80% --out swept
+  run 0 "on the front" limited sweep --target 50%,80% --out swept
   check "one warm-up" [ -f swept/warmup/warmup.json ]
   check "without a network" [ ! -e swept/warmup/arch.json ]
   for share in 50 80; do
-    run 0 "found" tiny search --set search.target_share=0.$share --out alone$share
+    run 0 "found" limited search --set search.target_share=0.$share --out alone$share
     for file in arch.json metrics.jsonl; do check "$share %: the same $file" same swept/$share%/$file alone$share/$file; done
     check "$share %: the same weights" cmp swept/$share%/inherited.safetensors alone$share/inherited.safetensors
   done
@@ -115,7 +117,7 @@ test_sweep() {
   check "two points" [ "$(wc -l <swept/front.csv)" -eq 3 ]
   check "the cheapest is on the front or as good as the other" \
     [ "$(member swept/front.json '["networks"][0]["front"] or d["networks"][0]["accuracy"] <= d["networks"][1]["accuracy"]')" = True ]
-  run 3 "resume goes on" tiny sweep --target 50%,80% --out cut --set run.max_steps=3
+  run 3 "resume goes on" limited sweep --target 50%,80% --out cut --set run.max_steps=3
   check "stopped in the warm-up" [ ! -e cut/warmup/warmup.json ]
   tries=0
   while [ $tries -lt 40 ] && ! tiny sweep --out cut --quiet --set run.max_steps=3 --resume >log 2>&1; do tries=$((tries + 1)); done
