@@ -60,7 +60,8 @@ def load(path):
 
 def features(model, strides=(8, 16, 32)):
     """A function from images to the feature maps at these strides, which is what timm's features_only gives, with gradients."""
-    place = {info["reduction"]: i for i, info in enumerate(model.feature_info)}
+    stem = model.conv_stem.stride[0]  # timm takes it to be 2
+    place = {info["reduction"] * stem // 2: i for i, info in enumerate(model.feature_info)}
     return partial(model.forward_intermediates, indices=[place[stride] for stride in strides], intermediates_only=True)
 
 
