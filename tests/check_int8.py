@@ -2,7 +2,8 @@
 
 tests/vectors/cifar10-tiny.safetensors (made by make_cifar10_tiny.sh beside it) is exported to TFLite in float and int8, with
 float and with int8 ends, by 200 training images of ../shared/data/cifar10, and run in LiteRT on 2,000 test images: int8 must
-name the same class as float on 97 % of them and lose at most one point of top-1. Skipped where the images are not.
+name the same class as float on 97 % of them and lose at most one point of top-1. Its feature maps (`--endpoints`) must be
+those of float. Skipped where the images are not.
 """
 import os
 import pathlib
@@ -20,6 +21,7 @@ NETWORK = ROOT / "tests" / "vectors" / "cifar10-tiny.safetensors"
 IMAGES = ROOT.parent / "shared" / "data" / "cifar10" / "cifar10-jpeg.tar.xz"
 TEST, TRAIN = 200, 20  # images of each class
 LEAST_AGREEMENT, MOST_LOST = 0.97, 0.01  # shares
+MOST_OFF = 0.1  # of a feature map, in standard deviations
 LEAST_TOP1 = 0.7  # a network that knows nothing would be no test
 
 
@@ -58,6 +60,23 @@ def run_tflite(path, images):
     return logits, taken["dtype"] == given["dtype"] == numpy.int8
 
 
+def run_maps(path, images):
+    model = Interpreter(str(path))
+    model.resize_tensor_input(model.get_input_details()[0]["index"], images.shape, strict=True)
+    model.allocate_tensors()
+    return model.get_signature_runner()(image=images)
+
+
+def check_maps(spnas, data, images, work):
+    """Root mean square of what int8 changes, in standard deviations of each map."""
+    for name in ("maps.tflite", "maps.int8.tflite"):
+        run(spnas, "export", NETWORK, "--out", work / name, "--data", data, "--endpoints", "2,4,8")
+    exact, rough = run_maps(work / "maps.tflite", images), run_maps(work / "maps.int8.tflite", images)
+    off = {name: float(numpy.sqrt(numpy.square(rough[name] - exact[name]).mean()) / exact[name].std()) for name in sorted(exact)}
+    print("int8 feature maps:", ", ".join(f"{name} {value:.3f}" for name, value in off.items()), "of their standard deviation")
+    return set(off) == {"stride2", "stride4", "stride8"} and max(off.values()) <= MOST_OFF
+
+
 def main():
     spnas = pathlib.Path(sys.argv[1]).resolve() / "spnas"
     if not IMAGES.exists():
@@ -79,6 +98,7 @@ def main():
             same, lost = float((best == truth).mean()), top1 - float((best == labels).mean())
             print(f"{name}: the same class {100 * same:.2f} %, top-1 lost {100 * lost:.2f} points")
             good &= whole == bool(ends) and same >= (LEAST_AGREEMENT if ends is not None else 1 - 1 / len(images)) and lost <= MOST_LOST
+        good &= check_maps(spnas, data, images[:TEST], work)
     print("passed" if good else "FAILED")
     return 0 if good else 1
 
