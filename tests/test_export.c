@@ -10,38 +10,28 @@
 #include "export/tflite.h"
 #include "io/file.h"
 #include "test_export_forward.h"
+#include "tiny_arch.h"
 
 enum { BATCH = 2, SEED = 7 };
 
 /* ---- Networks ---- */
 
-static spn_block mb(int in, int out, int kernel, int stride, int expand, double se) {
-  return (spn_block){in, out, kernel, stride, expand, se, stride == 1 && in == out, 0, SPN_ACT_NONE};
-}
-
 static spn_arch network(const char *name, int size, int channels, spn_act act, spn_padding padding) {
-  spn_arch a = {.input_size = size,
-                .input_channels = channels,
-                .classes = 7,
-                .stem_channels = 6,
-                .stem_kernel = 3,
-                .stem_stride = 2,
-                .head_channels = 20,
-                .blocks = 6,
-                .activation = act,
-                .padding = padding,
-                .bn_momentum = 0.99,
-                .bn_eps = 1e-3,
-                .dropout = 0.2};
-  snprintf(a.name, sizeof a.name, "%s", name);
-  a.block[0] = mb(6, 4, 3, 1, 1, 0);
-  a.block[1] = mb(4, 8, 5, 2, 3, 0.25);
-  a.block[2] = mb(8, 8, 7, 1, 6, 0.5);
-  a.block[3] = mb(8, 8, 5, 1, 3, 0);
+  spn_arch a = tiny_arch(name, size, 7);
+  a.input_channels = channels;
+  a.stem_channels = 6;
+  a.head_channels = 20;
+  a.activation = act;
+  a.padding = padding;
+  a.dropout = 0.2;
+  tiny_add(&a, 4, 3, 1, 1, 0);
+  tiny_add(&a, 8, 5, 2, 3, 0.25);
+  tiny_add(&a, 8, 7, 1, 6, 0.5);
+  tiny_add(&a, 8, 5, 1, 3, 0);
   a.block[3].skipped = 1;
-  a.block[4] = mb(8, 8, 3, 1, 2, 0);
+  tiny_add(&a, 8, 3, 1, 2, 0);
   a.block[4].residual = 0;
-  a.block[5] = mb(8, 10, 7, 2, 1, 0.25);
+  tiny_add(&a, 10, 7, 2, 1, 0.25);
   return a;
 }
 
@@ -69,10 +59,10 @@ static spn_arch network_at(int i) {
     case 6: /* plain convolutions, and activations that change from block to block */
       a = network(name, 31, 3, SPN_ACT_HSWISH, SPN_PAD_SAME);
       a.block[0].activation = a.block[1].activation = SPN_ACT_RELU;
-      a.block[2] = mb(8, 8, 3, 1, 0, 0);
-      a.block[4] = mb(8, 8, 5, 1, 0, 0);
+      a.block[2] = tiny_block(8, 8, 3, 1, 0, 0);
+      a.block[4] = tiny_block(8, 8, 5, 1, 0, 0);
       a.block[4].activation = SPN_ACT_RELU6;
-      a.block[5] = mb(8, 10, 3, 2, 0, 0);
+      a.block[5] = tiny_block(8, 10, 3, 2, 0, 0);
       return a;
     default:
       a = network(name, 8, 3, SPN_ACT_RELU, SPN_PAD_SYMMETRIC);
@@ -399,6 +389,44 @@ static void check_pictures(const char *folder, const spn_arch *a, const spn_tens
   }
 }
 
+/* Captions: what goes in and comes out, costs where somebody knows them, the file's remark. */
+static void check_captions(const char *folder, const spn_arch *a, const spn_tensors *w) {
+  static const spn_export_fact note = {"spnas.note", "proxy <not> the \"network\" & so on"};
+  static const char *const both[] = {
+      "7 classes", "short side to 40 (bicubic)", "mean 0.25 0.375 0.5", "12.5 ms by a phone",
+      ", 2.5 ms",  "1 of 9 parts modelled"};
+  spn_export_options o = spn_export_defaults();
+  spn_profile profile;
+  spn_profile_of(a, &profile);
+  profile.cost = 12.5;
+  profile.rest = 10;
+  profile.layer[1].cost = 2.5;
+  strcpy(profile.unit, "ms");
+  strcpy(profile.by, "a phone");
+  strcpy(profile.caveat, "1 of 9 parts modelled");
+  for (int c = 0; c < 3; c++) o.mean[c] = 0.25 + 0.125 * c;
+  o.resize = 40;
+  o.resize_filter = "bicubic";
+  o.profile = &profile;
+  o.facts = &note;
+  o.fact_count = 1;
+  for (int f = 0; f < 2; f++) {
+    char path[560], *text = NULL;
+    size_t size;
+    spn_err err = {0};
+    snprintf(path, sizeof path, "%s/captions.%s", folder, f ? "dot" : "svg");
+    CHECK_OK(spn_export(f ? "dot" : "svg", a, w, &o, path, &err), err);
+    CHECK_OK(spn_file_read(path, (size_t)1 << 20, &text, &size, &err), err);
+    for (size_t i = 0; text && i < sizeof both / sizeof *both; i++)
+      CHECK(strstr(text, both[i]), "%s: no \"%s\"", path, both[i]);
+    CHECK(text && strstr(text, f ? "proxy <not> the \\\"network\\\" & so on"
+                                 : "&#60;not&#62; the &#34;network&#34; &#38; so on"),
+          "%s: the remark", path);
+    free(text);
+    unlink(path);
+  }
+}
+
 /* A batch norm that is not folded cannot be said in TFLite. */
 static void refuse_norm(const char *folder, const spn_arch *a, const spn_tensors *w) {
   spn_export_options o = spn_export_defaults();
@@ -488,6 +516,7 @@ int main(int argc, char **argv) {
     for (int variant = 0; variant < 8; variant++) export_case(folder, &a, w, variant, argc > 1);
     if (a.blocks) export_parts(folder, &a, w, argc > 1);
     check_pictures(folder, &a, w);
+    if (i == 0) check_captions(folder, &a, w);
     if (!i) refuse_norm(folder, &a, w);
     spn_tensors_free(w);
   }
