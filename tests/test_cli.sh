@@ -213,7 +213,7 @@ test_scale() {
   run 0 "MACs  *$(awk -v m="$macs" 'BEGIN { printf "%.1f", m / 1e6 }') M" "$SPNAS" info scaled.json
   run 0 'predicted  *[0-9.]* MMACs (macs)$' train --arch scaled.json --out scaled --set train.epochs=2
   run 0 'spnas.method  *scale' "$SPNAS" info scaled/best.safetensors
-  run 0 'note  *train.depth 1.5; \|note  *train.depth 1.5, not the network of' train --arch searched/arch.json --depth 1.5 --out deeper \
+  run 0 'train.depth 1.5, not the network of' train --arch searched/arch.json --depth 1.5 --out deeper \
     --set train.epochs=2
   run 0 'coefficient -.*; target 0.02 MMACs' "$SPNAS" scale searched/arch.json --target 0.02 --set search.cost=macs --out smaller.json
   run 0 'cost  *unknown' "$SPNAS" scale searched/arch.json --width 0.5 --set search.cost=no-such --out unpriced.json
