@@ -430,7 +430,7 @@ put() {
 small() {
   "$SPNAS" train --data named --arch "ds_r1_k3_s1_c16_noskip | ir_r1_k3_s2_e3_c24" --set train.size=16 --set train.width=0.25 \
     --set train.epochs=40 --set optim.batch=8 --set optim.ema=0 --set optim.lr_warmup_epochs=1 --set data.holdout=0 \
-    --set data.augment=none --set optim.lr=0.2 --quiet "$@"
+    --set data.augment=none --set optim.lr=0.05 --quiet "$@"
 }
 
 top1() { sed -n 's/.*"top1": \([0-9.]*\).*/\1/p' log; }
