@@ -52,7 +52,7 @@ static const net_case cases[] = {{"mnasnet-a1", NULL, 0.35, 64, KEEP, KEEP, 0, 0
                                  {NULL, "mobilenetv2", 0.35, 48, KEEP, KEEP, 14, 0},
                                  {NULL, "mobilenetv3", 0.35, 49, KEEP, KEEP, 15, 0},
                                  {"mnasnet-a1", NULL, 0.5, 96, KEEP, KEEP, 0, 0},
-                                 {NULL, "singlepath-se", 0.35, 56, KEEP, KEEP, 16, 1.4}};
+                                 {NULL, "demo", 0, 28, KEEP, KEEP, 8, 1.2}};
 enum { CASES = sizeof cases / sizeof *cases };
 
 static spn_arch arch_of(const net_case *c, int number) {
