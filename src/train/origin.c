@@ -39,6 +39,7 @@ static spn_status read_limits(const spn_json *root, spn_origin *out, spn_err *er
 spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err) {
   spn_json predicted = spn_json_get(root, "predicted"), target = spn_json_get(root, "target");
   *out = (spn_origin){0};
+  SPN_TRY(read_text(root, "note", out->note, sizeof out->note, err));
   if (spn_json_is_null(&predicted)) return SPN_OK;
   SPN_TRY(spn_json_real(&predicted, 0, 1e15, &out->predicted, err));
   if (!spn_json_is_null(&target)) SPN_TRY(spn_json_real(&target, 0, 1e15, &out->target, err));
@@ -47,7 +48,6 @@ spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err) 
   SPN_TRY(read_text(root, "cost", out->cost, sizeof out->cost, err));
   SPN_TRY(read_text(root, "unit", out->unit, sizeof out->unit, err));
   SPN_TRY(read_limits(root, out, err));
-  SPN_TRY(read_text(root, "note", out->note, sizeof out->note, err));
   out->searched = 1;
   return SPN_OK;
 }
@@ -68,7 +68,8 @@ void spn_origin_differ(spn_origin *o, const char *what) {
 int spn_origin_facts(const spn_origin *o, spn_origin_text *text, const char **facts) {
   int n = 0;
 #define FACT(key, value) facts[n++] = (key), facts[n++] = (value)
-  if (!o->searched) return 0;
+  if (o->note[0]) FACT(SPN_ORIGIN_NOTE_KEY, o->note);
+  if (!o->searched) return n;
   snprintf(text->predicted, sizeof text->predicted, "%.6f", o->predicted);
   snprintf(text->target, sizeof text->target, "%.9g", o->target);
   if (o->space[0]) FACT("spnas.space", o->space);
@@ -78,7 +79,6 @@ int spn_origin_facts(const spn_origin *o, spn_origin_text *text, const char **fa
   if (o->target > 0) FACT("spnas.target", text->target);
   if (!o->differs) FACT("spnas.predicted", text->predicted);
   if (!o->differs && o->limits[0]) FACT("spnas.limits", o->limits);
-  if (o->note[0]) FACT(SPN_ORIGIN_NOTE_KEY, o->note);
 #undef FACT
   return n;
 }
