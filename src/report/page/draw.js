@@ -80,7 +80,8 @@ function draw(c) {
     Object.assign(options, {
       animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
       plugins: Object.assign({
-        legend: {display: !p.plain && settings.data.datasets.length > 1, labels: {color: c.ink, boxWidth: 14, boxHeight: 8, usePointStyle: settings.type === 'scatter'}}
+        legend: {display: !p.plain && settings.data.datasets.length > 1,
+            labels: {color: c.ink, boxWidth: 14, boxHeight: 8, usePointStyle: settings.type === 'scatter'}}
       }, given)
     });
     drawChart(p, settings);

@@ -88,12 +88,13 @@ function targetLine(c, ys) {
            backgroundColor: 'transparent', borderWidth: 1.5, borderDash: [6, 4], pointRadius: 0, pointHitRadius: 0}];
 }
 function scatter(p) {
-  const xs = (p.marks || []).map((m) => m.x);
+  const xs = (p.marks || []).map((m) => m.x), around = xs.length ? {suggestedMin: Math.min(...xs), suggestedMax: Math.max(...xs)} : {};
   plot(Object.assign({
     chart: (c) => ({
       type: 'scatter', data: {datasets: p.sets(c)},
       options: {
-        interaction: {mode: 'nearest', intersect: true}, scales: {x: axis(c, unit || 'predicted cost', {grace: '3%', suggestedMin: xs.length ? Math.min(...xs) : undefined, suggestedMax: xs.length ? Math.max(...xs) : undefined}), y: axis(c, p.y, {grace: '3%'})},
+        interaction: {mode: 'nearest', intersect: true}, scales: {x: axis(c, unit || 'predicted cost', Object.assign({grace: '3%'}, around)),
+            y: axis(c, p.y, {grace: '3%'})},
         plugins: {tooltip: {callbacks: {label: (t) => (t.raw.name || t.dataset.label) + ': ' + figure(t.raw.x) + ' ' + unit + ', '
                                                       + figure(t.raw.y) + ' ' + p.y}}}
       }
@@ -130,13 +131,15 @@ function archivePlots() {
   scatter({
     id: 'accuracy', title: 'Accuracy against cost', y: 'accuracy', columns, rows: answers.map((e) => columns.map((k) => e[k])),
     marks: marksOf(), text: 'Every network that was evaluated, and the front of those that nothing cheaper beats.' + marksText() + thinned(data.evaluations),
-    sets: (c) => [points('evaluated', answers.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.muted, {pointRadius: 3, order: 3}),
+    sets: (c) => [points('evaluated', answers.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.muted,
+        {pointRadius: 3, order: 3}),
                   points('front', front.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.series[0],
                          {type: 'line', borderWidth: 2, stepped: true, pointRadius: 4}),
                   ...targetLine(c, answers.map((e) => e.accuracy))]
   });
   let best = -Infinity;
-  const risen = answers.filter((e) => !known(target) || e.cost <= target).map((e) => ({n: e.evaluation, best: best = Math.max(best, e.accuracy), accuracy: e.accuracy}));
+  const risen = answers.filter((e) => !known(target) || e.cost <= target).map((e) => ({n: e.evaluation, best: best = Math.max(best, e.accuracy),
+      accuracy: e.accuracy}));
   curves({
     id: 'best', title: 'Best so far within the budget', x: 'evaluation', y: 'accuracy', columns: ['evaluation', 'accuracy', 'best'],
     rows: risen.map((e) => [e.n, e.accuracy, e.best]), text: 'The most accurate network that costs no more than the target.',

@@ -84,7 +84,8 @@ function parallel(p) {
   if (kept.length < 2 || p.list.length < 2) return;
   const at = (n, k) => known(n.values[k]) ? (n.values[k] - ranges[k][0]) / (ranges[k][1] - ranges[k][0]) : null;
   plot({
-    id: p.id, title: p.title, text: p.text, wide: true, plain: true, height: 360, columns: ['network', ...p.axes], rows: p.list.map((n) => [n.name, ...n.values]),
+    id: p.id, title: p.title, text: p.text, wide: true, plain: true, height: 360, columns: ['network', ...p.axes],
+    rows: p.list.map((n) => [n.name, ...n.values]),
     chart: (c) => ({
       type: 'line',
       data: {labels: kept.map((k) => [p.axes[k], figure(ranges[k][0], 3) + ' to ' + figure(ranges[k][1], 3)]), datasets: p.list.map((n) => ({

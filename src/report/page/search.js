@@ -78,13 +78,15 @@ function heat(p) {
 }
 function decisionPlots() {
   heat({
-    id: 'decisions', title: 'Decisions over time', starts: true, names, scale: 1, tell: (x) => 'x = ' + figure(x), rows: seen.map((r) => ({step: r.step, list: r.x})),
+    id: 'decisions', title: 'Decisions over time', starts: true, names, scale: 1, tell: (x) => 'x = ' + figure(x),
+    rows: seen.map((r) => ({step: r.step, list: r.x})),
     text: 'x of every option: blue above 0, it is taken; orange below, it is not; pale: undecided. In the warm-up x means nothing yet.'
   });
   const gained = seen.filter((r) => Array.isArray(r.gain) && r.gain.length === names.length);
   const most = Math.max(...gained.flatMap((r) => r.gain.map(Math.abs)), 1e-9);
   heat({
-    id: 'worth', title: 'Gains over time', names, scale: 2 / most, tell: (x) => 'gain ' + figure(x) + ' nats', rows: gained.map((r) => ({step: r.step, list: r.gain})),
+    id: 'worth', title: 'Gains over time', names, scale: 2 / most, tell: (x) => 'gain ' + figure(x) + ' nats',
+    rows: gained.map((r) => ({step: r.step, list: r.gain})),
     text: 'What each option is believed to save in cross entropy, from the end of the warm-up on: blue it helps, orange it harms. '
       + 'Rows that settle early are decided on evidence, rows that keep changing are not. The deepest colour is ' + figure(most / 2, 2) + ' nats and more.'
   });
@@ -123,7 +125,8 @@ function askedPlot() {
   if (stretches < 2 || rows.some((r) => r.network.length !== groups.size)) return;
   const part = (i) => rows.slice(Math.floor(i * rows.length / stretches), Math.floor((i + 1) * rows.length / stretches));
   heat({
-    id: 'asked', title: 'Which options were asked about', names: digits.map((d) => d.name), scale: 2, x: 'evaluation', tell: (x) => 'in ' + percent(x + 0.5) + ' of the networks',
+    id: 'asked', title: 'Which options were asked about', names: digits.map((d) => d.name), scale: 2, x: 'evaluation', tell: (x) => 'in '
+        + percent(x + 0.5) + ' of the networks',
     rows: [...Array(stretches).keys()].map((i) => ({
       step: part(i)[0].evaluation, list: digits.map((d) => mean(part(i).map((r) => +(parseInt(r.network[d.decision], 36) >= d.least))) - 0.5)
     })),

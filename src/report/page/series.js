@@ -23,6 +23,8 @@ function byMethod(p) { /* a line for each method */
   }, p));
 }
 /* What a block string (MnasNet's) tells of a network; unknown where it is none. */
+const AXES = 'Each axis goes from the least to the most that occurs. Kernel, expansion and channels are means over the blocks, SE the share of blocks '
+  + 'that have it.';
 const SHAPE = ['blocks', 'channels', 'kernel', 'expansion', 'SE'];
 function shapeOf(text) {
   const blocks = (text || '').split(' ').map((b) => /^r(\d+)_k(\d+)_s\d+_e([\d.]+)_i\d+_o(\d+)(_se)?/.exec(b)).filter(Boolean);
@@ -30,7 +32,8 @@ function shapeOf(text) {
   return [count || null, over((b) => +b[4]), over((b) => +b[2]), over((b) => +b[3]), over((b) => b[5] ? 1 : 0)];
 }
 function spreadPlot() { /* of the seeds, by method and target */
-  const rows = methods.flatMap((m) => [...new Set(answers(m).map((n) => n.target))].map((target) => ({m, target, list: answers(m).filter((n) => n.target === target)})));
+  const targetsOf = (m) => [...new Set(answers(m).map((n) => n.target))];
+  const rows = methods.flatMap((m) => targetsOf(m).map((target) => ({m, target, list: answers(m).filter((n) => n.target === target)})));
   const label = (r) => r.m + (new Set(compared.map((n) => n.target)).size > 1 ? ', ' + r.target : '');
   if (!rows.some((r) => r.list.length > 1)) return;
   const over = (n) => 100 * (n.accuracy - (comparison.population[n.target] || {}).mean);
@@ -40,7 +43,8 @@ function spreadPlot() { /* of the seeds, by method and target */
     columns: ['row', 'target', 'seeds', 'least', 'mean', 'most'], rows: rows.map((r) => [r.m, r.target, r.list.length, ...ends(r)]),
     text: 'The answers of each method with different seeds, from the least to the most accurate; a diamond for their mean.',
     sets: (c) => [points('mean', rows.map((r) => ({x: ends(r)[1], y: label(r)})), c.ink, {pointStyle: 'rectRot', pointRadius: 7}),
-                  points('answers', rows.flatMap((r) => r.list.map((n) => ({x: over(n), y: label(r), name: label(r) + ', seed ' + n.seed + ': ' + percent(n.accuracy)}))),
+                  points('answers', rows.flatMap((r) => r.list.map((n) => ({x: over(n), y: label(r), name: label(r) + ', seed ' + n.seed + ': '
+                      + percent(n.accuracy)}))),
                          rows.flatMap((r) => r.list.map(() => color(c, r.m))), {pointRadius: 4}),
                   ...rows.map((r) => ({label: 'range', type: 'line', data: [{x: ends(r)[0], y: label(r)}, {x: ends(r)[2], y: label(r)}],
                                        borderColor: color(c, r.m), backgroundColor: color(c, r.m), borderWidth: 2, pointRadius: 0}))]
@@ -56,11 +60,14 @@ function costTable() {
   const cells = (r) => [r.m, r.searches, round(r.images), duration(r.seconds), duration(r.least) + ' to ' + duration(r.most), figure(r.percentile, 3),
                         (r.mean > 0 ? '+' : '') + figure(100 * r.mean, 3) + (known(r.interval) ? ' \u00b1 ' + figure(100 * r.interval, 3) : '')];
   plot({
-    id: 'price', title: 'What a search costs, and what it brings', wide: true, columns: ['row', 'searches', 'images', 'seconds', 'least', 'most', 'percentile', 'advantage', 'interval'],
+    id: 'price', title: 'What a search costs, and what it brings', wide: true,
+    columns: ['row', 'searches', 'images', 'seconds', 'least', 'most', 'percentile', 'advantage', 'interval'],
     rows: rows.map((r) => [r.m, r.searches, r.images, r.seconds, r.least, r.most, r.percentile, r.mean, r.interval]),
-    text: 'Means over targets and seeds; advantage over random networks of equal cost in points of a hundred, with its ' + figure(100 * comparison.confidence) + ' % confidence interval.',
+    text: 'Means over targets and seeds; advantage over random networks of equal cost in points of a hundred, with its '
+        + figure(100 * comparison.confidence) + ' % confidence interval.',
     svg: () => element('table', {class: 'costs'},
-      element('thead', {}, element('tr', {}, ...['method', 'searches', 'images each', 'time each', 'least to most', 'percentile', 'advantage'].map((h) => element('th', {}, h)))),
+      element('thead', {}, element('tr', {}, ...['method', 'searches', 'images each', 'time each', 'least to most', 'percentile',
+          'advantage'].map((h) => element('th', {}, h)))),
       element('tbody', {}, ...rows.map((r) => element('tr', {class: 'mark'}, ...cells(r).map((v) => element('td', {}, String(v)))))))
   });
 }
@@ -88,9 +95,11 @@ function comparePlots() {
   byMethod({
     id: 'advantage', title: 'Advantage over random networks', labels: methods, x: 'accuracy, in points of a hundred',
     columns: ['row', 'count', 'mean', 'deviation', 'interval'], rows: gained.map((a) => [a.row, a.count, a.mean, a.deviation, a.interval]),
-    text: 'Mean over all targets and seeds, with its ' + figure(100 * comparison.confidence) + ' % confidence interval. Left of 0: worse than a random network.',
+    text: 'Mean over all targets and seeds, with its ' + figure(100 * comparison.confidence)
+        + ' % confidence interval. Left of 0: worse than a random network.',
     sets: (c) => [points('mean', gained.map((a) => ({x: 100 * a.mean, y: a.row})), gained.map((a) => color(c, a.row)), {pointRadius: 6}),
-                  ...gained.map((a) => ({label: 'interval', type: 'line', data: [{x: 100 * (a.mean - part(a)), y: a.row}, {x: 100 * (a.mean + part(a)), y: a.row}],
+                  ...gained.map((a) => ({label: 'interval', type: 'line',
+                      data: [{x: 100 * (a.mean - part(a)), y: a.row}, {x: 100 * (a.mean + part(a)), y: a.row}],
                                          borderColor: color(c, a.row), backgroundColor: color(c, a.row), borderWidth: 3, pointRadius: 0}))],
     plain: true
   });
@@ -98,21 +107,25 @@ function comparePlots() {
   costTable();
   parallel({
     id: 'parallel', title: 'What the networks have in common', axes: ['predicted', 'accuracy', ...SHAPE],
-    list: compared.map((n) => ({name: name(n), values: [n.predicted, n.accuracy, ...shapeOf(n.blocks)], color: (c) => color(c, n.row), thin: n.row === 'population'})),
-    text: 'A line for each network in its method\'s colour, random ones grey; each axis from the least to the most that occurs. Kernel, expansion and channels are means over the blocks, SE the share of blocks that have it.'
+    list: compared.map((n) => ({name: name(n), values: [n.predicted, n.accuracy, ...shapeOf(n.blocks)], color: (c) => color(c, n.row),
+        thin: n.row === 'population'})),
+    text: 'A line for each network in its method\'s colour, random ones grey. ' + AXES
   });
   const tests = ['a', 'b', 'difference', 't', 'freedom', 'p', 'p_holm', 'significant'];
-  plot({id: 'tests', wide: true, title: 'Which difference is significant', columns: tests, rows: comparison.tests.map((t) => tests.map((k) => t[k])), text: comparison.test + '.'});
+  plot({id: 'tests', wide: true, title: 'Which difference is significant', columns: tests, rows: comparison.tests.map((t) => tests.map((k) => t[k])),
+      text: comparison.test + '.'});
 }
 function sayComparison() {
   const points100 = (x) => (x > 0 ? '+' : '') + figure(100 * x, 3);
   for (const m of methods) {
     const places = answers(m).map((n) => n.percentile), a = comparison.advantage[m] || {};
     say(m + ': mean percentile ' + figure(mean(places), 3) + ' (' + figure(Math.min(...places), 3) + ' to ' + figure(Math.max(...places), 3) + ') of '
-      + of(places.length, 'answer') + '; ' + points100(a.mean) + (known(a.interval) ? ' +- ' + figure(100 * a.interval, 3) : '') + ' points over random networks of equal cost.');
+      + of(places.length, 'answer') + '; ' + points100(a.mean) + (known(a.interval) ? ' +- ' + figure(100 * a.interval, 3) : '')
+          + ' points over random networks of equal cost.');
   }
   const told = comparison.tests.filter((t) => t.significant);
-  for (const t of told) say((t.difference > 0 ? t.a + ' is better than ' + t.b : t.b + ' is better than ' + t.a) + ' by ' + figure(100 * Math.abs(t.difference), 3) + ' points (p ' + figure(t.p_holm, 2) + ').');
+  for (const t of told) say((t.difference > 0 ? t.a + ' is better than ' + t.b : t.b + ' is better than ' + t.a) + ' by '
+      + figure(100 * Math.abs(t.difference), 3) + ' points (p ' + figure(t.p_holm, 2) + ').');
   if (!told.length) say('No difference is significant at ' + figure(1 - comparison.confidence, 2) + '.', true);
   const means = Object.entries(comparison.population);
   say('Random networks: ' + means.map(([t, p]) => p.count + ' at target ' + t + ', accuracy ' + percent(p.mean)).join('; ') + '.');
@@ -124,7 +137,8 @@ function sweepPlots() {
   const columns = ['run', 'target', 'predicted', 'accuracy', 'front', 'params', 'macs', 'blocks'];
   const runs = sweep.networks.slice().sort((a, b) => a.predicted - b.predicted), at = (n) => ({x: n.predicted, y: n.accuracy, name: called(n)});
   scatter({
-    id: 'sweep', title: 'Accuracy against cost', y: 'accuracy', wide: true, height: 400, columns, rows: runs.map((n) => columns.map((k) => typeof n[k] === 'boolean' ? +n[k] : n[k])),
+    id: 'sweep', title: 'Accuracy against cost', y: 'accuracy', wide: true, height: 400, columns,
+    rows: runs.map((n) => columns.map((k) => typeof n[k] === 'boolean' ? +n[k] : n[k])),
     marks: marksOf(), text: 'A network for each search; the line joins those that nothing as cheap beats. Accuracy ' + sweep.accuracy + '.' + marksText(),
     sets: (c) => [points('front', runs.filter((n) => n.front).map(at), c.series[0], {type: 'line', borderWidth: 2, pointRadius: 6}),
                   points('beaten', runs.filter((n) => !n.front && known(n.accuracy)).map(at), c.series[1])]
@@ -133,8 +147,9 @@ function sweepPlots() {
     id: 'parallel', title: sweep.tuned ? 'What the settings do' : 'How the networks change with the budget',
     axes: [...(sweep.tuned || []), 'target', 'predicted', 'accuracy', 'M parameters', 'M MACs', ...SHAPE],
     list: runs.map((n, i) => ({
-      name: called(n), values: [...(sweep.tuned ? n.values : []), n.target, n.predicted, n.accuracy, n.params / 1e6, n.macs / 1e6, ...shapeOf(n.blocks)], color: (c) => c.series[i % c.series.length]})),
-    text: 'A line for each network; each axis from the least to the most that occurs. Kernel, expansion and channels are means over the blocks, SE the share of blocks that have it.'
+      name: called(n), values: [...(sweep.tuned ? n.values : []), n.target, n.predicted, n.accuracy, n.params / 1e6, n.macs / 1e6,
+          ...shapeOf(n.blocks)], color: (c) => c.series[i % c.series.length]})),
+    text: 'A line for each network. ' + AXES
   });
   for (const n of runs) {
     const settings = sweep.tuned ? ' (' + sweep.tuned.map((t, i) => t + ' ' + figure(n.values[i])).join(', ') + ')' : '';

@@ -43,7 +43,8 @@ function confusionPlot() {
     rows: confusion.map((row, i) => [classes[i], ...row]),
     text: 'Test images: a row for each class, a column for what they were called; blue is right, orange wrong.'
   });
-  const worst = classes.map((n, i) => ({n, right: seenOf[i] ? confusion[i][i] / seenOf[i] : NaN})).filter((e) => known(e.right)).sort((a, b) => a.right - b.right)[0];
+  const worst = classes.map((n, i) => ({n, right: seenOf[i] ? confusion[i][i] / seenOf[i] : NaN}))
+    .filter((e) => known(e.right)).sort((a, b) => a.right - b.right)[0];
   const pairs = confusion.flatMap((row, i) => row.map((n, k) => ({n, i, k}))).filter((e) => e.i !== e.k && e.n).sort((a, b) => b.n - a.n);
   if (worst) say('The hardest class is ' + worst.n + ' with ' + percent(worst.right) + ' right'
     + (pairs.length ? '; most often ' + classes[pairs[0].i] + ' is called ' + classes[pairs[0].k] + ', ' + pairs[0].n + ' times.' : '.'));
@@ -57,10 +58,12 @@ function mistakesPlot() {
   plot({
     id: 'mistakes', title: 'Where it is sure and wrong', wide: true, columns: ['image', 'class', 'called', 'confidence', 'right'],
     rows: told.mistakes.map((m) => [m.image, m.class, m.called, m.confidence, m.right]),
-    text: 'Of ' + of(told.wrong, 'wrong answer') + ' on test images, those with the highest confidence, as the network sees them: what each is, and what it was '
+    text: 'Of ' + of(told.wrong, 'wrong answer')
+        + ' on test images, those with the highest confidence, as the network sees them: what each is, and what it was '
       + 'called with which probability. Look for wrong labels, classes that overlap, and what the training images lack.',
     svg: () => element('div', {class: 'mistakes'}, ...told.mistakes.map((m) => element('div', {
-      class: 'mark', 'data-tip': m.image + '\nis ' + m.class + ' (probability ' + percent(m.right) + ')\ncalled ' + m.called + ' (' + percent(m.confidence) + ')'
+      class: 'mark', 'data-tip': m.image + '\nis ' + m.class + ' (probability ' + percent(m.right) + ')\ncalled ' + m.called + ' ('
+          + percent(m.confidence) + ')'
     }, element('img', {src: 'data:image/png;base64,' + m.png, alt: m.image, loading: 'lazy'}), element('b', {}, m.class),
     element('span', {}, 'called ' + m.called + ', ' + (100 * m.confidence).toFixed(0) + ' %'))))
   });
