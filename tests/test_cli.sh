@@ -216,6 +216,15 @@ test_scale() {
   run 0 'note  *.*train.depth 1.5, not the network of' train --arch searched/arch.json --depth 1.5 --out deeper \
     --set train.epochs=2
   run 0 'coefficient -.*; target 0.02 MMACs' "$SPNAS" scale searched/arch.json --target 0.02 --set search.cost=macs --out smaller.json
+  run 0 'cost  *unknown' "$SPNAS" scale searched/arch.json --width 0.5 --set search.cost=no-such --out unpriced.json
+  run 0 'note: too little evidence' train --arch unpriced.json --out unpriced --set train.epochs=2
+  run 0 'too little evidence' "$SPNAS" info unpriced/best.safetensors
+  run 0 'wrote scaled.svg' "$SPNAS" export scaled/best.safetensors --out scaled.svg
+  check "a picture shows what was predicted" grep -q 'MMACs by macs' scaled.svg
+  run 0 'wrote deeper.svg' "$SPNAS" export deeper/best.safetensors --out deeper.svg
+  check "but not of another network" [ "$(grep -c 'MMACs by macs' deeper.svg)" = 0 ]
+  run 0 'wrote deeper.dot' "$SPNAS" export deeper/best.safetensors --out deeper.dot --set search.cost=flops
+  check "unless it is asked for" grep -q 'MFLOPs by flops' deeper.dot
   check "at most the target: $(grep macs smaller.json)" [ "$(sed -n 's/.*"macs": \([0-9]*\).*/\1/p' smaller.json)" -le 20000 ]
   run 2 'target 1e-05: the cheapest network on the way down costs' "$SPNAS" scale mnasnet-a1 --target 0.00001 --out refused.json
   run 2 'expected one of scale.depth, scale.width and scale.size above 1' "$SPNAS" scale mnasnet-a1 --target 50 --out refused.json \

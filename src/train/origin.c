@@ -15,6 +15,7 @@ static spn_status read_text(const spn_json *root, const char *key, char *out, si
 spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err) {
   spn_json predicted = spn_json_get(root, "predicted"), target = spn_json_get(root, "target");
   *out = (spn_origin){0};
+  SPN_TRY(read_text(root, "note", out->note, sizeof out->note, err));
   if (spn_json_is_null(&predicted)) return SPN_OK;
   SPN_TRY(spn_json_real(&predicted, 0, 1e15, &out->predicted, err));
   if (!spn_json_is_null(&target)) SPN_TRY(spn_json_real(&target, 0, 1e15, &out->target, err));
@@ -22,7 +23,6 @@ spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err) 
   SPN_TRY(read_text(root, "method", out->method, sizeof out->method, err));
   SPN_TRY(read_text(root, "cost", out->cost, sizeof out->cost, err));
   SPN_TRY(read_text(root, "unit", out->unit, sizeof out->unit, err));
-  SPN_TRY(read_text(root, "note", out->note, sizeof out->note, err));
   out->searched = 1;
   return SPN_OK;
 }
@@ -43,7 +43,8 @@ void spn_origin_differ(spn_origin *o, const char *what) {
 int spn_origin_facts(const spn_origin *o, spn_origin_text *text, const char **facts) {
   int n = 0;
 #define FACT(key, value) facts[n++] = (key), facts[n++] = (value)
-  if (!o->searched) return 0;
+  if (o->note[0]) FACT(SPN_ORIGIN_NOTE_KEY, o->note);
+  if (!o->searched) return n;
   snprintf(text->predicted, sizeof text->predicted, "%.6f", o->predicted);
   snprintf(text->target, sizeof text->target, "%.9g", o->target);
   if (o->space[0]) FACT("spnas.space", o->space);
@@ -52,7 +53,6 @@ int spn_origin_facts(const spn_origin *o, spn_origin_text *text, const char **fa
   FACT("spnas.unit", o->unit);
   if (o->target > 0) FACT("spnas.target", text->target);
   if (!o->differs) FACT("spnas.predicted", text->predicted);
-  if (o->note[0]) FACT(SPN_ORIGIN_NOTE_KEY, o->note);
 #undef FACT
   return n;
 }

@@ -11,14 +11,14 @@ enum { SPN_ORIGIN_NAME = 1024, SPN_ORIGIN_NOTE = 512, SPN_ORIGIN_FACTS = 2 * 7 }
 #define SPN_ORIGIN_NOTE_KEY "spnas.note"
 
 typedef struct {
-  int searched; /* found by a search, or scaled: its cost was predicted. 0: all else is empty */
+  int searched; /* found by a search, or scaled: its cost was predicted. 0: all else but the note is empty */
   char space[SPN_ORIGIN_NAME], method[SPN_ORIGIN_NAME], cost[SPN_ORIGIN_NAME], unit[16]; /* cost: table, macs, ... */
   double target, predicted;                                                              /* target 0: none */
   int differs;                /* `predicted` is another network's */
   char note[SPN_ORIGIN_NOTE]; /* what is to be said wherever the network goes, or "" */
 } spn_origin;
 
-/* From an arch.json; a network file without "predicted" is of no search. Its "note" is taken along. SPN_EINPUT. */
+/* From an arch.json; one without "predicted" is of no search. Its "note" is taken along either way. SPN_EINPUT. */
 spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err);
 /* Says that the network is not the predicted one, and what it is: "proxy", "train.width 0.5" give the note
  * "proxy, not the network of 79.5 ms". Nothing for a network of no search. */
