@@ -141,7 +141,8 @@ function show(data) {
     }));
     if (has(steps, 'cost')) curves(Object.assign(table(steps, ['step', 'cost', 'cost_free', 'cost_drawn', 'cost_term']), {
       id: 'cost', title: 'Cost against the target', x: 'step', y: unit,
-      text: 'Cost of the decisions; before they are held to the budget; and the target.' + thinned(data.steps),
+      text: 'Cost of the decisions; before they are held to the budget; and the target.'
+        + (arch && arch.limits ? ' Where a limit binds it is what the limited cost counts as: at its limit as much as the target.' : '') + thinned(data.steps),
       lines: (c) => [...level('target', target, steps, 'step', c.ink),
                      line('decisions', steps, 'step', 'cost', c.series[0], {pointRadius: 0}),
                      line('before the budget', steps, 'step', 'cost_free', c.series[1], {borderWidth: 1.5, pointRadius: 0})]
@@ -516,6 +517,8 @@ function show(data) {
     const said = isNaN(off) ? 'without a target, by lambda ' + figure(config.search.lambda) + ' alone' : Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
     say('Found a network predicted at ' + figure(arch.predicted) + ' ' + unit + ', ' + said + ' (by ' + arch.cost
       + (arch.se_cost_is_modelled ? '; its SE part modelled, not measured' : '') + ').', off > 0.005);
+    for (const l of arch.limits || [])
+      say('By ' + l.cost + ' it takes ' + figure(l.predicted) + ' of at most ' + figure(l.limit) + ' ' + l.unit + '.', l.predicted > l.limit);
     if (known(arch.flips_to_meet_target))
       say(arch.flips_to_meet_target ? of(arch.flips_to_meet_target, 'decision') + ' of the search had to be changed to meet it.'
                                     : 'No decision of the search had to be changed to meet it.');
@@ -574,6 +577,7 @@ function show(data) {
     const tile = (name, value) => list.push(element('div', {}, element('span', {}, name), element('b', {}, value)));
     if (search && arch) tile('predicted', figure(arch.predicted) + ' ' + unit);
     if (known(target)) tile('target', figure(target) + ' ' + unit);
+    if (search && arch) for (const l of arch.limits || []) tile(l.cost, figure(l.predicted) + ' of ' + figure(l.limit) + ' ' + l.unit);
     if (!search && network && known(network.cost)) tile('predicted', figure(network.cost) + ' ' + unit);
     if (result) tile('test top-1', percent(result.test_top1));
     if (result) tile('held-out top-1', percent(result.holdout_top1));
