@@ -33,6 +33,8 @@ EXCEPTIONS = {
     "spnas latency import kit": "needs the phone's logs",
     "spnas latency fit phone.json": "needs the table that is imported from them",
     "spnas search --data DIR --set search.cost=phone-model.json": "needs the model that is fitted to it",
+    "spnas info singlepath --set search.cost=phone-model.json": "likewise",
+    "spnas train --arch a1-40.json": "a network at its full size; others are trained here as small proxies, which a scaled one has not",
     "python bench/": "benches take minutes to hours",
     "bench/": "benches take minutes to hours",
 }
