@@ -1,6 +1,6 @@
 /* Times training steps of one network (forward, backward, RMSProp update), as `spnas train` takes them.
  *
- *   bench_train --arch NAME|FILE [--size S] [--batch N] [--steps K] [--threads T] [--isa NAME] [--bf16]
+ *   bench_train --arch NAME|FILE [--size S] [--batch N] [--steps K] [--threads T] [--isa NAME] [--bf16] [--profile]
  *   bench_train --arch NAME|FILE [--size S] --print
  *
  * --print gives the network as JSON instead, for bench/torch_network.py, which trains the same one. */
@@ -12,13 +12,14 @@
 
 #include "core/rng.h"
 #include "model/network.h"
+#include "profile.h"
 #include "train/optimizer.h"
 
 enum { CLASSES = 10, UNCOUNTED = 2 };
 
 typedef struct {
   const char *arch, *isa;
-  int size, batch, steps, threads, bf16, print;
+  int size, batch, steps, threads, bf16, print, profile;
 } options;
 
 static int read_options(int argc, char **argv, options *o) {
@@ -27,6 +28,7 @@ static int read_options(int argc, char **argv, options *o) {
     const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (!strcmp(name, "--bf16")) o->bf16 = 1;
     else if (!strcmp(name, "--print")) o->print = 1;
+    else if (!strcmp(name, "--profile")) o->profile = 1;
     else if (!value) return 0;
     else if (!strcmp(name, "--arch")) o->arch = value, i++;
     else if (!strcmp(name, "--isa")) o->isa = value, i++;
@@ -70,8 +72,10 @@ static spn_status time_steps(spn_graph *g, spn_optimizer *optimizer, const spn_a
   for (size_t i = 0; !status && i < n; i++) images[i] = (float)(spn_rng_uniform(1, SPN_RNG_TEST, i) * 2 - 1);
   for (int i = 0; !status && i < o->batch; i++)
     labels[i] = (int32_t)spn_rng_below(2, SPN_RNG_TEST, (uint64_t)i, CLASSES);
-  for (int i = -UNCOUNTED; !status && i < o->steps; i++)
+  for (int i = -UNCOUNTED; !status && i < o->steps; i++) {
+    if (i == 0) g->profile = o->profile;
     status = one_step(g, optimizer, images, labels, i < 0 ? &first : &times[i], err);
+  }
   if (!status) {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
@@ -80,6 +84,7 @@ static spn_status time_steps(spn_graph *g, spn_optimizer *optimizer, const spn_a
     printf("spnas kernels %s threads %d size %d batch %d: %.0f ms/step %.1f img/s peak %.0f MB, %.1f M MACs\n",
            g->kernels->name, o->threads, arch->input_size, o->batch, median * 1e3, o->batch / median,
            (double)use.ru_maxrss / 1024, (double)spn_arch_counts(arch).macs * 1e-6);
+    if (o->profile) print_profile(g, o->steps);
   }
   free(images);
   free(labels);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Commands that do many runs: sh series.sh BUILD_DIR
-# A comparison of methods, done by two processes, stopped and resumed; a sweep over targets from one warm-up.
+# A comparison of methods, done by two processes, stopped and resumed; a sweep over targets or lambdas from one warm-up; a tuning.
 set -u
 
 TESTS=$(cd "$(dirname "$0")" && pwd)
@@ -133,8 +133,85 @@ test_sweep_table() {
   check "all on the front: dearer networks are better in this table" [ "$(grep -c ',1,[0-9]*,[0-9]*,"' fronts/front.csv)" -ge 2 ]
 }
 
+# Fixed lambdas: no budget; the searches are those that `spnas search` does without one.
+test_sweep_lambdas() {
+  run 0 "lambda-2 .*\n\|on the front" tiny sweep --lambdas 0,2 --set search.threshold_lr=0.05 --out priced
+  check "one warm-up" [ -f priced/warmup/warmup.json ]
+  run 0 "no target: by lambda 2 alone" tiny search --set search.lambda=2 --set search.target=0 --set search.threshold_lr=0.05 --out alone-lambda
+  for file in arch.json metrics.jsonl; do check "lambda 2: the same $file" same priced/lambda-2/$file alone-lambda/$file; done
+  check "a high price buys a cheaper network" \
+    [ "$(member priced/front.json '["networks"][1]["predicted"] < d["networks"][0]["predicted"]')" = True ]
+  check "no target" [ "$(member priced/lambda-2/arch.json '["target"]')" = None ]
+  check "a page" grep -q '"lambda-2"' priced/report.html
+  run 0 "predicted .*macs)" "$SPNAS" train --arch priced/lambda-2/arch.json --data data --set train.variant=proxy --set train.epochs=1 --out priced/t --quiet
+  run 0 "lambda-2 " tiny sweep --target 60% --lambdas 2 --out both --quiet
+  check "targets and lambdas together" [ "$(wc -l <both/front.csv)" -eq 3 ]
+  run 2 "search.lambdas: expected values of search.lambda" tiny sweep --lambdas 0.1,x --out refused
+  run 2 "expected each value once" tiny sweep --lambdas 0.1,0.10 --out refused
+  run 2 "has no cost term" tiny sweep --lambdas 0.1 --set search.method=random --out refused
+  run 2 "search.cost_form: expected log or ratio" tiny sweep --lambdas 0.1 --set search.cost_form=hinge --out refused
+  run 2 "search.target: expected" tiny search --set search.target=0 --out refused
+  check "nothing is left" [ ! -e refused ]
+}
+
+# ---- Tuning ----
+
+tune_table() {
+  "$SPNAS" sweep --set search.space=nas-bench-macro --set search.cost=flops --set search.evaluator=tabular --set search.table=table.csv \
+    --set search.method=evolution --set search.evaluations=40 --target 40% --tune search.population=2..40,search.tournament=1..20 --quiet "$@"
+}
+
+# Trials follow from the seed and the trials before, whoever does them and however often they are stopped.
+test_tune_table() {
+  run 0 "best  *trial-0.*as given" tune_table --trials 9 --out tuned
+  check "nine trials" [ "$(wc -l <tuned/front.csv)" -eq 10 ]
+  check "the first is as given" grep -q "^trial-001,.*,10,3," tuned/front.csv
+  best=$(sed -n 's/^best  *\(trial-[0-9]*\):.*/\1/p' log)
+  check "no trial is better" [ "$(member tuned/front.json '["networks"].__len__() == 9 and max(d["networks"], key=lambda n: n["worth"])["accuracy"]')" = \
+    "$(member "tuned/$best/trial.json" '["worth"]')" ]
+  run 0 "found" "$SPNAS" search --config tuned/best.json --set search.space=nas-bench-macro --set search.cost=flops --set search.evaluator=tabular \
+    --set search.table=table.csv --set search.method=evolution --set search.evaluations=40 --set search.target_share=0.4 --out by-best
+  check "best.json repeats the best trial" same by-best/arch.json "tuned/$best/arch.json"
+  run 0 "best" tune_table --trials 6 --out longer
+  rm -r longer/trial-005 longer/trial-006/trial.json
+  run 0 "best" tune_table --trials 9 --out longer --resume
+  check "more trials, and lost ones, are those of a tuning in one go" same tuned/front.csv longer/front.csv
+  tune_table --trials 9 --out joined >first 2>&1 &
+  while [ ! -f joined/config.resolved.json ]; do sleep 0.02; done
+  run 0 "best" tune_table --trials 9 --out joined --resume
+  check "the first process ends too" wait $!
+  check "two processes give what one gives" same tuned/front.csv joined/front.csv
+  run 2 "one target" tune_table --out refused --target 40%,50%
+  run 2 "did you mean search.population" tune_table --out refused --tune search.populatio=2..3
+  run 2 "learns from images" "$SPNAS" sweep --set search.space=nas-bench-macro --set search.table=table.csv --target 40% --tune search.explore=0..1 --out refused
+  check "nothing is left" [ ! -e refused ]
+}
+
+# Of a gradient search: from one warm-up where the settings come after it, each trial what `spnas search` finds with them; stopped and resumed.
+test_tune_images() {
+  run 0 "as given" tiny sweep --target 70% --tune search.threshold_lr=0.003..0.3,search.explore=0.1..0.9 --trials 4 --out learnt --quiet
+  check "one warm-up" [ -f learnt/warmup/warmup.json ]
+  run 0 "found" tiny search --set search.target_share=0.7 --out alone-tuned \
+    --set search.explore="$(member learnt/trial-003/trial.json '["settings"]["search.explore"]')" \
+    --set search.threshold_lr="$(member learnt/trial-003/trial.json '["settings"]["search.threshold_lr"]')"
+  for file in arch.json metrics.jsonl; do check "a trial is a search: $file" same learnt/trial-003/$file alone-tuned/$file; done
+  tries=0
+  run 3 "resume goes on" tiny sweep --target 70% --tune search.threshold_lr=0.003..0.3,search.explore=0.1..0.9 --trials 4 --out halted --set run.max_steps=20
+  while [ $tries -lt 40 ] && ! tiny sweep --out halted --quiet --set run.max_steps=20 --resume >log 2>&1; do tries=$((tries + 1)); done
+  check "stopped again and again: $tries" [ $tries -gt 1 ]
+  check "a tuning that was stopped ends alike" cmp learnt/front.csv halted/front.csv
+  run 0 "reward" tiny sweep --target 70% --tune search.lambda=0..4 --set search.reward=soft --trials 3 --out by-reward --quiet
+  check "the reward, not the accuracy" [ "$(member by-reward/front.json '["networks"][0]["worth"] != d["networks"][0]["accuracy"]')" = True ]
+  run 0 "failed" tiny sweep --target 70% --tune optim.lr=0.01..900 --set optim.optimizer=sgd --trials 4 --out diverged --quiet
+  check "each with a warm-up of its own" [ ! -e diverged/warmup ]
+  run 2 "from 0 on" tiny sweep --target 70% --tune search.lambda=-1..4 --out refused
+}
+
 make_data
 test_sweep
+test_sweep_lambdas
+test_tune_table
+test_tune_images
 test_sweep_table
 test_compare_table
 test_compare_refused

@@ -164,11 +164,11 @@ test_chain() {
   run 0 'cost  *3.5049 Mparams' "$SPNAS" info mobilenetv2 --set search.cost=params
   run 0 'cost  *[0-9.]* Mparams' "$SPNAS" info searched/arch.json --set search.cost=params
   run 0 '10^16.13 networks' "$SPNAS" info mnasnet --set search.cost=macs
-  run 0 'cost  *300.7743 MMACs by macs in space mobilenetv2$' "$SPNAS" info mobilenetv2 --set search.space=mobilenetv2 --set search.cost=macs
+  run 0 'cost  *300.7743 MMACs by macs$' "$SPNAS" info mobilenetv2 --set search.space=mobilenetv2 --set search.cost=macs
   run 0 'the space of that name: spnas info .*/spaces/mobilenetv2.json' "$SPNAS" info mobilenetv2
   run 0 '^space  *mobilenetv2: 17 layers' "$SPNAS" info "$SPNAS_DATA/spaces/mobilenetv2.json" --set search.cost=macs
   run 2 'prices layers one by one, but in space mnasnet other layers depend on what is decided for layer 0 kernel' "$SPNAS" info mnasnet
-  run 0 'unknown: space singlepath: expected input 224' "$SPNAS" info single-path-nas --set train.size=192
+  run 0 'cost  *[0-9.]* ms by pixel1-singlepath; .* of .* parts modelled, not measured' "$SPNAS" info single-path-nas --size 192
   run 2 'nonsense: .*mnasnet-a1, .*nonsense: .*spaces; there are: demo, ' "$SPNAS" info nonsense
   run 0 'parameters' "$SPNAS" info "ds_r1_k3_s1_c16_noskip | ir_r3_k3_s2_e3_c24"
 }
@@ -200,6 +200,30 @@ test_proxy() {
   run 0 'weights: .* tensors are taken .*the others start anew' train --arch proxied/arch.json --set train.width=0.5 --out narrowed \
     --init proxied/inherited.safetensors --set train.epochs=2
   check "another width is another network" grep -q 'note  *.*train.width 0.5, not the network of' log
+}
+
+# A network of another depth, width and size is one more network; its file tells what it costs, and to whom.
+test_scale() {
+  run 0 'mnasnet-a1 w1.4 .* 6.106 M  *586.3 M' "$SPNAS" scale mnasnet-a1 --width 1.4
+  run 0 'mnasnet-a1 at 96 .* 3.887 M  *58.5 M' "$SPNAS" scale mnasnet-a1 --size 96
+  run 0 'by pixel1-singlepath; .* parts modelled, not measured' "$SPNAS" scale mnasnet-a1 --depth 1.2 --width 1.4 --size 192
+  run 0 'MACs  *662.8 M' "$SPNAS" info mnasnet-a1 --depth 1.2 --width 1.4 --size 192
+  run 0 'wrote  *scaled.json' "$SPNAS" scale searched/arch.json --depth 1.5 --width 0.5 --set search.cost=macs --out scaled.json
+  macs=$(sed -n 's/.*"macs": \([0-9]*\).*/\1/p' scaled.json)
+  run 0 "MACs  *$(awk -v m="$macs" 'BEGIN { printf "%.1f", m / 1e6 }') M" "$SPNAS" info scaled.json
+  run 0 'predicted  *[0-9.]* MMACs (macs)$' train --arch scaled.json --out scaled --set train.epochs=2
+  run 0 'spnas.method  *scale' "$SPNAS" info scaled/best.safetensors
+  run 0 'note  *train.depth 1.5; \|note  *train.depth 1.5, not the network of' train --arch searched/arch.json --depth 1.5 --out deeper \
+    --set train.epochs=2
+  run 0 'coefficient -.*; target 0.02 MMACs' "$SPNAS" scale searched/arch.json --target 0.02 --set search.cost=macs --out smaller.json
+  check "at most the target: $(grep macs smaller.json)" [ "$(sed -n 's/.*"macs": \([0-9]*\).*/\1/p' smaller.json)" -le 20000 ]
+  run 2 'target 1e-05: the cheapest network on the way down costs' "$SPNAS" scale mnasnet-a1 --target 0.00001 --out refused.json
+  run 2 'expected one of scale.depth, scale.width and scale.size above 1' "$SPNAS" scale mnasnet-a1 --target 50 --out refused.json \
+    --set scale.depth=1 --set scale.width=1 --set scale.size=1
+  run 2 'depth 16: expected at most 128 blocks' "$SPNAS" scale mnasnet-a1 --depth 16 --out refused.json
+  run 2 'no-such' "$SPNAS" scale mnasnet-a1 --target 50 --set search.cost=no-such --out refused.json
+  run 0 'cost  *unknown: .*no-such' "$SPNAS" scale mnasnet-a1 --width 0.5 --set search.cost=no-such
+  check "nothing is written for what is refused" [ ! -e refused.json ]
 }
 
 # A search that knows too little names nothing, unless it is told to.
@@ -451,6 +475,31 @@ test_exports() {
   check "nothing is left of what was refused" [ ! -e refused ]
 }
 
+# Another program's network does not tell its classes' names; a file of them does.
+test_names() {
+  run 0 'wrote names.timm.safetensors' "$SPNAS" export names/best.safetensors --out names.timm.safetensors
+  run 0 '2 classes' "$SPNAS" import names.timm.safetensors --out same.safetensors
+  run 0 '"class": "colour"\|colour' "$SPNAS" predict same.safetensors --data named/test/colour/1
+  printf 'red, or so\r\n\303\251tain\n' >words
+  run 0 'wrote' "$SPNAS" import names.timm.safetensors --names words --out named.safetensors
+  run 0 'red, or so' "$SPNAS" predict named.safetensors --data named/test/colour/1
+  run 0 'wrote' "$SPNAS" export named.safetensors --out named.onnx
+  check "the names go on into exports" grep -aq 'red, or so' named.onnx
+  check "and no others" [ "$(grep -ac '"colour"' named.onnx)" = 0 ]
+  refused() {
+    printf "$1" >words
+    run 2 "$2" "$SPNAS" import names.timm.safetensors --names words --out refused.safetensors
+  }
+  refused 'a\nb\nc\n' 'words: expected 2 names, one a line, for as many classes of the network, got 3'
+  refused 'a\n' 'words: expected 2 names.*got 1'
+  refused 'a\na\n' 'words: expected class names to differ, got "a" twice'
+  refused 'a\n\nb\n' 'words: class 1, "": the name is empty'
+  refused 'a\n\377\n' 'words:2: expected text in UTF-8, got byte 0xff'
+  refused 'a\tb\nc\n' 'words: class 0, .*holds a control character'
+  run 2 'absent-names: cannot open' "$SPNAS" import names.timm.safetensors --names absent-names --out refused.safetensors
+  check "nothing is imported with wrong names" [ ! -e refused.safetensors ]
+}
+
 # first_ce FOLDER
 first_ce() { sed -n '1s/.*"ce": \([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
 
@@ -532,6 +581,7 @@ test_networks
 test_folders
 test_chain
 test_proxy
+test_scale
 test_evidence
 test_table
 test_latency
@@ -543,6 +593,7 @@ test_asking
 test_pack
 test_classes
 test_exports
+test_names
 test_precision
 test_judge
 test_file_limit

@@ -144,8 +144,8 @@ static double largest(const double *x) {
 static void test_short_run(void) {
   history running, judged;
   double guess = log(CLASSES);
-  train("running", 0, 0.8, &running);
-  train("judged", 1000, 0.8, &judged);
+  train("running", 0, 1.6, &running);
+  train("judged", 1000, 1.6, &judged);
   CHECK(running.epochs == EPOCHS && judged.epochs == EPOCHS, "%d, %d epochs", running.epochs, judged.epochs);
   for (int i = 0; i < EPOCHS; i++)
     CHECK(running.train[i] == judged.train[i], "epoch %d: what is judged trains otherwise", i + 1);

@@ -32,20 +32,42 @@ static spn_status import(const spn_arguments *a, spn_imported *net, spn_err *err
   return spn_import_timm(a->positional, &named.arch, net, err);
 }
 
-/* A file that spnas exported tells its preprocessing, classes and facts itself. */
-static spn_status save(const spn_arguments *a, const spn_imported *net, spn_err *err) {
+/* A file that spnas exported tells its preprocessing and facts itself. */
+static spn_status describe(const spn_settings *s, const spn_imported *net, spn_err *err) {
   spn_transform eval = {.size = 0};
-  char *json = NULL;
-  if (spn_tensors_meta(net->weights, "spnas.preprocessing")) {
-    json = spn_arch_to_json(&net->arch);
-    if (!json) return spn_fail(err, SPN_ENOMEM, "import: out of memory");
-    spn_status status = spn_tensors_set_meta(net->weights, "spnas.arch", json, err);
-    free(json);
-    SPN_TRY(status);
-  } else {
-    SPN_TRY(preprocessing(&a->settings, net, &eval, err));
-    SPN_TRY(spn_model_describe(net->weights, &net->arch, &eval, err));
+  if (!spn_tensors_meta(net->weights, "spnas.preprocessing")) {
+    SPN_TRY(preprocessing(s, net, &eval, err));
+    return spn_model_describe(net->weights, &net->arch, &eval, err);
   }
+  char *json = spn_arch_to_json(&net->arch);
+  if (!json) return spn_fail(err, SPN_ENOMEM, "import: out of memory");
+  spn_status status = spn_tensors_set_meta(net->weights, "spnas.arch", json, err);
+  free(json);
+  return status;
+}
+
+/* From --names, else from a file that spnas exported. */
+static spn_status name_classes(const spn_settings *s, const spn_imported *net, spn_err *err) {
+  const char *own = spn_tensors_meta(net->weights, "class_names"); /* what exports call them (export/facts.c) */
+  char **names;
+  int count;
+  if (!s->import_names[0]) return own ? spn_tensors_set_meta(net->weights, "spnas.classes", own, err) : SPN_OK;
+  SPN_TRY(spn_class_names_load(s->import_names, &names, &count, err));
+  spn_status status = SPN_OK;
+  if (count != net->arch.classes)
+    status = spn_fail(err, SPN_EINPUT,
+                      "%.800s: expected %d names, one a line, for as many classes of the network, got %d",
+                      s->import_names, net->arch.classes, count);
+  else status = spn_model_name_classes(net->weights, (const char *const *)names, count, err);
+  if (!status && own) /* exports take what is there as it is */
+    status = spn_tensors_set_meta(net->weights, "class_names", spn_tensors_meta(net->weights, "spnas.classes"), err);
+  spn_class_names_free(names, count);
+  return status;
+}
+
+static spn_status save(const spn_arguments *a, const spn_imported *net, spn_err *err) {
+  SPN_TRY(describe(&a->settings, net, err));
+  SPN_TRY(name_classes(&a->settings, net, err));
   SPN_TRY(spn_tensors_set_meta(net->weights, "spnas.imported", a->positional, err));
   return spn_tensors_save(net->weights, a->out, err);
 }
@@ -68,14 +90,17 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 const spn_command spn_cmd_import = {
     .about = "Turns another program's trained network into ours, to evaluate, fine-tune and export it.",
     .usage =
-        "spnas import FILE --out NETWORK.safetensors [--arch ARCH] [--set data.mean=0.5]...\n\n"
+        "spnas import FILE --out NETWORK.safetensors [--arch ARCH] [--names FILE] [--set data.mean=0.5]...\n\n"
         "  FILE               safetensors with timm's names; or ProxylessNAS: <name>.json with <name>.f32.bin and\n"
         "                     <name>.manifest.json beside it\n"
         "  --arch ARCH        the network that timm's weights belong to (arch.json, a name in data/networks, a "
         "block\n"
         "                     string; its padding, activation and input size count); not needed for spnas's own "
         "exports\n"
+        "                     (with --depth D, --width W, --size N: one of another depth, width or size)\n"
+        "  --names FILE       import.names: names of the classes, one a line, in the order of the classifier's "
+        "outputs\n"
         "  --out FILE         the file to write, for eval, predict, export and train --init",
     .sections = "data",
-    .takes = "poa",
+    .takes = "poaCHWZ",
     .run = command};

@@ -1,89 +1,70 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/pricing.h"
 #include "cli/cli.h"
 #include "io/datapath.h"
-#include "latency/latency.h"
 #include "model/blockstring.h"
-#include "model/space.h"
-#include "train/model_file.h"
 
 static void print_counts(const spn_counts *c) {
   printf("%8.3f M %9.1f M", (double)c->params * 1e-6, (double)c->macs * 1e-6);
 }
 
-/* The cost of a network as far as it lies in the space; SPN_EINPUT says why not. */
-typedef struct {
-  spn_space space;
-  spn_cost cost;
-  spn_choice choice;
-} placed;
-
-static spn_status place(const char *space, const char *cost, const spn_arch *arch, placed *out, spn_err *err) {
-  SPN_TRY(spn_space_load(space, &out->space, err));
-  SPN_TRY(spn_cost_load(cost, &out->space, &out->cost, err));
-  return spn_space_match(&out->space, arch, &out->choice, err);
-}
-
-static void print_layers(const spn_arch *arch, const placed *p) {
-  spn_pad pad = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride);
-  int size = pad.out;
-  printf("%5s %9s %9s %3s %2s %3s %5s %10s %11s%s\n", "layer", "input", "output", "k", "s", "e", "se", "params", "MACs",
-         p ? "        cost" : "");
-  for (int i = 0, layer = 0; i < arch->blocks; i++, layer++) {
-    const spn_block *b = &arch->block[i];
-    int next = size;
-    spn_counts c = spn_block_counts(arch, b, size, &next);
-    if (b->skipped) printf("%5d %5dx%-3d %9s %28s", i, b->in, size, "skipped", "");
-    else {
-      printf("%5d %5dx%-3d %5dx%-3d %3d %2d %3d %5.3g ", i, b->in, size, b->out, next, b->kernel, b->stride, b->expand,
-             b->se);
-      printf("%10lld %11lld", c.params, c.macs);
-    }
-    if (p && !p->cost.whole && arch->blocks == p->space.layers)
-      printf(" %8.4f %s", spn_cost_layer(&p->cost, layer, &p->choice.layer[layer]), p->cost.unit);
-    putchar('\n');
-    if (!b->skipped) size = next;
+static void print_block(const spn_block *b, const spn_layer_profile *l) {
+  if (b->skipped) printf(" %9s %28s", "skipped", "");
+  else {
+    printf(" %5dx%-3d %3d %2d %3d %5.3g ", b->out, l->out_size, b->kernel, b->stride, b->expand, b->se);
+    printf("%10lld %11lld", l->counts.params, l->counts.macs);
   }
 }
 
-static void print_cost(const placed *p) {
-  char rest[32] = "", caveat[64];
-  spn_cost_caveat(&p->cost, caveat, sizeof caveat);
-  if (!p->cost.whole) snprintf(rest, sizeof rest, " (rest %.4f)", p->cost.rest);
-  printf("cost        %.4f %s by %s in space %s%s%s%s\n", spn_cost_of(&p->cost, &p->choice), p->cost.unit, p->cost.name,
-         p->space.name, rest, caveat[0] ? "; " : "", caveat);
+static void print_layers(const spn_arch *arch, const spn_profile *p) {
+  static const char *const names[] = {
+      [SPN_LAYER_STEM] = "stem", [SPN_LAYER_HEAD] = "head", [SPN_LAYER_CLASSIFIER] = "class"};
+  printf("%5s %9s %9s %3s %2s %3s %5s %10s %11s%s\n", "layer", "input", "output", "k", "s", "e", "se", "params", "MACs",
+         isnan(p->cost) ? "" : "        cost");
+  for (int i = 0; i < p->layers; i++) {
+    const spn_layer_profile *l = &p->layer[i];
+    if (l->kind == SPN_LAYER_BLOCK) {
+      printf("%5d %5dx%-3d", l->block, l->in, l->size);
+      print_block(&arch->block[l->block], l);
+    } else {
+      printf("%5s %5dx%-3d %5dx%-3d %15s %10lld %11lld", names[l->kind], l->in, l->size, l->out, l->out_size, "",
+             l->counts.params, l->counts.macs);
+    }
+    if (!isnan(l->cost)) printf(" %8.4f %s", l->cost, p->unit);
+    putchar('\n');
+  }
 }
 
-/* p: its place in a space; or NULL, and why it has none. */
-static spn_status print_network(const spn_arch *arch, const char *cost, const placed *p, const spn_err *why,
-                                spn_err *err) {
-  spn_counts counts = spn_arch_counts(arch);
+static void print_cost(const spn_profile *p, const char *space) {
+  char rest[48] = "", where[96] = "";
+  if (p->rest > 0 && p->rest < p->cost) snprintf(rest, sizeof rest, "; rest %.4f", p->rest);
+  if (p->placed) snprintf(where, sizeof where, " in space %.64s", space);
+  printf("cost        %.4f %s by %s%s%s%s%s\n", p->cost, p->unit, p->by, where, rest, p->caveat[0] ? "; " : "",
+         p->caveat);
+}
+
+/* pricer: NULL where there is none, and why. */
+static spn_status print_arch(const spn_arch *arch, const spn_pricer *pricer, const spn_err *why, spn_err *err) {
+  static spn_profile p;
+  spn_err problem = *why;
   char *mnasnet = spn_blockstring_mnasnet(arch), *timm = spn_blockstring_timm(arch);
   if (!mnasnet || !timm) return spn_fail(err, SPN_ENOMEM, "info: out of memory");
+  spn_profile_of(arch, &p);
+  if (pricer) spn_pricer_apply(pricer, arch, &p, &problem);
   printf("network     %s, input %dx%dx%d, %d classes\n", arch->name, arch->input_size, arch->input_size,
          arch->input_channels, arch->classes);
-  printf("parameters  %.3f M\nMACs        %.1f M\n", (double)counts.params * 1e-6, (double)counts.macs * 1e-6);
-  double counted;
-  const char *unit;
-  if (p) print_cost(p);
-  else if (spn_cost_counted(cost, arch, &counted, &unit)) printf("cost        %.4f %s\n", counted, unit);
-  else printf("cost        unknown: %s\n", why->text);
+  printf("parameters  %.3f M\nMACs        %.1f M\n", (double)p.counts.params * 1e-6, (double)p.counts.macs * 1e-6);
+  if (isnan(p.cost)) printf("cost        unknown: %s\n", problem.text);
+  else print_cost(&p, pricer ? spn_pricer_space(pricer) : "");
   printf("mnasnet     %s\ntimm        %s\n", mnasnet, timm);
-  print_layers(arch, p);
+  print_layers(arch, &p);
   free(mnasnet);
   free(timm);
   return SPN_OK;
-}
-
-static spn_status print_arch(const spn_arch *arch, const char *space, const char *cost, spn_err *err) {
-  static placed where;
-  spn_err why;
-  spn_status misplaced = place(space, cost, arch, &where, &why);
-  spn_status status = print_network(arch, cost, misplaced ? NULL : &where, &why, err);
-  spn_cost_free(&where.cost);
-  return status;
 }
 
 static void print_choice_row(const spn_space *space, const spn_cost *cost, const char *name, const spn_choice *choice) {
@@ -147,18 +128,16 @@ static spn_status print_space(const spn_settings *s, const spn_space *space, spn
   return SPN_OK;
 }
 
-/* What the user set, else what the network's file names, else the default. */
-static const char *chosen(const char *set, const char *standard, const char *named) {
-  return strcmp(set, standard) || !named || !*named ? set : named;
-}
-
 /* space, cost: that a file names, or NULL. */
 static spn_status print_named(const spn_settings *s, const spn_arch *arch, const char *space, const char *cost,
                               spn_err *err) {
-  static spn_settings standard;
-  spn_settings_default(&standard);
-  return print_arch(arch, chosen(s->search_space, standard.search_space, space),
-                    chosen(s->search_cost, standard.search_cost, cost), err);
+  spn_pricer *pricer;
+  spn_err why = {.text = ""};
+  spn_status status = spn_pricing_for(s, space, cost, &pricer, &why);
+  if (status == SPN_ENOMEM) return spn_fail(err, status, "%s", why.text);
+  status = print_arch(arch, pricer, &why, err);
+  spn_pricer_free(pricer);
+  return status;
 }
 
 static spn_status print_model(const spn_settings *s, const char *path, spn_err *err) {
@@ -204,10 +183,10 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 const spn_command spn_cmd_info = {
     .about = "Parameters, MACs, cost, layers and block strings of a network, or the extremes of a space.",
     .usage =
-        "spnas info WHAT [--set search.space=S] [--set search.cost=C] [--set train.width=W] [--set train.size=N]\n\n"
+        "spnas info WHAT [--depth D] [--width W] [--size N] [--set search.space=S] [--set search.cost=C]\n\n"
         "  WHAT               arch.json, a .safetensors file of spnas, a name in data/networks or data/spaces\n"
         "                     (in this order), a space file, or a block string; params in millions, MACs of one image "
         "in millions",
     .sections = "train",
-    .takes = "p",
+    .takes = "pHWZ",
     .run = command};

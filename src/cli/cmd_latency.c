@@ -35,7 +35,7 @@ const spn_command spn_cmd_latency = {
         "       spnas latency kit SPACE --out KIT\n"
         "       spnas latency measure SPACE --out TABLE.json\n"
         "       spnas latency measure NETWORK... [--out FILE.csv]\n"
-        "       spnas latency predict MODEL NETWORK... [--json] [--set train.width=W] [--set train.size=N]\n\n"
+        "       spnas latency predict MODEL NETWORK... [--json] [--depth D] [--width W] [--size N]\n\n"
         "  TABLE              a table: a name in data/latency or a file; the first one is the reference\n"
         "  --networks FILE    latency.networks: networks measured as a whole calibrate the model; CSV with the "
         "columns\n"
@@ -55,5 +55,5 @@ const spn_command spn_cmd_latency = {
         "  NETWORK            arch.json, a name in data/networks, or a block string\n"
         "  --json             one JSON object a network instead of text",
     .sections = "latency",
-    .takes = "wonhPjNq",
+    .takes = "wonhPjNqHWZ",
     .run = command};

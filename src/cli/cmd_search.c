@@ -38,12 +38,14 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   spn_choice_text(p->space, &r->choice, text, sizeof text);
   printf("found       %s\n", text);
   spn_cost_caveat(p->cost, caveat, sizeof caveat);
-  printf("predicted   %.3f %s%s%s%s (target %.3f, %s; %d decision%s changed to meet it)\n", r->cost, p->cost->unit,
-         caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "", p->target,
-         r->within              ? "met"
-         : r->cost <= p->target ? "kept, with room to spare"
-                                : "NOT met",
-         r->flips, r->flips == 1 ? "" : "s");
+  printf("predicted   %.3f %s%s%s%s ", r->cost, p->cost->unit, caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "");
+  if (p->free) printf("(no target: by lambda %g alone)\n", p->settings->search_lambda);
+  else
+    printf("(target %.3f, %s; %d decision%s changed to meet it)\n", p->target,
+           r->within              ? "met"
+           : r->cost <= p->target ? "kept, with room to spare"
+                                  : "NOT met",
+           r->flips, r->flips == 1 ? "" : "s");
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
   printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
@@ -51,14 +53,20 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
          r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
+/* "target 80 ms" */
+static void target_text(const spn_problem *p, char *text, size_t size) {
+  if (p->free) snprintf(text, size, "lambda %g without a target", p->settings->search_lambda);
+  else snprintf(text, size, "target %.4g %s", p->target, p->cost->unit);
+}
+
 static void announce(const spn_problem *p, const char *size) {
   const spn_dataset *set = p->data->set;
-  spn_run_say(
-      p->run,
-      "space %s (10^%.1f networks), cost %s, target %.4g %s; %s data, %zu training, %zu held-out, %zu test images",
-      p->space->name, spn_space_log10_size(p->space), p->cost->name, p->target, p->cost->unit, spn_dataset_kind(set),
-      spn_dataset_count(set, SPN_SPLIT_TRAIN), spn_dataset_count(set, SPN_SPLIT_HOLDOUT),
-      spn_dataset_count(set, SPN_SPLIT_TEST));
+  char target[64];
+  target_text(p, target, sizeof target);
+  spn_run_say(p->run, "space %s (10^%.1f networks), cost %s, %s; %s data, %zu training, %zu held-out, %zu test images",
+              p->space->name, spn_space_log10_size(p->space), p->cost->name, target, spn_dataset_kind(set),
+              spn_dataset_count(set, SPN_SPLIT_TRAIN), spn_dataset_count(set, SPN_SPLIT_HOLDOUT),
+              spn_dataset_count(set, SPN_SPLIT_TEST));
   spn_run_say(p->run, "%s", size);
   char note[256];
   spn_data_note(p->data, note, sizeof note);

@@ -1,20 +1,21 @@
-/* spnas sweep: searches for several targets, from one warm-up where the method has one, and their Pareto front. In the
- * folder: warmup/ (of the gradient method), a folder for each target, front.json, front.csv. */
+/* spnas sweep: searches for several targets or lambdas, from one warm-up where the method has one, and their Pareto
+ * front; or the tuning of a search's settings. In the folder: warmup/ (of the gradient method), a folder for each
+ * search, front.json, front.csv. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/series.h"
+#include "cli/sweep.h"
+#include "core/names.h"
 #include "io/file.h"
 #include "search/method.h"
 #include "train/resume.h"
 
-#define WARMUP "warmup"
 static const size_t LARGEST_FILE = (size_t)1 << 36; /* of a checkpoint: far above any */
 
-/* ---- A target's search goes on from the warm-up ---- */
+/* ---- A search goes on from the warm-up ---- */
 
 static spn_status copy_file(const char *from, const char *to, const char *name, spn_err *err) {
   char source[2 * SPN_SERIES_PATH], target[2 * SPN_SERIES_PATH], *data;
@@ -38,14 +39,42 @@ static spn_status warmup_step(const char *folder, long long *step, spn_err *err)
   return status;
 }
 
-/* The warm-up's run, with another target, as a folder that appears whole. s: the target's settings; becomes the run's.
- */
+/* Settings that a warm-up takes no part in: searches that differ in these alone may share one. */
+static const char *const after_warmup[] = {"search.tolerance",    "search.lambda",      "search.ramp_epochs",
+                                           "search.threshold_lr", "search.explore",     "search.judge",
+                                           "search.start_x",      "search.recalibrate", NULL};
+
+int spn_sweep_shares_warmup(const spn_settings *s, const spn_tune_space *tuned) {
+  if (strcmp(s->search_method, "gradient")) return 0;
+  for (int i = 0; tuned && i < tuned->count; i++)
+    if (spn_name_index(after_warmup, tuned->range[i].path) < 0) return 0;
+  return 1;
+}
+
+/* The warm-up's own settings, in which what was automatic is settled, with what is the search's own. */
+static spn_status own_settings(const char *warmup, const spn_settings *s, spn_settings *own, spn_err *err) {
+  static spn_tune_space tuned;
+  double value[SPN_TUNE_SETTINGS];
+  spn_settings_default(own);
+  SPN_TRY(spn_resume_settings(warmup, "search", own, err));
+  own->search_target = s->search_target;
+  own->search_target_share = s->search_target_share;
+  own->search_lambda = s->search_lambda;
+  own->search_force = s->search_force;
+  if (!s->tune_ranges[0]) return SPN_OK;
+  SPN_TRY(spn_tune_read(s, &tuned, err));
+  spn_tune_given(&tuned, s, value);
+  return spn_tune_apply(&tuned, value, own, err);
+}
+
+/* The warm-up's run, with the search's settings, as a folder that appears whole. s becomes the run's. */
 static spn_status copy_run(const char *warmup, const char *out, spn_settings *s, spn_err *err) {
   static spn_settings own;
   char part[SPN_SERIES_PATH + 8], path[SPN_SERIES_PATH + 64], checkpoint[64];
   long long step;
   spn_json_writer w = {0};
   SPN_TRY(warmup_step(warmup, &step, err));
+  SPN_TRY(own_settings(warmup, s, &own, err));
   snprintf(part, sizeof part, "%s.part", out);
   snprintf(path, sizeof path, "%s/checkpoints", part);
   SPN_TRY(spn_folder_create(path, err));
@@ -53,10 +82,6 @@ static spn_status copy_run(const char *warmup, const char *out, spn_settings *s,
   SPN_TRY(copy_file(warmup, part, checkpoint, err));
   SPN_TRY(copy_file(warmup, part, "metrics.jsonl", err));
   SPN_TRY(copy_file(warmup, part, "env.json", err));
-  spn_settings_default(&own);
-  SPN_TRY(spn_resume_settings(warmup, "search", &own, err));
-  own.search_target = s->search_target;
-  own.search_target_share = s->search_target_share;
   snprintf(path, sizeof path, "%s/config.resolved.json", part);
   spn_settings_put(&own, &w);
   SPN_TRY(spn_json_save(&w, path, err));
@@ -67,10 +92,10 @@ static spn_status copy_run(const char *warmup, const char *out, spn_settings *s,
   return SPN_OK;
 }
 
-static spn_status search_on(const spn_cli_run *where, spn_settings *s, spn_err *err) {
+spn_status spn_sweep_search(const spn_cli_run *where, spn_settings *s, spn_err *err) {
   char warmup[SPN_SERIES_PATH + 16];
   spn_cli_run own = *where;
-  snprintf(warmup, sizeof warmup, "%.*s/" WARMUP, (int)(strrchr(where->out, '/') - where->out), where->out);
+  snprintf(warmup, sizeof warmup, "%.*s/" SPN_SWEEP_WARMUP, (int)(strrchr(where->out, '/') - where->out), where->out);
   if (!where->resume) SPN_TRY(copy_run(warmup, where->out, s, err));
   own.resume = 1;
   return spn_cli_search(&own, s, err);
@@ -84,9 +109,8 @@ static spn_status warm_up(const spn_cli_run *where, spn_settings *s, spn_err *er
 
 /* ---- Doing all ---- */
 
-static int has_warmup(const spn_settings *s) { return !strcmp(s->search_method, "gradient"); }
-
-static spn_status check_targets(const spn_series *s, spn_err *err) {
+/* The budget of every search; *target: of the first, in cost units. */
+static spn_status check_targets(const spn_series *s, double *target, spn_err *err) {
   static spn_settings own;
   static spn_space space;
   static spn_cost cost;
@@ -98,8 +122,10 @@ static spn_status check_targets(const spn_series *s, spn_err *err) {
   SPN_TRY(spn_cli_load_cost(&own, &space, &cost, err));
   spn_status status = SPN_OK;
   for (int t = 0; t < s->targets && !status; t++) {
+    own = s->settings;
     spn_series_aim(&s->target[t], &own);
     status = spn_problem_budget(&p, err);
+    if (!t) *target = p.target;
   }
   spn_cost_free(&cost);
   return status;
@@ -116,13 +142,18 @@ static spn_status do_one(const spn_series *s, const spn_series_job *job, int tar
   return SPN_OK;
 }
 
+spn_status spn_sweep_warm_up(const spn_series *s, int *busy, spn_err *err) {
+  const spn_series_job job = {.run = SPN_SWEEP_WARMUP, .result = "warmup.json", .command = "search", .work = warm_up};
+  return do_one(s, &job, 0, busy, err);
+}
+
 static spn_status do_all(const spn_series *s, spn_err *err) {
-  const spn_series_job warm = {.run = WARMUP, .result = "warmup.json", .command = "search", .work = warm_up};
+  int shares = spn_sweep_shares_warmup(&s->settings, NULL);
   spn_series_job job = {.result = "arch.json", .command = "search"};
-  job.work = has_warmup(&s->settings) ? search_on : spn_cli_search;
+  job.work = shares ? spn_sweep_search : spn_cli_search;
   for (;;) {
     int busy = 0;
-    if (has_warmup(&s->settings)) SPN_TRY(do_one(s, &warm, 0, &busy, err));
+    if (shares) SPN_TRY(spn_sweep_warm_up(s, &busy, err));
     for (int t = 0; t < s->targets && (!busy || t); t++) {
       job.run = s->target[t].name;
       SPN_TRY(do_one(s, &job, t, &busy, err));
@@ -132,130 +163,70 @@ static spn_status do_all(const spn_series *s, spn_err *err) {
   }
 }
 
-/* ---- The front ---- */
+/* ---- What came out ---- */
 
-typedef struct {
-  double target, predicted, accuracy, params, macs; /* accuracy NaN: unknown */
-  char *blocks;                                     /* malloc'd */
-  int front;
-} point;
-
-static double member(const spn_json *root, const char *key) {
-  spn_json at = spn_json_get(root, key);
-  double value;
-  return spn_json_real(&at, 0, 1e15, &value, NULL) ? NAN : value;
-}
-
-static spn_status read_point(const spn_series *s, int target, point *p, spn_err *err) {
-  char path[SPN_SERIES_PATH];
-  spn_json_doc *doc;
-  const char *text;
-  SPN_TRY(spn_series_path(s, s->target[target].name, "arch.json", path, err));
-  SPN_TRY(spn_json_load(path, &doc, err));
-  spn_json root = spn_json_root(doc), blocks = spn_json_get(&root, "mnasnet");
-  *p = (point){.target = member(&root, "target"),
-               .predicted = member(&root, "predicted"),
-               .accuracy = member(&root, "inherited_holdout_top1"),
-               .params = member(&root, "params"),
-               .macs = member(&root, "macs")};
-  if (isnan(p->accuracy)) p->accuracy = member(&root, "accuracy");
-  spn_status status = spn_json_string(&blocks, &text, err);
-  if (!status && !(p->blocks = strdup(text))) status = spn_fail(err, SPN_ENOMEM, "sweep: out of memory");
-  spn_json_free(doc);
-  return status;
-}
-
-/* On the front: nothing is as cheap and as accurate, and better in one of the two. */
-static void find_front(point *p, int count) {
-  for (int i = 0; i < count; i++) {
-    p[i].front = !isnan(p[i].accuracy);
-    for (int k = 0; k < count; k++) {
-      int as_good = p[k].predicted <= p[i].predicted && p[k].accuracy >= p[i].accuracy;
-      if (as_good && (p[k].predicted < p[i].predicted || p[k].accuracy > p[i].accuracy)) p[i].front = 0;
-    }
-  }
-}
-
-static spn_status write_json(const spn_series *s, const point *p, spn_err *err) {
-  char path[SPN_SERIES_PATH];
-  spn_json_writer w = {0};
-  SPN_TRY(spn_series_path(s, "", "front.json", path, err));
-  spn_json_object(&w, NULL, SPN_JSON_LINES);
-  spn_json_put_text(&w, "accuracy", "of the search: inherited weights on held-out images, or the evaluator's answer");
-  spn_json_array(&w, "networks", SPN_JSON_LINES);
-  for (int t = 0; t < s->targets; t++) {
-    spn_json_object(&w, NULL, SPN_JSON_INLINE);
-    spn_json_put_text(&w, "run", s->target[t].name);
-    spn_json_put_number(&w, "target", p[t].target);
-    spn_json_put_number(&w, "predicted", p[t].predicted);
-    spn_json_put_number(&w, "accuracy", p[t].accuracy);
-    spn_json_put_flag(&w, "front", p[t].front);
-    spn_json_put_number(&w, "params", p[t].params);
-    spn_json_put_number(&w, "macs", p[t].macs);
-    spn_json_put_text(&w, "blocks", p[t].blocks);
-    spn_json_end(&w);
-  }
-  spn_json_end(&w);
-  spn_json_end(&w);
-  return spn_json_save(&w, path, err);
-}
-
-static spn_status write_csv(const spn_series *s, const point *p, spn_err *err) {
-  char path[SPN_SERIES_PATH], *text = NULL;
-  size_t size = 0;
-  SPN_TRY(spn_series_path(s, "", "front.csv", path, err));
-  FILE *csv = open_memstream(&text, &size);
-  if (!csv) return spn_fail(err, SPN_ENOMEM, "sweep: out of memory");
-  fprintf(csv, "run,target,predicted,accuracy,front,params,macs,blocks\n");
+static void print_front(const spn_series *s, const spn_sweep_point *p) {
+  printf("%-12s %12s %12s  %s\n", "target", "predicted", "accuracy %", "on the front");
   for (int t = 0; t < s->targets; t++)
-    fprintf(csv, "%s,%.15g,%.15g,%.6f,%d,%.0f,%.0f,\"%s\"\n", s->target[t].name, p[t].target, p[t].predicted,
-            p[t].accuracy, p[t].front, p[t].params, p[t].macs, p[t].blocks);
-  spn_status status = fclose(csv) ? spn_fail(err, SPN_ENOMEM, "sweep: out of memory") : SPN_OK;
-  if (!status) status = spn_file_write(path, text, size, err);
-  free(text);
-  return status;
+    printf("%-12s %12.6g %12.2f  %s\n", p[t].run, p[t].predicted, 100 * p[t].accuracy, p[t].front ? "yes" : "no");
+  printf(
+      "accuracy    of the search (inherited weights, or the evaluator's); train what you take: %s/TARGET/arch.json\n",
+      s->folder);
+  printf("files       %s/report.html, front.json, front.csv\n", s->folder);
 }
 
 static spn_status report(const spn_series *s, spn_err *err) {
-  static point p[SPN_SERIES_TARGETS];
+  static spn_sweep_point p[SPN_SERIES_TARGETS];
   spn_status status = SPN_OK;
-  for (int t = 0; t < s->targets && !status; t++) status = read_point(s, t, &p[t], err);
-  if (!status) {
-    find_front(p, s->targets);
-    printf("%-12s %12s %12s  %s\n", "target", "predicted", "accuracy %", "on the front");
-    for (int t = 0; t < s->targets; t++)
-      printf("%-12s %12.6g %12.2f  %s\n", s->target[t].name, p[t].predicted, 100 * p[t].accuracy,
-             p[t].front ? "yes" : "no");
-    printf(
-        "accuracy    of the search (inherited weights, or the evaluator's); train what you take: %s/TARGET/arch.json\n",
-        s->folder);
-    status = write_csv(s, p, err);
-  }
-  if (!status) status = write_json(s, p, err);
-  if (!status) printf("files       %s/report.html, front.json, front.csv\n", s->folder);
+  for (int t = 0; t < s->targets && !status; t++) status = spn_sweep_read(s, s->target[t].name, &p[t], err);
+  if (!status) status = spn_sweep_write_front(s, NULL, p, s->targets, err);
+  if (!status) print_front(s, p);
   for (int t = 0; t < s->targets; t++) free(p[t].blocks);
   return status;
 }
 
+static spn_status check_tuning(const spn_series *s, spn_err *err) {
+  static spn_tune_space space;
+  SPN_TRY(spn_tune_read(&s->settings, &space, err));
+  for (int i = 0; i < space.count; i++)
+    if (!strcmp(space.range[i].path, "search.lambda") && space.range[i].low < 0)
+      return spn_fail(err, SPN_EINPUT, "tune.ranges: search.lambda: expected fixed values, from 0 on, got %g..",
+                      space.range[i].low);
+  if (s->targets == 1 && !s->target[0].lambda) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "tune.ranges: expected one target, at which the settings are tuned, got %s",
+                  s->target[0].lambda ? "a lambda" : "several");
+}
+
 static spn_status command(const spn_arguments *a, spn_err *err) {
   static spn_series s;
+  double target = 0;
   SPN_TRY(spn_series_open(a, "sweep", &s, err));
-  SPN_TRY(check_targets(&s, err));
+  SPN_TRY(spn_series_lambdas(&s, err));
+  int tunes = s.settings.tune_ranges[0] != 0;
+  if (tunes) SPN_TRY(check_tuning(&s, err));
+  SPN_TRY(check_targets(&s, &target, err));
   SPN_TRY(spn_series_begin(&s, err));
-  SPN_TRY(do_all(&s, err));
-  SPN_TRY(report(&s, err));
+  if (tunes) {
+    SPN_TRY(spn_sweep_tune(&s, target, err));
+  } else {
+    SPN_TRY(do_all(&s, err));
+    SPN_TRY(report(&s, err));
+  }
   return spn_cli_report(s.folder, err);
 }
 
 const spn_command spn_cmd_sweep = {
-    .about = "Searches networks for several budgets, from one warm-up, and tells their Pareto front.",
-    .usage = "spnas sweep --data DIR --target MS,MS... --out DIR [--config FILE] [--set a.b=c]... [--resume] [--quiet] "
-             "[--reproducible]\n\n"
+    .about = "Searches networks for several budgets, from one warm-up, and tells their Pareto front; tunes a search.",
+    .usage = "spnas sweep --data DIR --target MS,MS... --out DIR [--lambdas L,L...] [--tune SETTING=LOW..HIGH,... "
+             "[--trials N]] [--config FILE] [--set a.b=c]... [--resume] [--quiet] [--reproducible]\n\n"
              "  --data DIR         data.path: the images\n  --target MS,...    search.targets: the budgets\n"
-             "  --out DIR          a run folder for each budget, front.json and front.csv\n"
+             "  --lambdas L,...    search.lambdas: fixed weights of the cost term, without a budget\n"
+             "  --tune S=A..B,...  tune.ranges: settings whose best values at the one target are wanted\n"
+             "  --trials N         tune.trials: searches that it may take\n"
+             "  --out DIR          a run folder for each search, front.json and front.csv; best.json of a tuning\n"
              "  --resume           go on with the sweep in DIR, or help another process with it\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
-    .sections = "run,data,search,train,optim",
-    .takes = "odlrqR",
+    .sections = "run,data,search,train,optim,tune",
+    .takes = "odlLuUrqR",
     .run = command};

@@ -10,14 +10,15 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
   const spn_arch *a = &n->arch;
   spn_counts counts = spn_arch_counts(a);
   int side = spn_dataset_median_side(data->set);
+  char target[48] = "";
+  if (n->origin.target > 0) snprintf(target, sizeof target, ", for a target of %.4g", n->origin.target);
   spn_run_say(
       run, "network %s at %dx%d: %.3f M parameters, %.1f M MACs; %s data, %zu training, %zu held-out, %zu test images",
       a->name, a->input_size, a->input_size, (double)counts.params * 1e-6, (double)counts.macs * 1e-6,
       spn_dataset_kind(data->set), spn_dataset_count(data->set, SPN_SPLIT_TRAIN),
       spn_dataset_count(data->set, SPN_SPLIT_HOLDOUT), spn_dataset_count(data->set, SPN_SPLIT_TEST));
   if (n->origin.searched && !n->origin.differs)
-    spn_run_say(run, "predicted %.3f %s by %s, for a target of %.4g", n->origin.predicted, n->origin.unit,
-                n->origin.cost, n->origin.target);
+    spn_run_say(run, "predicted %.3f %s by %s%s", n->origin.predicted, n->origin.unit, n->origin.cost, target);
   if (n->origin.note[0]) spn_run_say(run, "note: %s", n->origin.note);
   char note[256];
   spn_data_note(data, note, sizeof note);
@@ -41,13 +42,14 @@ static void report_score(const char *what, const spn_score *score, int top5) {
 }
 
 static void report(const char *folder, const spn_named_arch *n, const spn_train_result *r) {
+  char target[48] = "";
+  if (n->origin.target > 0) snprintf(target, sizeof target, ", target %.4g", n->origin.target);
   printf("trained     best epoch %d%s\n", r->best_epoch,
          r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
   report_score("held out", &r->best_holdout, 0);
   report_score("test", &r->test, 1);
   if (n->origin.searched && !n->origin.differs)
-    printf("predicted   %.3f %s (%s, target %.4g)\n", n->origin.predicted, n->origin.unit, n->origin.cost,
-           n->origin.target);
+    printf("predicted   %.3f %s (%s%s)\n", n->origin.predicted, n->origin.unit, n->origin.cost, target);
   if (n->origin.note[0]) printf("note        %s\n", n->origin.note);
   printf("time        %.1f s in this process\nfiles       %s/report.html, best.safetensors, last.safetensors, "
          "result.json\n",
@@ -98,14 +100,15 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 
 const spn_command spn_cmd_train = {
     .about = "Trains a network: a found one, a reference one, or one given as a block string.",
-    .usage = "spnas train --arch ARCH --data DIR --out RUNDIR [--init WEIGHTS] [--config FILE] [--set a.b=c]... "
-             "[--resume] [--quiet] [--reproducible]\n\n"
+    .usage = "spnas train --arch ARCH --data DIR --out RUNDIR [--init WEIGHTS] [--depth D] [--width W] [--size N] "
+             "[--config FILE] [--set a.b=c]... [--resume] [--quiet] [--reproducible]\n\n"
              "  --arch ARCH        train.arch: a search's arch.json, a name in data/networks, or a block string\n"
              "  --init WEIGHTS     train.init: start from these weights, for example a search's inherited.safetensors\n"
              "  --data DIR         data.path: the images\n  --out RUNDIR       folder of the run\n"
+             "  --depth D          train.depth; likewise --width W and --size N: another depth, width or input size\n"
              "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .sections = "run,data,train,optim",
-    .takes = "odairqR",
+    .takes = "odairqRHWZ",
     .run = command};

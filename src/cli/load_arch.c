@@ -6,6 +6,7 @@
 #include "io/json.h"
 #include "model/blockstring.h"
 #include "model/frame_json.h"
+#include "model/scale.h"
 
 /* Of an arch.json that a search wrote. */
 static spn_status read_searched(const spn_json *root, spn_variant variant, spn_named_arch *out, spn_err *err) {
@@ -39,20 +40,23 @@ static spn_status load(const spn_settings *s, const char *arch, spn_named_arch *
 }
 
 spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_named_arch *out, spn_err *err) {
+  const spn_scaling scaling = {s->train_depth, s->train_width, (int)s->train_size};
   char what[64];
   *out = (spn_named_arch){.note = ""};
   SPN_TRY(load(s, arch, out, err));
+  if (s->train_depth != 1) {
+    snprintf(what, sizeof what, "train.depth %g", s->train_depth);
+    spn_origin_differ(&out->origin, what);
+  }
   if (s->train_width != 1) {
     snprintf(what, sizeof what, "train.width %g", s->train_width);
     spn_origin_differ(&out->origin, what);
-    spn_arch_scale(&out->arch, s->train_width);
   }
   if (s->train_size && s->train_size != out->arch.input_size) {
     snprintf(what, sizeof what, "train.size %lld", s->train_size);
     spn_origin_differ(&out->origin, what);
-    out->arch.input_size = (int)s->train_size;
   }
-  return spn_arch_check(&out->arch, err);
+  return spn_arch_rescale(&out->arch, &scaling, err);
 }
 
 void spn_cli_print_origin(const spn_tensors *weights) {

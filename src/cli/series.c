@@ -55,10 +55,44 @@ static spn_status read_targets(spn_series *s, spn_err *err) {
   }
 }
 
+static spn_status read_lambda(const char *text, size_t size, spn_series *s, spn_err *err) {
+  static spn_settings room;
+  spn_series_target *t = &s->target[s->targets];
+  char own[32], assignment[64];
+  if (s->targets == SPN_SERIES_TARGETS)
+    return spn_fail(err, SPN_EINPUT, "search.lambdas: expected at most %d searches, got more", SPN_SERIES_TARGETS);
+  snprintf(own, sizeof own, "%.*s", (int)size, text);
+  snprintf(assignment, sizeof assignment, "search.lambda=%s", own);
+  spn_settings_default(&room);
+  if (size >= sizeof own || spn_settings_set(&room, assignment, NULL) || room.search_lambda < 0)
+    return spn_fail(err, SPN_EINPUT, "search.lambdas: expected values of search.lambda such as 0.01,0.05, got \"%.*s\"",
+                    (int)size, text);
+  *t = (spn_series_target){.value = room.search_lambda, .lambda = 1};
+  snprintf(t->name, sizeof t->name, "lambda-%s", own);
+  for (int i = 0; i < s->targets; i++)
+    if (s->target[i].lambda && s->target[i].value == t->value)
+      return spn_fail(err, SPN_EINPUT, "search.lambdas: expected each value once, got %s twice", own);
+  s->targets++;
+  return SPN_OK;
+}
+
+spn_status spn_series_lambdas(spn_series *s, spn_err *err) {
+  const char *text = s->settings.search_lambdas;
+  if (!*text) return SPN_OK;
+  if (!s->settings.search_targets[0]) s->targets = 0;
+  for (;;) {
+    size_t n = strcspn(text, ",");
+    SPN_TRY(read_lambda(text, n, s, err));
+    if (!text[n]) return SPN_OK;
+    text += n + 1;
+  }
+}
+
 void spn_series_aim(const spn_series_target *t, spn_settings *s) {
-  s->search_targets[0] = 0;
+  s->search_targets[0] = s->search_lambdas[0] = s->tune_ranges[0] = 0;
   s->search_target_share = t->share ? t->value : 0;
-  if (!t->share) s->search_target = t->value;
+  if (t->lambda) s->search_lambda = t->value;
+  if (!t->share) s->search_target = t->lambda ? 0 : t->value;
 }
 
 /* ---- The folder ---- */

@@ -12,7 +12,8 @@ enum { SPN_SERIES_TARGETS = 64, SPN_SERIES_PATH = 900 };
 typedef struct {
   double value;
   int share;     /* value is a search.target_share */
-  char name[40]; /* as it is written: "80", "50%" */
+  int lambda;    /* value is a fixed search.lambda, without a budget */
+  char name[48]; /* as it is written: "80", "50%"; "lambda-0.05" */
 } spn_series_target;
 
 typedef struct {
@@ -26,9 +27,11 @@ typedef struct {
 /* Reads search.targets and, with --resume, what the folder of --out was begun with. SPN_EINPUT: no --out, targets that
  * are none, settings that are not those of the folder. */
 spn_status spn_series_open(const spn_arguments *a, const char *command, spn_series *out, spn_err *err);
+/* Adds the fixed lambdas of search.lambdas behind the targets; without search.targets in place of them. SPN_EINPUT. */
+spn_status spn_series_lambdas(spn_series *s, spn_err *err);
 /* Makes the folder, now that everything that may be refused has been; nothing with --resume. */
 spn_status spn_series_begin(const spn_series *s, spn_err *err);
-/* Sets the budget of a run. */
+/* Sets the budget (or lambda) of a run, and leaves out what only the series needs. */
 void spn_series_aim(const spn_series_target *target, spn_settings *s);
 /* Folder and a file name of a run, "" for the folder itself. SPN_EINPUT: the path is too long. */
 spn_status spn_series_path(const spn_series *s, const char *run, const char *file, char out[SPN_SERIES_PATH],

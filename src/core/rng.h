@@ -15,9 +15,10 @@ typedef enum {
   SPN_RNG_INDICATOR, /* indicator dropout: index = step << 32 | indicator */
   SPN_RNG_SAMPLE,    /* random networks */
   SPN_RNG_TEST,
-  SPN_RNG_METHOD,   /* what a search method draws: index = how many draws were before */
-  SPN_RNG_MIX,      /* mixed images: small indices of a step's own seed */
-  SPN_RNG_DROP_PATH /* stochastic depth: index = node << 32 | image, of a step's own seed */
+  SPN_RNG_METHOD,    /* what a search method draws: index = how many draws were before */
+  SPN_RNG_MIX,       /* mixed images: small indices of a step's own seed */
+  SPN_RNG_DROP_PATH, /* stochastic depth: index = node << 32 | image, of a step's own seed */
+  SPN_RNG_TUNE       /* trials of a tuning: shifts of evenly spread points */
 } spn_rng_stream;
 
 /* 64 random bits. */

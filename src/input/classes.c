@@ -5,6 +5,7 @@
 
 #include "core/utf8.h"
 #include "input/dataset.h"
+#include "io/lines.h"
 
 spn_status spn_classes_number(spn_dataset *set, int classes, spn_err *err) {
   set->class_names = calloc((size_t)classes, sizeof *set->class_names);
@@ -34,8 +35,8 @@ static const char *readable(const char *name, char *text, size_t size) {
   return text;
 }
 
-static spn_status check_name(const spn_dataset *set, int label, spn_err *err) {
-  const char *name = set->class_names[label], *wrong = *name ? NULL : "is empty";
+static spn_status check_name(const char *place, const char *name, int label, spn_err *err) {
+  const char *wrong = *name ? NULL : "is empty";
   char text[256];
   if (strlen(name) > SPN_CLASS_NAME_MAX) wrong = "is too long";
   for (const char *c = name; *c && !wrong; c += spn_utf8_length(c)) {
@@ -46,24 +47,28 @@ static spn_status check_name(const spn_dataset *set, int label, spn_err *err) {
   if (!wrong) return SPN_OK;
   return spn_fail(err, SPN_EINPUT,
                   "%.500s: class %d, \"%s\": the name %s; expected UTF-8 of 1 to %d bytes without control characters",
-                  set->path, label, readable(name, text, sizeof text), wrong, SPN_CLASS_NAME_MAX);
+                  place, label, readable(name, text, sizeof text), wrong, SPN_CLASS_NAME_MAX);
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static spn_status check_unique(const spn_dataset *set, spn_err *err) {
-  size_t n = (size_t)set->classes;
+static spn_status check_unique(const char *place, char *const *names, size_t n, spn_err *err) {
   char **sorted = malloc((n + 1) * sizeof *sorted);
-  if (!sorted) return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", set->path);
-  memcpy(sorted, set->class_names, n * sizeof *sorted);
+  if (!sorted) return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", place);
+  memcpy(sorted, names, n * sizeof *sorted);
   qsort(sorted, n, sizeof *sorted, by_name);
   spn_status status = SPN_OK;
   for (size_t i = 1; i < n && !status; i++)
     if (!strcmp(sorted[i - 1], sorted[i]))
-      status = spn_fail(err, SPN_EINPUT, "%.600s: expected class names to differ, got \"%.300s\" twice", set->path,
+      status = spn_fail(err, SPN_EINPUT, "%.600s: expected class names to differ, got \"%.300s\" twice", place,
                         sorted[i]);
   free(sorted);
   return status;
+}
+
+static spn_status check_names(const char *place, char *const *names, int classes, spn_err *err) {
+  for (int i = 0; i < classes; i++) SPN_TRY(check_name(place, names[i], i, err));
+  return check_unique(place, names, (size_t)classes, err);
 }
 
 /* Every class needs one of the items first .. end-1. */
@@ -86,8 +91,7 @@ static spn_status check_filled(const spn_dataset *set, size_t first, size_t end,
 }
 
 spn_status spn_classes_check(const spn_dataset *set, const spn_dataset_options *o, spn_err *err) {
-  for (int i = 0; i < set->classes; i++) SPN_TRY(check_name(set, i, err));
-  SPN_TRY(check_unique(set, err));
+  SPN_TRY(check_names(set->path, set->class_names, set->classes, err));
   if (o->allow_empty || o->test_only || set->reader->fixed) return SPN_OK;
   SPN_TRY(check_filled(set, 0, set->train_count, "training", err));
   return set->train_count < set->count ? check_filled(set, set->train_count, set->count, "test", err) : SPN_OK;
@@ -134,5 +138,36 @@ spn_status spn_dataset_relabel(spn_dataset *set, const char *const *names, int c
   for (int i = 0; copies && i < classes; i++) free(copies[i]);
   free(copies);
   free(to);
+  return status;
+}
+
+/* ---- Names from a file ---- */
+
+void spn_class_names_free(char **names, int count) {
+  for (int i = 0; names && i < count; i++) free(names[i]);
+  free(names);
+}
+
+static spn_status take_lines(spn_lines *lines, const char *file, char ***names, int *count, spn_err *err) {
+  int total = 0;
+  while (spn_lines_next(lines)) total++;
+  spn_lines_rewind(lines);
+  *names = calloc((size_t)total + 1, sizeof **names);
+  if (!*names) return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", file);
+  for (const char *line; (line = spn_lines_next(lines)); ++*count)
+    if (!((*names)[*count] = strdup(line))) return spn_fail(err, SPN_ENOMEM, "%.800s: out of memory", file);
+  return check_names(file, *names, *count, err);
+}
+
+spn_status spn_class_names_load(const char *file, char ***names, int *count, spn_err *err) {
+  spn_lines *lines;
+  *names = NULL;
+  *count = 0;
+  SPN_TRY(spn_lines_load(file, &lines, err));
+  spn_status status = take_lines(lines, file, names, count, err);
+  spn_lines_free(lines);
+  if (!status) return SPN_OK;
+  spn_class_names_free(*names, *count);
+  *names = NULL;
   return status;
 }

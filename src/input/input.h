@@ -43,6 +43,10 @@ size_t spn_dataset_count(const spn_dataset *set, spn_split split);
 int spn_dataset_classes(const spn_dataset *set);
 size_t spn_dataset_class_count(const spn_dataset *set, spn_split split, int label); /* images of one class */
 const char *spn_dataset_class_name(const spn_dataset *set, int label);
+/* Names of classes from a text file, one a line, in the order of the labels. SPN_EINPUT as for a data set's names:
+ * UTF-8 of 1 to 512 bytes without control characters, each once. *names: spn_class_names_free frees. */
+spn_status spn_class_names_load(const char *file, char ***names, int *count, spn_err *err);
+void spn_class_names_free(char **names, int count);
 /* Place of name among names (classes), -1 when it is none of them. */
 int spn_class_find(const char *const *names, int classes, const char *name);
 /* Makes the set's labels places in another's list of class names (copied; each once), by name. Before a loader is

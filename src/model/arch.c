@@ -27,68 +27,6 @@ spn_act spn_block_activation(const spn_arch *arch, const spn_block *b) {
   return b->activation == SPN_ACT_NONE ? arch->activation : b->activation;
 }
 
-/* A convolution without bias and its batch norm: weights = parameters of the kernel, pixels = output pixels. */
-static void add_conv(spn_counts *counts, long long weights, int out, long long pixels) {
-  counts->params += weights + 2LL * out;
-  counts->macs += weights * pixels;
-}
-
-/* A dense layer with bias, once an image. */
-static void add_dense(spn_counts *counts, long long in, long long out) {
-  counts->params += in * out + out;
-  counts->macs += in * out;
-}
-
-spn_counts spn_block_counts(const spn_arch *arch, const spn_block *b, int in_size, int *out_size) {
-  spn_counts counts = {0, 0};
-  if (out_size) *out_size = in_size;
-  if (b->skipped) return counts;
-  long long in_pixels = (long long)in_size * in_size, expanded = spn_block_expanded(b);
-  int size = spn_pad_axis(arch->padding, in_size, b->kernel, b->stride).out;
-  long long pixels = (long long)size * size;
-  if (out_size) *out_size = size;
-  if (!b->expand) {
-    add_conv(&counts, (long long)b->in * b->out * b->kernel * b->kernel, b->out, pixels);
-    return counts;
-  }
-  if (b->expand > 1) add_conv(&counts, b->in * expanded, (int)expanded, in_pixels);
-  add_conv(&counts, expanded * b->kernel * b->kernel, (int)expanded, pixels);
-  int squeeze = spn_block_squeeze(b);
-  if (squeeze) {
-    add_dense(&counts, expanded, squeeze);
-    add_dense(&counts, squeeze, expanded);
-  }
-  add_conv(&counts, expanded * b->out, b->out, pixels);
-  return counts;
-}
-
-spn_counts spn_arch_fixed_counts(const spn_arch *arch, int last_channels, int last_size) {
-  spn_counts counts = {0, 0};
-  long long size = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride).out;
-  long long stem = (long long)arch->input_channels * arch->stem_channels * arch->stem_kernel * arch->stem_kernel;
-  add_conv(&counts, stem, arch->stem_channels, size * size);
-  if (arch->head_channels)
-    add_conv(&counts, (long long)last_channels * arch->head_channels, arch->head_channels,
-             (long long)last_size * last_size);
-  add_dense(&counts, arch->head_channels ? arch->head_channels : last_channels, arch->classes);
-  return counts;
-}
-
-spn_counts spn_arch_counts(const spn_arch *arch) {
-  spn_counts total = {0, 0};
-  int size = spn_pad_axis(arch->padding, arch->input_size, arch->stem_kernel, arch->stem_stride).out;
-  for (int i = 0; i < arch->blocks; i++) {
-    spn_counts one = spn_block_counts(arch, &arch->block[i], size, &size);
-    total.params += one.params;
-    total.macs += one.macs;
-  }
-  int last = arch->blocks ? arch->block[arch->blocks - 1].out : arch->stem_channels;
-  spn_counts fixed = spn_arch_fixed_counts(arch, last, size);
-  total.params += fixed.params;
-  total.macs += fixed.macs;
-  return total;
-}
-
 static int block_equal(const spn_arch *x, const spn_block *a, const spn_arch *y, const spn_block *b) {
   return a->in == b->in && a->out == b->out && a->kernel == b->kernel && a->stride == b->stride &&
          a->expand == b->expand && spn_block_squeeze(a) == spn_block_squeeze(b) && a->residual == b->residual &&

@@ -308,5 +308,6 @@ int spn_blockstring_is(const char *text) {
 spn_status spn_blockstring_network(const char *text, spn_arch *out, char *note, spn_err *err) {
   SPN_TRY(spn_arch_load("mnasnet-b1", out, err));
   snprintf(out->name, sizeof out->name, "block-string");
+  out->stem_channels = 0; /* MnasNet's first word tells them */
   return spn_blockstring_parse(text, out, note, err);
 }

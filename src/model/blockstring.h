@@ -19,7 +19,7 @@ spn_status spn_blockstring_parse(const char *text, spn_arch *arch, char *note, s
 
 /* Whether a text can only be meant as a block string: it begins like one and names no file. */
 int spn_blockstring_is(const char *text);
-/* The network of a block string, which leaves stem, head and batch norm open: MnasNet's. */
+/* The network of a block string, which leaves head, batch norm and, in timm's grammar, the stem open: MnasNet's. */
 spn_status spn_blockstring_network(const char *text, spn_arch *out, char *note, spn_err *err);
 
 #endif

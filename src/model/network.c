@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* He initialisation on the fan-out (arXiv 1502.01852), as MnasNet's code does; a depthwise filter has one output. */
+/* He initialisation on the fan-out (arXiv 1502.01852). Of a depthwise kernel that is taken over all its channels, as
+ * torchvision's MobileNets do; MnasNet's code counts one. Before batch norm only how fast weights turn depends on their
+ * size, and kernels sqrt(channels) times larger hold a whole network back for its first epochs (bench/README.md). */
 static double he_std(int k, int outputs) { return sqrt(2.0 / ((double)k * k * outputs)); }
 
 static spn_value *conv_norm(spn_graph *g, const char *prefix, const char *conv, const char *norm, const spn_arch *arch,
@@ -30,7 +32,7 @@ static spn_value *depthwise_norm(spn_graph *g, const char *prefix, const spn_arc
                       .inner_k = m->rings ? m->inner_k : b->kernel,
                       .width = m->width,
                       .branch = m->branch,
-                      .init_std = he_std(b->kernel, 1)};
+                      .init_std = he_std(b->kernel, x->c)};
   for (int i = 0; i < m->rings; i++) {
     spec.gates[i] = m->ring_gate[i];
     spec.ring_k[i] = m->ring_k[i];

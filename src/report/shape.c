@@ -1,12 +1,13 @@
 /* The found or trained network layer by layer, and its neighbours: what the run's files leave to be computed. */
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/datapath.h"
 #include "io/tensors.h"
-#include "latency/latency.h"
+#include "latency/price.h"
 #include "model/frame_json.h"
 #include "report/pieces.h"
 #include "train/origin.h"
@@ -84,51 +85,44 @@ static void find_place(spn_report *r, subject *s) {
     spn_report_note(r, "costs of layers: the network is none that space %s prices (its proxy, or scaled)", s->at.name);
 }
 
-static void put_layers(spn_report *r, const subject *s) {
-  spn_json_writer *w = &r->data;
-  const spn_arch *a = &s->arch;
-  int size = spn_pad_axis(a->padding, a->input_size, a->stem_kernel, a->stem_stride).out;
-  spn_json_array(w, "layers", SPN_JSON_DENSE);
-  for (int i = 0; i < a->blocks; i++) {
-    const spn_block *b = &a->block[i];
-    int next = size;
-    spn_counts c = spn_block_counts(a, b, size, &next);
-    spn_json_object(w, NULL, SPN_JSON_DENSE);
-    spn_json_put_integer(w, "layer", i);
-    spn_json_put_integer(w, "size", size);
-    spn_json_put_integer(w, "in", b->in);
-    spn_json_put_integer(w, "out", b->out);
-    spn_json_put_flag(w, "skipped", b->skipped);
-    spn_json_put_integer(w, "kernel", b->kernel);
-    spn_json_put_integer(w, "stride", b->stride);
-    spn_json_put_integer(w, "expand", b->expand);
-    spn_json_put_number(w, "se", b->se);
-    spn_json_put_integer(w, "params", c.params);
-    spn_json_put_integer(w, "macs", c.macs);
-    if (s->placed && !s->by.whole) spn_json_put_number(w, "cost", spn_cost_layer(&s->by, i, &s->choice.layer[i]));
-    spn_json_end(w);
-    if (!b->skipped) size = next;
-  }
+static void put_layer(spn_json_writer *w, const spn_block *b, const spn_layer_profile *l, int priced) {
+  spn_json_object(w, NULL, SPN_JSON_DENSE);
+  spn_json_put_integer(w, "layer", l->block);
+  spn_json_put_integer(w, "size", l->size);
+  spn_json_put_integer(w, "in", l->in);
+  spn_json_put_integer(w, "out", l->out);
+  spn_json_put_flag(w, "skipped", b->skipped);
+  spn_json_put_integer(w, "kernel", b->kernel);
+  spn_json_put_integer(w, "stride", b->stride);
+  spn_json_put_integer(w, "expand", b->expand);
+  spn_json_put_number(w, "se", b->se);
+  spn_json_put_integer(w, "params", l->counts.params);
+  spn_json_put_integer(w, "macs", l->counts.macs);
+  if (priced) spn_json_put_number(w, "cost", isnan(l->cost) ? 0 : l->cost); /* 0: in the rest */
   spn_json_end(w);
 }
 
 static void put_network(spn_report *r, const subject *s) {
   spn_json_writer *w = &r->data;
-  spn_counts c = spn_arch_counts(&s->arch);
+  spn_profile p;
+  const int priced = s->placed && !s->by.whole;
+  spn_profile_of(&s->arch, &p);
+  if (s->placed) spn_profile_price(&p, &s->arch, &s->by, &s->choice);
   spn_json_object(w, "network", SPN_JSON_DENSE);
   spn_json_put_text(w, "name", s->arch.name);
   spn_json_put_integer(w, "input", s->arch.input_size);
   spn_json_put_integer(w, "stem", s->arch.stem_channels);
   spn_json_put_integer(w, "head", s->arch.head_channels);
   spn_json_put_integer(w, "classes", s->arch.classes);
-  spn_json_put_integer(w, "params", c.params);
-  spn_json_put_integer(w, "macs", c.macs);
+  spn_json_put_integer(w, "params", p.counts.params);
+  spn_json_put_integer(w, "macs", p.counts.macs);
   if (s->note[0]) spn_json_put_text(w, "note", s->note);
-  if (s->placed) {
-    spn_json_put_number(w, "cost", spn_cost_of(&s->by, &s->choice));
-    if (!s->by.whole) spn_json_put_number(w, "rest", s->by.rest);
-  }
-  put_layers(r, s);
+  if (s->placed) spn_json_put_number(w, "cost", p.cost);
+  if (priced) spn_json_put_number(w, "rest", p.rest);
+  spn_json_array(w, "layers", SPN_JSON_DENSE);
+  for (int i = 0; i < p.layers; i++)
+    if (p.layer[i].kind == SPN_LAYER_BLOCK) put_layer(w, &s->arch.block[p.layer[i].block], &p.layer[i], priced);
+  spn_json_end(w);
   spn_json_end(w);
 }
 

@@ -215,7 +215,8 @@ static spn_status decode(search *t, spn_search_result *out, spn_err *err) {
   t->learner->indicators->explores = p->settings->search_explore > 0; /* also for a resumed run that has no step left */
   spn_indicators_measure(t->learner->indicators);
   SPN_TRY(judge(t, err));
-  SPN_TRY(spn_indicators_decode(t->learner->indicators, p->low, p->target, &found, &out->flips, err));
+  double high = p->free ? INFINITY : p->target;
+  SPN_TRY(spn_indicators_decode(t->learner->indicators, p->low, high, &found, &out->flips, err));
   out->choice = found.choice;
   out->cost = found.cost;
   out->within = found.outcome == SPN_BUDGET_MET;

@@ -256,12 +256,13 @@ static int flips_of(const spn_indicators *s, const spn_choice *choice) {
 spn_status spn_indicators_decode(const spn_indicators *s, double low, double high, spn_budget_answer *out, int *flips,
                                  spn_err *err) {
   spn_budget *b = s->budget;
+  int by_gains = s->explores && high < INFINITY;
   b->steps = 0;
   b->max_nodes = 0;
   for (int l = 0; l < b->layers; l++)
     for (int o = 0; o < b->count[l]; o++) {
       const spn_layer_choice *choice = &b->option[l][o].choice;
-      b->option[l][o].gain = s->explores ? gain_of(s, l, choice) : -distance(s, l, choice, 1);
+      b->option[l][o].gain = by_gains ? gain_of(s, l, choice) : -distance(s, l, choice, 1);
     }
   SPN_TRY(spn_budget_best(b, low, high, out, err));
   *flips = flips_of(s, &out->choice);

@@ -90,7 +90,8 @@ double spn_indicators_soft_cost(const spn_indicators *s, double sharpness, doubl
 /* The decoded network, and how many decisions (flips) differ from the plain decoding, in which running averages >= 0
  * are on. Within [low, high] (spn_budget_best says what happens where nothing lies there) it is, plain
  * straight-through, the network nearest to the plain decoding by the sum of |average| over flipped indicators; with
- * exploration the one with the largest sum of gains. */
+ * exploration the one with the largest sum of gains. With high INFINITY there is no budget: the plain decoding, in
+ * which the cost term has had its say. */
 spn_status spn_indicators_decode(const spn_indicators *s, double low, double high, spn_budget_answer *out, int *flips,
                                  spn_err *err);
 

@@ -46,6 +46,23 @@ spn_status spn_problem_size(spn_settings *s, spn_space *space, spn_dataset *set,
 /* A dearest cost that was printed and given back as the target may have been rounded up. */
 static const double ROUNDED = 1e-4;
 
+static const spn_method *method_of(const spn_settings *s) {
+  return spn_methods[spn_name_index(spn_method_names, s->search_method)];
+}
+
+/* Only a method with a cost term in its loss does without a budget, and only forms that pull without one. */
+static spn_status free_budget(spn_problem *p, double min, double max, spn_err *err) {
+  const spn_settings *s = p->settings;
+  p->low = min;
+  p->target = max;
+  if (!method_of(s)->run)
+    return spn_fail(err, SPN_EINPUT, "search.target: expected a budget, got 0: %s has no cost term that would do",
+                    s->search_method);
+  if (s->search_cost_form == SPN_COST_LOG || s->search_cost_form == SPN_COST_RATIO) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT, "search.cost_form: expected log or ratio without a target (search.target=0), got %s",
+                  spn_settings_name("search.cost_form", (int)s->search_cost_form));
+}
+
 spn_status spn_problem_budget(spn_problem *p, spn_err *err) {
   const spn_settings *s = p->settings;
   double min, max;
@@ -57,6 +74,8 @@ spn_status spn_problem_budget(spn_problem *p, spn_err *err) {
                     p->cost->name, space, max, unit);
   p->target = s->search_target_share > 0 ? s->search_target_share * max : s->search_target;
   p->low = p->target * (1 - s->search_tolerance);
+  p->free = p->target <= 0 && s->search_lambda >= 0;
+  if (p->free) return free_budget(p, min, max, err);
   if (p->target >= min && p->target <= max * (1 + ROUNDED)) return SPN_OK;
   int above = p->target > max;
   return spn_fail(
@@ -65,10 +84,6 @@ spn_status spn_problem_budget(spn_problem *p, spn_err *err) {
       "which is %.4g %s %s",
       min, max, unit, space, p->target, above ? p->target - max : min - p->target, unit,
       above ? "above: every network meets it" : "below: no network meets it");
-}
-
-static const spn_method *method_of(const spn_settings *s) {
-  return spn_methods[spn_name_index(spn_method_names, s->search_method)];
 }
 
 spn_status spn_problem_needs_images(const spn_settings *s, int *needs, spn_err *err) {

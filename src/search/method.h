@@ -17,6 +17,7 @@ typedef struct {
   const spn_cost *cost;
   const spn_data *data; /* NULL: no images (spn_problem_needs_images) */
   double low, target;   /* a network meets the budget when low <= cost <= target */
+  int free;             /* there is no budget, a fixed lambda decides; low and target are those of the whole space */
   int warmup_only; /* of a method that warms up whatever the target: ends there, with a checkpoint and warmup.json */
 } spn_problem;
 
@@ -55,7 +56,8 @@ enum { SPN_SIZE_TEXT = 256 };
 spn_status spn_problem_size(spn_settings *s, spn_space *space, spn_dataset *set, char why[SPN_SIZE_TEXT], spn_err *err);
 
 /* The budget: search.target in cost units, or search.target_share of the dearest network, and search.tolerance below
- * it. SPN_EINPUT when it lies outside of what networks cost, or all cost the same. */
+ * it; or none. SPN_EINPUT when it lies outside of what networks cost, or all cost the same; none, and the method has no
+ * lambda or a cost term that needs a target. */
 spn_status spn_problem_budget(spn_problem *problem, spn_err *err);
 
 /* Whether the settings' method and evaluator need images. SPN_EINPUT: the method does, and a table is

@@ -39,7 +39,7 @@ static void put_blockstrings(spn_json_writer *w, const spn_arch *arch) {
 void spn_outcome_origin(const spn_problem *p, const spn_search_result *r, spn_origin *out) {
   const spn_settings *s = p->settings;
   char lacks[SPN_EVIDENCE_TEXT];
-  *out = (spn_origin){.searched = 1, .target = p->target, .predicted = r->cost};
+  *out = (spn_origin){.searched = 1, .target = p->free ? 0 : p->target, .predicted = r->cost};
   snprintf(out->space, sizeof out->space, "%s", s->search_space);
   snprintf(out->method, sizeof out->method, "%s", s->search_method);
   snprintf(out->cost, sizeof out->cost, "%s", s->search_cost);
@@ -101,7 +101,7 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   spn_json_put_text(&w, "method", origin.method);
   spn_json_put_text(&w, "cost", origin.cost);
   spn_json_put_text(&w, "unit", origin.unit);
-  spn_json_put_number(&w, "target", origin.target);
+  spn_json_put_number(&w, "target", p->free ? NAN : origin.target);
   spn_json_put_rounded(&w, "predicted", origin.predicted, 15);
   if (origin.note[0]) spn_json_put_text(&w, "note", origin.note);
   spn_json_put_flag(&w, "se_cost_is_modelled", p->cost->modelled_se);

@@ -48,12 +48,21 @@ static char *preprocessing_json(const spn_transform *t) {
   return spn_json_take(&w);
 }
 
-static char *classes_json(const spn_data *d) {
+spn_status spn_model_name_classes(spn_tensors *set, const char *const *names, int count, spn_err *err) {
   spn_json_writer w = {0};
   spn_json_array(&w, NULL, SPN_JSON_INLINE);
-  for (int i = 0; i < d->classes; i++) spn_json_put_text(&w, NULL, spn_dataset_class_name(d->set, i));
+  for (int i = 0; i < count; i++) spn_json_put_text(&w, NULL, names[i]);
   spn_json_end(&w);
-  return spn_json_take(&w);
+  return set_text(set, "spnas.classes", spn_json_take(&w), err);
+}
+
+static spn_status name_classes(spn_tensors *set, const spn_data *d, spn_err *err) {
+  const char **names = malloc(((size_t)d->classes + 1) * sizeof *names);
+  if (!names) return spn_fail(err, SPN_ENOMEM, "spnas.classes: out of memory");
+  for (int i = 0; i < d->classes; i++) names[i] = spn_dataset_class_name(d->set, i);
+  spn_status status = spn_model_name_classes(set, names, d->classes, err);
+  free(names);
+  return status;
 }
 
 spn_status spn_model_describe(spn_tensors *set, const spn_arch *arch, const spn_transform *eval, spn_err *err) {
@@ -67,7 +76,7 @@ spn_status spn_model_save(const char *path, const spn_graph *g, const real *weig
   if (!set) return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
   spn_status status = spn_network_to_tensors(g, weights, set, err);
   if (!status) status = spn_model_describe(set, arch, &data->eval, err);
-  if (!status) status = set_text(set, "spnas.classes", classes_json(data), err);
+  if (!status) status = name_classes(set, data, err);
   for (; !status && facts && facts[0]; facts += 2) status = spn_tensors_set_meta(set, facts[0], facts[1], err);
   if (!status) status = spn_tensors_save(set, path, err);
   spn_tensors_free(set);

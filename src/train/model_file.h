@@ -20,6 +20,8 @@ spn_status spn_model_save(const char *path, const spn_graph *g, const real *weig
                           const spn_data *data, const char *const *facts, spn_err *err);
 /* Writes what a model file must tell beside its tensors into the set's metadata: network and preprocessing. */
 spn_status spn_model_describe(spn_tensors *set, const spn_arch *arch, const spn_transform *eval, spn_err *err);
+/* Likewise the names of its classes. */
+spn_status spn_model_name_classes(spn_tensors *set, const char *const *names, int count, spn_err *err);
 spn_status spn_model_load(const char *path, spn_model *out, spn_err *err);
 void spn_model_free(spn_model *m);
 /* *names: malloc'd list of *count class names in one block out of a file's metadata; NULL: it holds none. */

@@ -17,7 +17,7 @@ spn_status spn_origin_read(const spn_json *root, spn_origin *out, spn_err *err) 
   *out = (spn_origin){0};
   if (spn_json_is_null(&predicted)) return SPN_OK;
   SPN_TRY(spn_json_real(&predicted, 0, 1e15, &out->predicted, err));
-  SPN_TRY(spn_json_real(&target, 0, 1e15, &out->target, err));
+  if (!spn_json_is_null(&target)) SPN_TRY(spn_json_real(&target, 0, 1e15, &out->target, err));
   SPN_TRY(read_text(root, "space", out->space, sizeof out->space, err));
   SPN_TRY(read_text(root, "method", out->method, sizeof out->method, err));
   SPN_TRY(read_text(root, "cost", out->cost, sizeof out->cost, err));
@@ -46,11 +46,11 @@ int spn_origin_facts(const spn_origin *o, spn_origin_text *text, const char **fa
   if (!o->searched) return 0;
   snprintf(text->predicted, sizeof text->predicted, "%.6f", o->predicted);
   snprintf(text->target, sizeof text->target, "%.9g", o->target);
-  FACT("spnas.space", o->space);
+  if (o->space[0]) FACT("spnas.space", o->space);
   FACT("spnas.method", o->method);
   FACT("spnas.cost", o->cost);
   FACT("spnas.unit", o->unit);
-  FACT("spnas.target", text->target);
+  if (o->target > 0) FACT("spnas.target", text->target);
   if (!o->differs) FACT("spnas.predicted", text->predicted);
   if (o->note[0]) FACT(SPN_ORIGIN_NOTE_KEY, o->note);
 #undef FACT

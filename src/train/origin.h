@@ -11,9 +11,9 @@ enum { SPN_ORIGIN_NAME = 1024, SPN_ORIGIN_NOTE = 512, SPN_ORIGIN_FACTS = 2 * 7 }
 #define SPN_ORIGIN_NOTE_KEY "spnas.note"
 
 typedef struct {
-  int searched; /* 0: of no search, all else is empty */
+  int searched; /* found by a search, or scaled: its cost was predicted. 0: all else is empty */
   char space[SPN_ORIGIN_NAME], method[SPN_ORIGIN_NAME], cost[SPN_ORIGIN_NAME], unit[16]; /* cost: table, macs, ... */
-  double target, predicted;
+  double target, predicted;                                                              /* target 0: none */
   int differs;                /* `predicted` is another network's */
   char note[SPN_ORIGIN_NOTE]; /* what is to be said wherever the network goes, or "" */
 } spn_origin;

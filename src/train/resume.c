@@ -96,8 +96,8 @@ static spn_status differs(const char *path, spn_err *err) {
 
 spn_status spn_resume_check(const spn_settings *a, const spn_settings *b, spn_err *err) {
   static const char *const free_to_change[] = {
-      "run.threads",  "run.checkpoint_steps", "run.keep",     "run.log_steps", "run.max_steps",
-      "data.threads", "data.prefetch",        "search.judge", "search.force",  "run.tensorboard"};
+      "run.threads",   "run.checkpoint_steps", "run.keep",     "run.log_steps",   "run.max_steps", "data.threads",
+      "data.prefetch", "search.judge",         "search.force", "run.tensorboard", "tune.trials"};
 #define FREE(path) \
   for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++) same |= !strcmp(path, free_to_change[i])
 #define COMPARE(section, key, equal)                   \

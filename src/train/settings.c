@@ -241,10 +241,10 @@ static const char *nearest(const char *path) {
   return spn_nearest(path, paths);
 }
 
-static spn_status unknown_path(const char *path, spn_err *err) {
+static spn_status unknown_path(const char *from, const char *path, spn_err *err) {
   const char *near = nearest(path);
-  if (near) return spn_fail(err, SPN_EINPUT, "--set %s: no such setting; did you mean %s?", path, near);
-  return spn_fail(err, SPN_EINPUT, "--set %s: no such setting; --help lists them", path);
+  if (near) return spn_fail(err, SPN_EINPUT, "%s%s: no such setting; did you mean %s?", from, path, near);
+  return spn_fail(err, SPN_EINPUT, "%s%s: no such setting; --help lists them", from, path);
 }
 
 /* A finite decimal number and nothing else. */
@@ -285,7 +285,7 @@ spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *er
   const setting *e = find_path(path);
   const char *text = equals + 1;
   double value = 0;
-  if (!e) return unknown_path(path, err);
+  if (!e) return unknown_path("--set ", path, err);
   if (e->type == TYPE_STRING && strlen(text) < STRING_SIZE) {
     snprintf(field_string(s, e), STRING_SIZE, "%s", text);
     return SPN_OK;
@@ -297,6 +297,17 @@ spn_status spn_settings_set(spn_settings *s, const char *assignment, spn_err *er
   expected_text(e, expected, sizeof expected);
   return spn_fail(err, SPN_EINPUT, "--set %s: expected %s, got \"%.200s\"%s", path, expected, text,
                   strlen(text) > 200 ? "..." : "");
+}
+
+spn_status spn_settings_number(const spn_settings *s, const char *path, spn_number *out, spn_err *err) {
+  const setting *e = find_path(path);
+  if (!e) return unknown_path("", path, err);
+  if (e->type != TYPE_INT && e->type != TYPE_REAL)
+    return spn_fail(err, SPN_EINPUT, "%s: expected a numeric setting, got one of another kind", path);
+  const void *field = (const char *)s + e->offset;
+  *out = (spn_number){.integer = e->type == TYPE_INT, .min = e->min, .max = e->max};
+  out->value = out->integer ? (double)*(const long long *)field : *(const double *)field;
+  return SPN_OK;
 }
 
 /* ---- Writing ---- */

@@ -44,6 +44,12 @@ typedef struct {
   char range[520];          /* "[integer 1..65536, images]", "[rmsprop|sgd|adam]" */
 } spn_setting_about;
 int spn_settings_at(int index, spn_setting_about *out); /* 0: there are fewer */
+/* A numeric setting (INT, REAL) by its path. SPN_EINPUT: there is none such. */
+typedef struct {
+  double value, min, max;
+  int integer;
+} spn_number;
+spn_status spn_settings_number(const spn_settings *s, const char *path, spn_number *out, spn_err *err);
 /* Name of a CHOICE's value: spn_settings_name("optim.optimizer", s->optim_optimizer) = "rmsprop". */
 const char *spn_settings_name(const char *path, int value);
 

@@ -473,27 +473,28 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     say('Random networks: ' + means.map(([t, p]) => p.count + ' at target ' + t + ', accuracy ' + percent(p.mean)).join('; ') + '.');
   }
 
-  /* ---- Searches for several targets ---- */
+  /* ---- Searches for several targets or lambdas, or with several settings ---- */
 
+  const called = (n) => sweep.tuned || !known(n.target) ? n.run : 'target ' + n.run;
   function sweepPlots() {
     const columns = ['run', 'target', 'predicted', 'accuracy', 'front', 'params', 'macs', 'blocks'];
-    const runs = sweep.networks.slice().sort((a, b) => a.predicted - b.predicted), at = (n) => ({x: n.predicted, y: n.accuracy, name: 'target ' + n.run});
+    const runs = sweep.networks.slice().sort((a, b) => a.predicted - b.predicted), at = (n) => ({x: n.predicted, y: n.accuracy, name: called(n)});
     scatter({
       id: 'sweep', title: 'Accuracy against cost', y: 'accuracy', wide: true, height: 400, columns, rows: runs.map((n) => columns.map((k) => typeof n[k] === 'boolean' ? +n[k] : n[k])),
-      text: 'A network for each target; the line joins those that nothing as cheap beats. Accuracy ' + sweep.accuracy + '.',
+      text: 'A network for each search; the line joins those that nothing as cheap beats. Accuracy ' + sweep.accuracy + '.',
       sets: (c) => [points('front', runs.filter((n) => n.front).map(at), c.series[0], {type: 'line', borderWidth: 2, pointRadius: 6}),
                     points('beaten', runs.filter((n) => !n.front && known(n.accuracy)).map(at), c.series[1])]
     });
     for (const n of runs)
-      say('Target ' + n.run + ': predicted ' + figure(n.predicted) + ', accuracy ' + percent(n.accuracy) + ', ' + millions(n.params) + ' parameters, ' + millions(n.macs) + ' MACs'
+      say(called(n)[0].toUpperCase() + called(n).slice(1) + (sweep.tuned ? ' (' + sweep.tuned.map((s, i) => s + ' ' + figure(n.values[i])).join(', ') + ')' : '') + ': predicted ' + figure(n.predicted) + ', accuracy ' + percent(n.accuracy) + ', ' + millions(n.params) + ' parameters, ' + millions(n.macs) + ' MACs'
         + (n.front ? '.' : '; another is as cheap and as accurate.'), !n.front);
   }
 
   /* ---- Words ---- */
 
   function sayCost() {
-    const off = 100 * (arch.predicted / arch.target - 1);
-    const said = Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
+    const off = known(arch.target) ? 100 * (arch.predicted / arch.target - 1) : NaN;
+    const said = isNaN(off) ? 'without a target, by lambda ' + figure(config.search.lambda) + ' alone' : Math.abs(off) < 0.005 ? 'exactly the target' : figure(Math.abs(off), 2) + ' % ' + (off > 0 ? 'above' : 'below') + ' the target of ' + figure(arch.target) + ' ' + unit;
     say('Found a network predicted at ' + figure(arch.predicted) + ' ' + unit + ', ' + said + ' (by ' + arch.cost
       + (arch.se_cost_is_modelled ? '; its SE part modelled, not measured' : '') + ').', off > 0.005);
     if (known(arch.flips_to_meet_target))
@@ -585,7 +586,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     document.title = name + ' - spnas report';
     document.getElementById('title').textContent = name;
     document.getElementById('kind').textContent = comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks'
-      : sweep ? 'sweep over ' + of(sweep.networks.length, 'target') : search
+      : sweep ? (sweep.tuned ? 'tuning of ' + sweep.tuned.join(', ') + ' in ' + of(sweep.networks.length, 'trial') : 'sweep over ' + of(sweep.networks.length, 'target')) : search
       ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : '');
     document.getElementById('verdict').append(element('h2', {}, 'In short'), element('ul', {},
       ...verdict.map((v) => element('li', v.warn ? {class: 'warn'} : {}, v.text))));
