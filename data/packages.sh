@@ -2,7 +2,7 @@
 # Sourced by data/demo.sh and tests/run.sh: installs what is missing on Debian and Ubuntu, and builds.
 # Elsewhere nothing is installed, and CMake names what it does not find.
 
-BUILD_PACKAGES="gcc libc6-dev make cmake libdnnl-dev libcjson-dev libstb-dev zlib1g-dev libjs-chart.js"
+BUILD_PACKAGES="gcc libc6-dev make cmake libdnnl-dev libcjson-dev libstb-dev zlib1g-dev libjs-chart.js libmicrohttpd-dev"
 DATA_PACKAGES="dataset-fashion-mnist"
 TEST_PACKAGES="g++ clang libomp-dev python3-venv pkg-config dpkg-dev file"
 FASHION_MNIST=/usr/share/datasets/fashion-mnist

@@ -4,43 +4,16 @@
 # is used as a user would. One more toy: its name in TOYS, add_<toy> with `new_file` and `new_line`, and use_<toy>.
 set -u
 
-ROOT=$(cd "$(dirname "$0")/.." && pwd)
+TESTS=$(cd "$(dirname "$0")" && pwd)
+ROOT=$(dirname "$TESTS")
 CACHE=$(cd "$1" && pwd)/CMakeCache.txt
-WORK=$(mktemp -d)
+. "$TESTS/shell/harness.sh"
 TREE=$WORK/tree
 SPNAS=$TREE/build/spnas
 TOYS="dataset exporter command setting space method evaluator"
 FILES=0
 LINES=0
-PASSED=0
-FAILED=0
-export SPNAS_DATA="$TREE/data" OMP_WAIT_POLICY=passive
-trap 'rm -rf "$WORK"' EXIT
-
-# check NAME COMMAND...: counts; the command's output is shown when it fails.
-check() {
-  name=$1
-  shift
-  if "$@" >"$WORK/log" 2>&1; then
-    PASSED=$((PASSED + 1))
-  else
-    FAILED=$((FAILED + 1))
-    echo "FAILED: $name"
-    tail -n 20 "$WORK/log"
-  fi
-}
-
-# says CODE PATTERN COMMAND...: the exit code, and a basic regular expression in what it says.
-says() {
-  want=$1
-  pattern=$2
-  shift 2
-  "$@" >"$WORK/said" 2>&1
-  code=$?
-  [ $code -eq "$want" ] || cat "$WORK/said"
-  check "$*: code $code, expected $want" [ $code -eq "$want" ]
-  check "$*: says \"$pattern\"" grep -e "$pattern" "$WORK/said"
-}
+export SPNAS_DATA="$TREE/data"
 
 # new_file FILE <TEXT
 new_file() {
@@ -109,15 +82,15 @@ train() {
 
 use_dataset() {
   : >"$WORK/images.toy"
-  says 0 'toy data, 36 training, 4 held-out, 8 test images' train --data "$WORK/images.toy" --out "$WORK/found"
-  says 0 'test  *top-1' train --data "$WORK/any" --set data.kind=toy --out "$WORK/named"
+  run 0 'toy data, 36 training, 4 held-out, 8 test images' train --data "$WORK/images.toy" --out "$WORK/found"
+  run 0 'test  *top-1' train --data "$WORK/any" --set data.kind=toy --out "$WORK/named"
   check "recognised or named, the same images" cmp "$WORK/found/metrics.jsonl" "$WORK/named/metrics.jsonl"
-  says 0 'wrote' "$SPNAS" pack --data "$WORK/images.toy" --out "$WORK/toy.pack"
-  says 0 'pack data, 36 training' train --data "$WORK/toy.pack" --out "$WORK/packed"
+  run 0 'wrote' "$SPNAS" pack --data "$WORK/images.toy" --out "$WORK/toy.pack"
+  run 0 'pack data, 36 training' train --data "$WORK/toy.pack" --out "$WORK/packed"
   check "packed, the same images" cmp "$WORK/found/metrics.jsonl" "$WORK/packed/metrics.jsonl"
-  says 2 'a name that ends with .toy' train --data "$WORK/any" --out "$WORK/refused"
-  says 2 'data.kind: expected one of .*toy.*, got "tyo"' train --set data.kind=tyo --out "$WORK/refused"
-  says 0 '|toy|' "$SPNAS" train --help
+  run 2 'a name that ends with .toy' train --data "$WORK/any" --out "$WORK/refused"
+  run 2 'data.kind: expected one of .*toy.*, got "tyo"' train --set data.kind=tyo --out "$WORK/refused"
+  run 0 '|toy|' "$SPNAS" train --help
 }
 
 # The network's name and input size in one line.
@@ -142,11 +115,11 @@ END
 }
 
 use_exporter() {
-  says 0 'wrote .*net.toy (toy)' "$SPNAS" export "$WORK/found/best.safetensors" --format toy --out "$WORK/net.toy"
+  run 0 'wrote .*net.toy (toy)' "$SPNAS" export "$WORK/found/best.safetensors" --format toy --out "$WORK/net.toy"
   check "the toy's text" grep 'takes 16 pixels' "$WORK/net.toy"
-  says 0 '(toy)' "$SPNAS" export "$WORK/found/best.safetensors" --set export.format=toy --out "$WORK/net.toy"
-  says 0 'toy  *.toy  *One line of text' "$SPNAS" export --help
-  says 2 'export.format: expected one of .*toy.*, got "tyo"' "$SPNAS" export x --format tyo --out y
+  run 0 '(toy)' "$SPNAS" export "$WORK/found/best.safetensors" --set export.format=toy --out "$WORK/net.toy"
+  run 0 'toy  *.toy  *One line of text' "$SPNAS" export --help
+  run 2 'export.format: expected one of .*toy.*, got "tyo"' "$SPNAS" export x --format tyo --out y
 }
 
 add_command() {
@@ -167,9 +140,9 @@ END
 }
 
 use_command() {
-  says 0 'toy .*Tells a batch' "$SPNAS" --help
-  says 0 'usage: spnas toy' "$SPNAS" toy --help
-  says 0 'batches of 7' "$SPNAS" toy --set optim.batch=7
+  run 0 'toy .*Tells a batch' "$SPNAS" --help
+  run 0 'usage: spnas toy' "$SPNAS" toy --help
+  run 0 'batches of 7' "$SPNAS" toy --set optim.batch=7
 }
 
 add_setting() {
@@ -177,9 +150,9 @@ add_setting() {
 }
 
 use_setting() {
-  says 0 'optim.toy  *3  *a toy \[integer 0..9, toys\]' "$SPNAS" train --help
-  says 2 'optim.toy: expected an integer from 0 to 9, got "10"' train --set optim.toy=10 --out "$WORK/refused"
-  says 0 'test  *top-1' train --data "$WORK/images.toy" --set optim.toy=7 --out "$WORK/set"
+  run 0 'optim.toy  *3  *a toy \[integer 0..9, toys\]' "$SPNAS" train --help
+  run 2 'optim.toy: expected an integer from 0 to 9, got "10"' train --set optim.toy=10 --out "$WORK/refused"
+  run 0 'test  *top-1' train --data "$WORK/images.toy" --set optim.toy=7 --out "$WORK/set"
   check "the run keeps it" grep '"toy": 7' "$WORK/set/config.resolved.json"
 }
 
@@ -190,7 +163,7 @@ add_space() {
 }
 
 use_space() {
-  says 0 '10^' "$SPNAS" info toy --set search.cost=macs
+  run 0 '10^' "$SPNAS" info toy --set search.cost=macs
 }
 
 # The dearest network that may be skipped nowhere, whatever the budget.
@@ -213,10 +186,10 @@ END
 search() { "$SPNAS" search --data "$WORK/images.toy" --set search.space=demo --set search.cost=macs --set search.target_share=1 --set optim.batch=8 "$@"; }
 
 use_method() {
-  says 0 'found  *k3e1 k5e6' search --set search.method=toy --out "$WORK/method"
+  run 0 'found  *k3e1 k5e6' search --set search.method=toy --out "$WORK/method"
   check "arch.json names it" grep '"method": "toy"' "$WORK/method/arch.json"
-  says 0 'toy  *the dearest network' "$SPNAS" search --help
-  says 2 'search.method: expected one of .*toy.*, got "tyo"' search --set search.method=tyo --out "$WORK/refused"
+  run 0 'toy  *the dearest network' "$SPNAS" search --help
+  run 2 'search.method: expected one of .*toy.*, got "tyo"' search --set search.method=tyo --out "$WORK/refused"
 }
 
 # Dear networks are accurate.
@@ -243,10 +216,10 @@ END
 }
 
 use_evaluator() {
-  says 0 'target .*, met' "$SPNAS" search --set search.space=demo --set search.cost=macs --set search.target_share=0.5 \
+  run 0 'target .*, met' "$SPNAS" search --set search.space=demo --set search.cost=macs --set search.target_share=0.5 \
     --set search.method=evolution --set search.evaluator=price --out "$WORK/priced"
   check "the archive has its answers" grep '"evaluation": 200' "$WORK/priced/archive.jsonl"
-  says 0 'price  *the price of a network' "$SPNAS" search --help
+  run 0 'price  *the price of a network' "$SPNAS" search --help
 }
 
 # ---- The copy ----
@@ -271,7 +244,7 @@ cached() { sed -n "s/^$1:[A-Z]*=//p" "$CACHE"; }
 build_tree() {
   cmake -S "$TREE" -B "$TREE/build" -DSPN_TESTS=OFF -DSPN_WERROR=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O1 \
     "-DCMAKE_C_COMPILER=$(cached CMAKE_C_COMPILER)" "-DCMAKE_PREFIX_PATH=$(cached CMAKE_PREFIX_PATH)" &&
-    cmake --build "$TREE/build" -j2 --target spnas
+    cmake --build "$TREE/build" -j2 --target spnas >build.log 2>&1 || { grep -A3 -i error build.log; false; }
 }
 
 copy_tree
@@ -279,5 +252,4 @@ for toy in $TOYS; do add_$toy; done
 count_touched
 check "the tree with its toys is built" build_tree
 for toy in $TOYS; do use_$toy; done
-echo "extend: $PASSED passed, $FAILED failed"
-[ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
+finish extend

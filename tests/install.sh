@@ -88,8 +88,13 @@ if command -v bash >/dev/null; then
   check "completion of an option" completes "--target" spnas search --ta
   check "completion of a choice" completes "cosine constant" spnas train --set optim.schedule = co
   check "completion of a format" completes "onnx" spnas export --format onn
+  check "completion of a command that lists" completes "runs" spnas ru
+  check "completion of an option that goes without its value" completes "--serve" spnas report --se
 fi
-if command -v zsh >/dev/null; then check "zsh reads its completion" zsh -n "$PREFIX/share/zsh/vendor-completions/_spnas"; fi
+if command -v zsh >/dev/null; then
+  check "zsh reads its completion" zsh -n "$PREFIX/share/zsh/vendor-completions/_spnas"
+  check "zsh knows what may go without its value" grep -q "'--serve::PORT: '" "$PREFIX/share/zsh/vendor-completions/_spnas"
+fi
 check "a network for the foreign project" make_network
 check "the library in a foreign CMake project" foreign_cmake
 check "its errors there" refuses

@@ -6,34 +6,14 @@ set -u
 
 TESTS=$(cd "$(dirname "$0")" && pwd)
 SPNAS=$(cd "$1" && pwd)/spnas
-WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
-export SPNAS_DATA="$TESTS/../data" OMP_WAIT_POLICY=passive # waiting threads sleep: tests share their machine
-PASSED=0
-FAILED=0
+. "$TESTS/shell/harness.sh"
+export SPNAS_DATA="$TESTS/../data"
 KILLS=20
 RUN= # exec: the program takes the place of its subshell, so that a kill meets the program and nothing else
 
-# check NAME COMMAND...: counts; the command's output is shown when it fails.
-check() {
-  name=$1
-  shift
-  if "$@" >"$WORK/check.log" 2>&1; then
-    PASSED=$((PASSED + 1))
-  else
-    FAILED=$((FAILED + 1))
-    echo "FAILED: $name"
-    head -n 20 "$WORK/check.log"
-  fi
-}
-
 make_inputs() {
-  mkdir "$WORK/data"
-  for i in 1 2 3 4 5; do
-    LC_ALL=C awk -v n=80 -v seed=$i -f "$TESTS/tiny_data.awk" >"$WORK/data/data_batch_$i.bin"
-  done
-  LC_ALL=C awk -v n=80 -v seed=9 -f "$TESTS/tiny_data.awk" >"$WORK/data/test_batch.bin"
-  cat >"$WORK/space.json" <<END
+  tiny_data data
+  cat >space.json <<END
 {"name": "tiny", "input": {"size": 32, "channels": 3}, "classes": 10, "activation": "relu", "padding": "same",
  "bn": {"momentum": 0.9, "eps": 0.001}, "dropout": 0.2, "stem": {"channels": 8, "kernel": 3, "stride": 2},
  "stages": [{"layers": 1, "channels": 8, "stride": 1, "kernel": [3], "expand": [1]},
@@ -44,13 +24,13 @@ END
 }
 
 search() {
-  $RUN "$SPNAS" search --data "$WORK/data" --set search.space="$WORK/space.json" --set search.cost=macs --set search.target_share=0.6 \
+  $RUN "$SPNAS" search --data data --set search.space=space.json --set search.cost=macs --set search.target_share=0.6 \
     --set search.epochs=24 --set search.warmup_epochs=6 --set optim.batch=24 --set optim.lr_warmup_epochs=1 \
     --set search.recalibrate=5 --set search.threshold_lr=0.05 --set run.log_steps=3 --reproducible --quiet "$@"
 }
 
 train() {
-  $RUN "$SPNAS" train --data "$WORK/data" --arch "$WORK/search/arch.json" --set train.epochs=24 --set optim.batch=24 \
+  $RUN "$SPNAS" train --data data --arch search/arch.json --set train.epochs=24 --set optim.batch=24 \
     --set optim.lr_warmup_epochs=1 --set optim.ema=0.9 --set run.log_steps=3 --reproducible --quiet "$@"
 }
 
@@ -60,10 +40,10 @@ without_time() { grep -v '"seconds"' "$1"; }
 # same WHAT: the files of a killed run against those of the whole one.
 same() {
   for file in metrics.jsonl arch.json inherited.safetensors best.safetensors last.safetensors result.json; do
-    [ -f "$WORK/$1/$file" ] || continue
+    [ -f "$1/$file" ] || continue
     case $file in
-      *.json) without_time "$WORK/$1/$file" >"$WORK/a" && without_time "$WORK/killed-$1/$file" >"$WORK/b" && cmp "$WORK/a" "$WORK/b" ;;
-      *) cmp "$WORK/$1/$file" "$WORK/killed-$1/$file" ;;
+      *.json) without_time "$1/$file" >a && without_time "killed-$1/$file" >b && cmp a b ;;
+      *) cmp "$1/$file" "killed-$1/$file" ;;
     esac || return 1
   done
 }
@@ -76,10 +56,10 @@ delays() { awk -v seed="$1" -v longest="$2" 'BEGIN { srand(seed); for (i = 0; i 
 # kill_one WHAT WAIT NUMBER: begins or resumes, kills after WAIT. The settings that a resume may change do change.
 kill_one() {
   resume=
-  [ ! -e "$WORK/killed-$1/config.resolved.json" ] || resume=--resume
+  [ ! -e "killed-$1/config.resolved.json" ] || resume=--resume
   RUN=exec
-  "$1" --out "$WORK/killed-$1" $resume --set run.checkpoint_steps=$((7 - 2 * ($3 % 2))) --set run.threads=$((1 + $3 % 2)) \
-    --set run.keep=$((1 + $3 % 3)) >"$WORK/killed.log" 2>&1 &
+  "$1" --out "killed-$1" $resume --set run.checkpoint_steps=$((7 - 2 * ($3 % 2))) --set run.threads=$((1 + $3 % 2)) \
+    --set run.keep=$((1 + $3 % 3)) >killed.log 2>&1 &
   pid=$!
   RUN=
   sleep "$2"
@@ -96,26 +76,26 @@ kill_often() {
     code=$?
     case $code in
       137) killed=$((killed + 1)) ;;
-      0) check "$1: ended after $killed kills like the run never stopped" same "$1"; rm -rf "$WORK/killed-$1" ;;
-      *) cat "$WORK/killed.log"; check "$1: resumed after $killed kills, code $code" false; return ;;
+      0) check "$1: ended after $killed kills like the run never stopped" same "$1"; rm -rf "killed-$1" ;;
+      *) cat killed.log; check "$1: resumed after $killed kills, code $code" false; return ;;
     esac
   done
   check "$1: $KILLS kills" [ $killed -eq $KILLS ]
-  check "$1: the last resume" "$1" --out "$WORK/killed-$1" --resume
+  check "$1: the last resume" "$1" --out "killed-$1" --resume
   check "$1: like the run never stopped" same "$1"
 }
 
 # finish_again WHAT: the last checkpoint is there, what follows it is not.
 finish_again() {
-  rm -f "$WORK/killed-$1"/arch.json "$WORK/killed-$1"/result.json "$WORK/killed-$1"/inherited.safetensors
-  "$1" --out "$WORK/killed-$1" --resume && same "$1"
+  rm -f "killed-$1"/arch.json "killed-$1"/result.json "killed-$1"/inherited.safetensors
+  "$1" --out "killed-$1" --resume && same "$1"
 }
 
 test_kills() {
   start=$(seconds)
-  check "$1: the whole run" "$1" --out "$WORK/$1"
+  check "$1: the whole run" "$1" --out "$1"
   longest=$(echo "$start $(seconds)" | awk '{ print ($2 - $1) / 5 }')
-  check "$1: left its files" [ -s "$WORK/$1/metrics.jsonl" ]
+  check "$1: left its files" [ -s "$1/metrics.jsonl" ]
   kill_often "$1" "$longest"
   check "$1: killed after the last checkpoint" finish_again "$1"
 }
@@ -130,25 +110,25 @@ wait_for() {
 }
 
 test_first_interrupt() {
-  $RUN "$SPNAS" search --data "$WORK/data" --set search.space="$WORK/space.json" --set search.cost=macs --set search.target_share=0.6 \
-    --set search.epochs=500 --set optim.batch=24 --set run.log_steps=1 --out "$WORK/stopped" >"$WORK/stopped.log" 2>&1 &
+  $RUN "$SPNAS" search --data data --set search.space=space.json --set search.cost=macs --set search.target_share=0.6 \
+    --set search.epochs=500 --set optim.batch=24 --set run.log_steps=1 --out stopped >stopped.log 2>&1 &
   pid=$!
-  check "a search is under way" wait_for "$WORK/stopped/metrics.jsonl"
+  check "a search is under way" wait_for stopped/metrics.jsonl
   kill -INT $pid
   wait $pid
   code=$?
   check "SIGINT: code 130, not $code" [ $code -eq 130 ]
-  check "SIGINT: says how to go on" grep -q "stopped at step .*--resume" "$WORK/stopped.log"
-  step=$(sed -n 's/.*stopped at step \([0-9]*\) of.*/\1/p' "$WORK/stopped.log")
-  check "SIGINT: checkpoint of step $step" [ -s "$WORK/stopped/checkpoints/$(printf 'step-%09d.safetensors' "${step:-0}")" ]
+  check "SIGINT: says how to go on" grep -q "stopped at step .*--resume" stopped.log
+  step=$(sed -n 's/.*stopped at step \([0-9]*\) of.*/\1/p' stopped.log)
+  check "SIGINT: checkpoint of step $step" [ -s "stopped/checkpoints/$(printf 'step-%09d.safetensors' "${step:-0}")" ]
 }
 
 # A step of seconds, so that both signals fall into it: the reference kernels on a large batch.
 test_second_interrupt() {
-  $RUN "$SPNAS" search --data "$WORK/data" --set run.isa=ref --set run.threads=1 --set optim.batch=320 --set search.target=80 \
-    --set data.std=0.25 --set data.mean=0.5 --out "$WORK/left" >"$WORK/left.log" 2>&1 &
+  $RUN "$SPNAS" search --data data --set run.isa=ref --set run.threads=1 --set optim.batch=256 --set search.target=80 \
+    --set data.std=0.25 --set data.mean=0.5 --out left >left.log 2>&1 &
   pid=$!
-  check "a slow search is under way" wait_for "$WORK/left/config.resolved.json"
+  check "a slow search is under way" wait_for left/config.resolved.json
   sleep 2
   kill -INT $pid
   sleep 0.3
@@ -158,7 +138,7 @@ test_second_interrupt() {
   code=$?
   check "second SIGINT: code 130, not $code" [ $code -eq 130 ]
   check "second SIGINT: at once" [ "$(echo "$start $(seconds)" | awk '{ print ($2 - $1 < 1) }')" = 1 ]
-  check "second SIGINT: the step was not finished" [ -z "$(ls "$WORK/left/checkpoints")" ]
+  check "second SIGINT: the step was not finished" [ -z "$(ls left/checkpoints)" ]
 }
 
 make_inputs
@@ -166,5 +146,4 @@ test_kills search
 test_kills train
 test_first_interrupt
 test_second_interrupt
-echo "kill_resume: $PASSED passed, $FAILED failed"
-[ $FAILED -eq 0 ] && [ $PASSED -gt 0 ]
+finish kill_resume

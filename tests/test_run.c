@@ -111,6 +111,39 @@ static void test_settings(void) {
   CHECK(spn_settings_anchor(&s, &err) == SPN_EINPUT && strstr(err.text, "data.path"), "%s", err.text);
 }
 
+/* A sum of costs keeps its form, and what is a file in it becomes absolute. */
+static void test_sums(void) {
+  spn_settings s;
+  spn_err err;
+  char want[2200];
+  CHECK(!chdir(folder), "%s", folder);
+  make_settings(&s);
+  strcpy(s.search_cost, "0.5 * a.json + 2*pixel1 + 0.25 * b/c.json");
+  snprintf(want, sizeof want, "0.5 * %s + 2*pixel1 + 0.25 * ", inside("a.json"));
+  strcat(want, inside("b/c.json"));
+  CHECK_OK(spn_settings_anchor(&s, &err), err);
+  CHECK(!strcmp(s.search_cost, want), "%s", s.search_cost);
+  CHECK_OK(spn_settings_anchor(&s, &err), err);
+  CHECK(!strcmp(s.search_cost, want), "again: %s", s.search_cost);
+  memset(s.search_cost, 'x', sizeof s.search_cost - 1);
+  memcpy(s.search_cost + 500, " + a/", 5);
+  CHECK(spn_settings_anchor(&s, &err) == SPN_EINPUT && strstr(err.text, "search.cost"), "%s", err.text);
+}
+
+/* Whoever asks whether a run goes on keeps no one from beginning one. */
+static void test_busy(void) {
+  spn_settings s;
+  spn_run *run;
+  spn_err err;
+  make_settings(&s);
+  CHECK(!spn_run_busy(inside("busy")), "no folder");
+  CHECK_OK(open_run("busy", &s, 0, &run, &err), err);
+  CHECK(spn_run_busy(inside("busy")), "under way");
+  CHECK_OK(spn_run_begin(run, 0, &err), err);
+  CHECK(open_run("busy", &s, 1, &run, &err) == SPN_EINPUT && strstr(err.text, "another spnas"), "%s", err.text);
+  spn_run_close(run);
+}
+
 /* ---- Checkpoints ---- */
 
 static void save(spn_run *run, uint64_t step) {
@@ -165,6 +198,8 @@ int main(void) {
   test_start();
   test_half_start();
   test_settings();
+  test_sums();
+  test_busy();
   test_checkpoints();
   CHECK(!chdir("/"), "/");
   remove_all(folder);

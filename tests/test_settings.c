@@ -13,19 +13,8 @@ static char *to_json(const spn_settings *s) {
 
 static char file[64];
 
-#define STRING(section, key, value, help)
-#define CHOICE(section, key, type, list, help)
 #define NAMED(section, key, value, names, help) extern const char *const names[];
-#define INT(section, key, value, min, max, unit, help)
-#define REAL(section, key, value, min, max, unit, help)
-#define BOOL(section, key, value, help)
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
 
 static void write_file(const char *text) {
   FILE *f = fopen(file, "w");
@@ -47,12 +36,22 @@ static void check_equal(const spn_settings *a, const spn_settings *b) {
   CHECK(a->section##_##key == b->section##_##key, #section "." #key);
 #define BOOL(section, key, value, help) CHECK(a->section##_##key == b->section##_##key, #section "." #key);
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
+}
+
+/* A string that names a file must be a PATH, a SOURCE or a SUM, or else a run goes on only in the working directory
+ * that it was begun in. Those that name none, or one only for the moment, stand here. */
+static void check_paths(void) {
+  static const char *const others[] = {
+      "run.isa",     "data.mean",       "data.std",     "search.targets", "search.lambdas",
+      "tune.ranges", "compare.methods", "latency.name", "latency.device", "latency.framework",
+      NULL};
+#define STRING(section, key, value, help)                                                              \
+  CHECK(spn_name_index(others, #section "." #key) >= 0, "%s: PATH, SOURCE or SUM, or no path at all?", \
+        #section "." #key);
+#define PATH(section, key, value, help) CHECK(spn_name_index(others, #section "." #key) < 0, #section "." #key);
+#define SOURCE(section, key, value, help) PATH(section, key, value, help)
+#define SUM(section, key, value, help) PATH(section, key, value, help)
+#include "train/settings.def"
 }
 
 static const char *last_of(const char *const *names) {
@@ -70,12 +69,6 @@ static void fill_unusual(spn_settings *s) {
 #define REAL(section, key, value, min, max, unit, help) s->section##_##key = (min) + ((max) - (min)) / 3.0;
 #define BOOL(section, key, value, help) s->section##_##key = !(value);
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
 }
 
 static void check_round_trip(const spn_settings *s) {
@@ -123,12 +116,6 @@ static void check_defaults(const spn_settings *s) {
 #define REAL(section, key, value, min, max, unit, help) CHECK((value) >= (min) && (value) <= (max), #section "." #key);
 #define BOOL(section, key, value, help) CHECK(s->section##_##key == (value), #section "." #key);
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
 }
 
 static void check_set(void) {
@@ -330,6 +317,7 @@ int main(void) {
   check_round_trip(&s);
   fill_unusual(&s);
   check_round_trip(&s);
+  check_paths();
   check_set();
   check_set_errors();
   check_long_text();

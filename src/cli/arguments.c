@@ -27,6 +27,7 @@ static const option options[] = {{'d', "--data", "data.path", "the folder of the
                                  {'h', "--holdout", "latency.holdout", "a CSV of measured networks"},
                                  {'P', "--plot", "latency.plot", "the CSV to write"},
                                  {'N', "--network", "latency.network", "a name in data/networks or a file"},
+                                 {'v', "--serve", NULL, "a port"},
                                  {'m', "--target", "scale.target", "what the network may cost"},
                                  {'H', "--depth", "train.depth", "what multiplies the layers"},
                                  {'W', "--width", "train.width", "what multiplies the channels"},
@@ -39,11 +40,16 @@ static const option flags[] = {{.letter = 'r', "--resume"},
                                {.letter = 'j', "--json"},
                                {.letter = 'R', "--reproducible"}};
 
+/* Of --serve, which may go without: what is not made of these is no value of it. */
+static const char PORT[] = "0123456789.:";
+
 static int taken(const char *takes, char letter) { return strchr("csST", letter) || strchr(takes, letter); }
 
 static spn_status set_value(spn_arguments *out, const option *o, const char *value, spn_err *err) {
   char text[1200];
-  if (!*value) return spn_fail(err, SPN_EINPUT, "%s: expected %s, got an empty value", o->name, o->expects);
+  if (o->letter == 'v') out->serve = value;
+  if (!*value && o->letter != 'v')
+    return spn_fail(err, SPN_EINPUT, "%s: expected %s, got an empty value", o->name, o->expects);
   if (o->letter == 'o') out->out = value;
   if (o->letter == 'D') out->dump = value;
   if (o->letter == 'c') return spn_settings_load(&out->settings, value, err);
@@ -76,6 +82,14 @@ static const option *find_option(const char *takes, const char *arg) {
   return NULL;
 }
 
+/* The option's value, and *i moves to it; "" where it goes without, NULL where it is missing. */
+static const char *value_of(const option *o, int argc, char **argv, int *i) {
+  const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+  if (o->letter == 'v' && (!next || !*next || next[strspn(next, PORT)])) return "";
+  ++*i;
+  return next;
+}
+
 /* The settings of the run that goes on, beneath everything else on the command line. */
 static spn_status begin_with_run(int argc, char **argv, const char *takes, spn_settings *s, spn_err *err) {
   const char *out = NULL;
@@ -84,8 +98,8 @@ static spn_status begin_with_run(int argc, char **argv, const char *takes, spn_s
   for (int i = 1; i < argc; i++) {
     const option *o = find_option(takes, argv[i]);
     resume |= !o && !strcmp(argv[i], "--resume");
-    if (o && o->letter == 'o') out = argv[i + 1]; /* NULL at the end: told later */
-    i += o != NULL;
+    const char *value = o ? value_of(o, argc, argv, &i) : NULL;
+    if (o && o->letter == 'o') out = value; /* NULL at the end: told later */
   }
   if (!out) return SPN_OK;
   if (resume) return spn_resume_settings(out, argv[0], s, err);
@@ -125,9 +139,9 @@ spn_status spn_arguments_parse(int argc, char **argv, const char *takes, spn_arg
     for (int i = 1; i < argc; i++) {
       const option *o = find_option(takes, argv[i]);
       if (o) {
-        if (i + 1 >= argc) return spn_fail(err, SPN_EINPUT, "%s: expected a value after it, got nothing", argv[i]);
-        i++;
-        if ((o->letter == 'c') == (pass == 0)) SPN_TRY(set_value(out, o, argv[i], err));
+        const char *value = value_of(o, argc, argv, &i);
+        if (!value) return spn_fail(err, SPN_EINPUT, "%s: expected a value after it, got nothing", o->name);
+        if ((o->letter == 'c') == (pass == 0)) SPN_TRY(set_value(out, o, value, err));
       } else if (pass == 1 && !set_flag(out, takes, argv[i])) {
         SPN_TRY(take_word(out, takes, argv[i], err));
       }

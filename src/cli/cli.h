@@ -18,6 +18,7 @@ typedef struct {
   const char *word[SPN_MAX_WORDS]; /* all of them, where a command takes several */
   int words;
   const char *out, *dump;
+  const char *serve; /* where the page is served, "" for anywhere; NULL: nowhere (cli/serve.h) */
   int resume, quiet, json;
   spn_settings settings;
 } spn_arguments;

@@ -146,7 +146,8 @@ static spn_status save_pages(const char *folder, spn_err *err) {
 
 /* ---- Completion ---- */
 
-/* Calls put for every "  --name VALUE" that begins a line of text; value "" for a flag. */
+/* Calls put for every "  --name VALUE" that begins a line of text; value "" for a flag, "[VALUE]" where it may go
+ * without. */
 typedef void (*option_writer)(const char *name, const char *value);
 static void each_option_in(const char *text, option_writer put) {
   for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
@@ -154,7 +155,7 @@ static void each_option_in(const char *text, option_writer put) {
     int used = 0;
     if (sscanf(line, "  --%28[a-z0-9-]%n", name + 2, &used) != 1) continue;
     memcpy(name, "--", 2);
-    if (line[used] == ' ' && line[used + 1] != ' ') sscanf(line + used + 1, "%30[A-Za-z.=]", value);
+    if (line[used] == ' ' && line[used + 1] != ' ') sscanf(line + used + 1, "%30[][A-Za-z.=]", value);
     put(name, value);
   }
 }
@@ -221,6 +222,7 @@ static void put_zsh_option(const char *name, const char *value) {
   int files = strstr(value, "FILE") || strstr(value, "DIR") || !strcmp(value, "WEIGHTS") || !strcmp(value, "ARCH");
   if (!strcmp(name, "--set")) printf(" \\\n        '*--set[one setting]:setting: compadd -S \"\" -a settings'");
   else if (!*value) printf(" \\\n        '%s'", name);
+  else if (*value == '[') printf(" \\\n        '%s::%.*s: '", name, (int)strlen(value) - 2, value + 1);
   else printf(" \\\n        '%s:%s:%s'", name, value, files ? "_files" : " ");
 }
 

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/serve.h"
+#include "cli/summary.h"
 #include "search/evaluator.h"
 #include "search/method.h"
 #include "search/table_columns.h"
@@ -20,9 +22,11 @@ static void report_inherited(const spn_problem *p, const spn_search_result *r) {
   char holdout[64], test[64];
   score_text(&r->inherited_holdout, "held-out", holdout, sizeof holdout);
   score_text(&r->inherited_test, "test", test, sizeof test);
-  printf("inherited   top-1 %s, %s (supernet weights, not trained further", holdout, test);
-  if (spn_space_is_proxy(p->space)) printf("; of the proxy, not the network of %.4g %s", r->cost, p->cost->unit);
-  printf(")\n");
+  char proxy[80] = "";
+  if (spn_space_is_proxy(p->space))
+    snprintf(proxy, sizeof proxy, "; of the proxy, not the network of %.4g %s", r->cost, p->cost->unit);
+  spn_summary_line("inherited", SPN_PLAIN, "top-1 %s, %s (supernet weights, not trained further%s)", holdout, test,
+                   proxy);
 }
 
 static void report_evidence(const spn_evidence *e) {
@@ -30,27 +34,36 @@ static void report_evidence(const spn_evidence *e) {
   if (!e->stated) return;
   spn_evidence_text(e, text);
   spn_evidence_lacks(e, lacks);
-  printf("evidence    %s%s\n", lacks[0] ? "TOO LITTLE: " : "", text);
+  spn_summary_line("evidence", lacks[0] ? SPN_WARN : SPN_PLAIN, "%s%s", lacks[0] ? "TOO LITTLE: " : "", text);
 }
 
 static void report(const char *folder, const spn_problem *p, const spn_search_result *r) {
   char text[1024], caveat[64];
   spn_choice_text(p->space, &r->choice, text, sizeof text);
-  printf("found       %s\n", text);
+  spn_summary_line("found", SPN_PLAIN, "%s", text);
   spn_cost_caveat(p->cost, caveat, sizeof caveat);
-  printf("predicted   %.3f %s%s%s%s ", r->cost, p->cost->unit, caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "");
-  if (p->free) printf("(no target: by lambda %g alone)\n", p->settings->search_lambda);
+  char against[160];
+  if (p->free) snprintf(against, sizeof against, "no target: by lambda %g alone", p->settings->search_lambda);
   else
-    printf("(target %.3f, %s; %d decision%s changed to meet it)\n", p->target,
-           r->within              ? "met"
-           : r->cost <= p->target ? "kept, with room to spare"
-                                  : "NOT met",
-           r->flips, r->flips == 1 ? "" : "s");
+    snprintf(against, sizeof against, "target %.3f, %s; %d decision%s changed to meet it", p->target,
+             r->within              ? "met"
+             : r->cost <= p->target ? "kept, with room to spare"
+                                    : "NOT met",
+             r->flips, r->flips == 1 ? "" : "s");
+  spn_summary_line("predicted",
+                   p->free                ? SPN_PLAIN
+                   : r->cost <= p->target ? SPN_GOOD
+                                          : SPN_BAD,
+                   "%.3f %s%s%s%s (%s)", r->cost, p->cost->unit, caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "",
+                   against);
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
-  printf("cost        %.0f images, %.1f s in this process\n", r->images, r->seconds);
-  printf("files       %s/report.html, arch.json%s\n", folder,
-         r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
+  spn_summary_log("CE", folder, "metrics.jsonl", "ce", "batches");
+  spn_summary_log(p->cost->unit, folder, "metrics.jsonl", "cost", "batches");
+  spn_summary_log("accuracy", folder, "archive.jsonl", "accuracy", "evaluations");
+  spn_summary_line("cost", SPN_PLAIN, "%.0f images, %.1f s in this process", r->images, r->seconds);
+  spn_summary_line("files", SPN_PLAIN, "%s/report.html, arch.json%s", folder,
+                   r->inherits ? ", inherited.safetensors, metrics.jsonl" : "");
 }
 
 /* "target 80 ms" */
@@ -152,7 +165,11 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_settings s = a->settings;
   spn_cli_run where = {.out = a->out, .resume = a->resume, .quiet = a->quiet};
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
-  return spn_cli_search(&where, &s, err);
+  spn_server *server = NULL;
+  if (a->serve) SPN_TRY(spn_serve_open(a->out, a->serve, &server, err));
+  spn_status status = spn_cli_search(&where, &s, err);
+  spn_serve_close(server);
+  return status;
 }
 
 static void list_methods(FILE *out) {
@@ -165,15 +182,17 @@ static void list_methods(FILE *out) {
 
 const spn_command spn_cmd_search = {
     .about = "Searches a network under a cost budget.",
-    .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--quiet] "
+    .usage = "spnas search --data DIR --target MS --out RUNDIR [--config FILE] [--set a.b=c]... [--resume] [--serve "
+             "[PORT]] [--quiet] "
              "[--reproducible]\n\n"
              "  --data DIR         data.path: the images\n  --target MS        search.target: the budget in units of "
              "search.cost\n"
              "  --out RUNDIR       folder of the run: config, log, checkpoints, arch.json, weights\n"
              "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
+             "  --serve [PORT]     its page for a browser while it runs, at 127.0.0.1 (or ADDRESS:PORT)\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .help = list_methods,
     .sections = "run,data,search,train,optim",
-    .takes = "odtrqR",
+    .takes = "vodtrqR",
     .run = command};

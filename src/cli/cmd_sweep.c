@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/summary.h"
 #include "cli/sweep.h"
 #include "core/names.h"
 #include "io/file.h"
@@ -165,14 +166,26 @@ static spn_status do_all(const spn_series *s, spn_err *err) {
 
 /* ---- What came out ---- */
 
+/* Accuracy over the targets, or lambdas, as they were given. */
+static void print_course(const spn_series *s, const spn_sweep_point *p) {
+  double accuracy[SPN_SERIES_TARGETS];
+  const int last = s->targets - 1;
+  for (int t = 0; t <= last; t++) accuracy[t] = p[t].accuracy;
+  if (last > 0)
+    spn_summary_course("course", &(spn_course){.value = accuracy, .count = (size_t)s->targets},
+                       "accuracy %.2f to %.2f %%, %s to %s", 100 * p[0].accuracy, 100 * p[last].accuracy, p[0].run,
+                       p[last].run);
+}
+
 static void print_front(const spn_series *s, const spn_sweep_point *p) {
   printf("%-12s %12s %12s  %s\n", "target", "predicted", "accuracy %", "on the front");
   for (int t = 0; t < s->targets; t++)
     printf("%-12s %12.6g %12.2f  %s\n", p[t].run, p[t].predicted, 100 * p[t].accuracy, p[t].front ? "yes" : "no");
-  printf(
-      "accuracy    of the search (inherited weights, or the evaluator's); train what you take: %s/TARGET/arch.json\n",
-      s->folder);
-  printf("files       %s/report.html, front.json, front.csv\n", s->folder);
+  print_course(s, p);
+  spn_summary_line("accuracy", SPN_PLAIN,
+                   "of the search (inherited weights, or the evaluator's); train what you take: %s/TARGET/arch.json",
+                   s->folder);
+  spn_summary_line("files", SPN_PLAIN, "%s/report.html, front.json, front.csv", s->folder);
 }
 
 static spn_status report(const spn_series *s, spn_err *err) {

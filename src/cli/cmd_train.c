@@ -1,6 +1,8 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/serve.h"
+#include "cli/summary.h"
 #include "train/machine.h"
 #include "train/model_file.h"
 #include "train/schedule.h"
@@ -31,29 +33,29 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
 }
 
 static void report_score(const char *what, const spn_score *score, int top5) {
-  printf("%-11s ", what);
-  if (!score->images) {
-    printf("none: there are no such images\n");
-    return;
-  }
-  printf("top-1 %.2f %%", 100 * score->top1);
-  if (top5) printf(", top-5 %.2f %%", 100 * score->top5);
-  printf(" on %zu images\n", score->images);
+  char more[32] = "";
+  if (top5) snprintf(more, sizeof more, ", top-5 %.2f %%", 100 * score->top5);
+  if (score->images)
+    spn_summary_line(what, SPN_PLAIN, "top-1 %.2f %%%s on %zu images", 100 * score->top1, more, score->images);
+  else spn_summary_line(what, SPN_PLAIN, "none: there are no such images");
 }
 
 static void report(const char *folder, const spn_named_arch *n, const spn_train_result *r) {
   char target[48] = "";
   if (n->origin.target > 0) snprintf(target, sizeof target, ", target %.4g", n->origin.target);
-  printf("trained     best epoch %d%s\n", r->best_epoch,
-         r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
+  spn_summary_line("trained", SPN_PLAIN, "best epoch %d%s", r->best_epoch,
+                   r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
   report_score("held out", &r->best_holdout, 0);
   report_score("test", &r->test, 1);
   if (n->origin.searched && !n->origin.differs)
-    printf("predicted   %.3f %s (%s%s)\n", n->origin.predicted, n->origin.unit, n->origin.cost, target);
-  if (n->origin.note[0]) printf("note        %s\n", n->origin.note);
-  printf("time        %.1f s in this process\nfiles       %s/report.html, best.safetensors, last.safetensors, "
-         "result.json\n",
-         r->seconds, folder);
+    spn_summary_line("predicted", SPN_PLAIN, "%.3f %s (%s%s)", n->origin.predicted, n->origin.unit, n->origin.cost,
+                     target);
+  if (n->origin.note[0]) spn_summary_line("note", SPN_WARN, "%s", n->origin.note);
+  spn_summary_log("train loss", folder, "metrics.jsonl", "train_loss", "epochs");
+  spn_summary_log("held loss", folder, "metrics.jsonl", "holdout_loss", "epochs");
+  spn_summary_log("held top-1", folder, "metrics.jsonl", "holdout_top1", "epochs");
+  spn_summary_line("time", SPN_PLAIN, "%.1f s in this process", r->seconds);
+  spn_summary_line("files", SPN_PLAIN, "%s/report.html, best.safetensors, last.safetensors, result.json", folder);
 }
 
 static spn_status train(const spn_cli_run *a, spn_settings *s, spn_named_arch *n, const spn_tensors *init,
@@ -95,20 +97,25 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   spn_settings s = a->settings;
   spn_cli_run where = {.out = a->out, .resume = a->resume, .quiet = a->quiet};
   if (!a->out) return spn_fail(err, SPN_EINPUT, "--out: expected the folder of the run, got nothing");
-  return spn_cli_train(&where, &s, err);
+  spn_server *server = NULL;
+  if (a->serve) SPN_TRY(spn_serve_open(a->out, a->serve, &server, err));
+  spn_status status = spn_cli_train(&where, &s, err);
+  spn_serve_close(server);
+  return status;
 }
 
 const spn_command spn_cmd_train = {
     .about = "Trains a network: a found one, a reference one, or one given as a block string.",
     .usage = "spnas train --arch ARCH --data DIR --out RUNDIR [--init WEIGHTS] [--depth D] [--width W] [--size N] "
-             "[--config FILE] [--set a.b=c]... [--resume] [--quiet] [--reproducible]\n\n"
+             "[--config FILE] [--set a.b=c]... [--resume] [--serve [PORT]] [--quiet] [--reproducible]\n\n"
              "  --arch ARCH        train.arch: a search's arch.json, a name in data/networks, or a block string\n"
              "  --init WEIGHTS     train.init: start from these weights, for example a search's inherited.safetensors\n"
              "  --data DIR         data.path: the images\n  --out RUNDIR       folder of the run\n"
              "  --depth D          train.depth; likewise --width W and --size N: another depth, width or input size\n"
              "  --resume           go on with the run in RUNDIR; its settings need not be given again\n"
+             "  --serve [PORT]     its page for a browser while it runs, at 127.0.0.1 (or ADDRESS:PORT)\n"
              "  --reproducible     run.reproducible: the same losses for any number of threads\n  --quiet            "
              "no progress",
     .sections = "run,data,train,optim",
-    .takes = "odairqRHWZ",
+    .takes = "vodairqRHWZ",
     .run = command};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "cli/summary.h"
 #include "io/file.h"
 #include "search/significance.h"
 #include "search/tabular.h"
@@ -172,6 +173,25 @@ static void print_target(const findings *f, int t) {
   }
 }
 
+/* Where each row's networks stand among the random ones: by target, then by seed. */
+static void print_places(findings *f) {
+  const spn_compare *c = f->compare;
+  putchar('\n');
+  spn_summary_line("places", SPN_PLAIN, "percentile of each answer among the random networks, from 0 to 100:");
+  for (int r = 0; r < c->rows; r++) {
+    int n = 0;
+    double least = INFINITY, most = -INFINITY;
+    for (int t = 0; t < c->series.targets; t++)
+      for (int i = 0; i < c->seeds; i++, n++) {
+        f->room[n] = found(f, r, t, i)->percentile;
+        least = fmin(least, f->room[n]);
+        most = fmax(most, f->room[n]);
+      }
+    spn_summary_course("", &(spn_course){.value = f->room, .count = (size_t)n, .high = 100}, "%.0f to %.0f  %s", least,
+                       most, c->row[r].label);
+  }
+}
+
 static void print_tests(const findings *f) {
   const spn_compare *c = f->compare;
   double share = c->series.settings.compare_confidence;
@@ -304,10 +324,12 @@ static spn_status report(findings *f, spn_err *err) {
   place_all(f);
   weigh(f);
   for (int t = 0; t < c->series.targets; t++) print_target(f, t);
+  print_places(f);
   print_tests(f);
   SPN_TRY(write_csv(f, err));
   SPN_TRY(write_json(f, err));
-  printf("\nfiles       %s/report.html, compare.json, compare.csv\n", c->series.folder);
+  putchar('\n');
+  spn_summary_line("files", SPN_PLAIN, "%s/report.html, compare.json, compare.csv", c->series.folder);
   return SPN_OK;
 }
 

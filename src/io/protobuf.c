@@ -33,6 +33,8 @@ static void put(spn_pb *pb, const void *data, size_t size) {
   pb->size += size;
 }
 
+void spn_pb_raw(spn_pb *pb, const void *data, size_t size) { put(pb, data, size); }
+
 static size_t encode(uint64_t value, unsigned char *bytes) {
   size_t n = 0;
   for (; value >= 0x80; value >>= 7) bytes[n++] = (unsigned char)(value | 0x80);

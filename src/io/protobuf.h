@@ -18,6 +18,8 @@ void spn_pb_int(spn_pb *pb, int field, int64_t value); /* int32, int64, bool, en
 void spn_pb_float(spn_pb *pb, int field, float value);
 void spn_pb_double(spn_pb *pb, int field, double value);
 void spn_pb_bytes(spn_pb *pb, int field, const void *data, size_t size);
+/* Bytes that belong to no field: of a frame around messages. */
+void spn_pb_raw(spn_pb *pb, const void *data, size_t size);
 /* Announces size bytes that the caller writes elsewhere, right after this buffer's content. */
 void spn_pb_bytes_header(spn_pb *pb, int field, size_t size);
 /* A string must be UTF-8 or readers refuse the message: bytes that are not become '?'. */

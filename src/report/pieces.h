@@ -32,10 +32,7 @@ spn_status spn_report_rows(spn_report *r, spn_err *err);
  * none. SPN_ENOMEM. */
 spn_status spn_report_network(spn_report *r, const spn_json *config, const spn_json *arch, spn_err *err);
 
-/* Writes the page around the finished data. */
-spn_status spn_report_page(const char *data, size_t size, const char *out, spn_err *err);
-
 /* Texts made from page/ and from the plotting library when the program is built; library: "" without it. */
-extern const char spn_text_page[], spn_text_style[], spn_text_script[], spn_text_library[];
+extern const char spn_text_page[], spn_text_style[], spn_text_script[], spn_text_live[], spn_text_library[];
 
 #endif

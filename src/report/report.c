@@ -90,32 +90,45 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) 
 }
 
 /* A folder without settings and environment is no run, whatever else lies in it. */
-static spn_status check_folder(const spn_report *r, spn_err *err) {
+spn_status spn_report_check(const char *folder, spn_err *err) {
   static const char *const marks[] = {"config.resolved.json", "env.json", "compare.json", "front.json", NULL};
+  const spn_report r = {.folder = folder};
   char path[MAX_PATH];
   for (int i = 0; marks[i]; i++) {
-    SPN_TRY(spn_report_path(r, marks[i], path, sizeof path, err));
+    SPN_TRY(spn_report_path(&r, marks[i], path, sizeof path, err));
     FILE *f = fopen(path, "rb");
     if (f) return fclose(f), SPN_OK;
   }
   return spn_fail(err, SPN_EINPUT,
-                  "%s: expected the folder of a search, training, comparison or sweep, got one without %s", r->folder,
+                  "%s: expected the folder of a search, training, comparison or sweep, got one without %s", folder,
                   marks[0]);
 }
 
-spn_status spn_report_write(const char *folder, const char *out, spn_err *err) {
+spn_status spn_report_data(const char *folder, char **data, size_t *size, spn_err *err) {
   spn_report *r = calloc(1, sizeof *r);
   spn_json_doc *docs[DOCS] = {NULL};
   const char *text;
-  size_t size;
+  *data = NULL;
   if (!r) return spn_fail(err, SPN_ENOMEM, "report: out of memory");
   r->folder = folder;
-  spn_status status = check_folder(r, err);
+  spn_status status = spn_report_check(folder, err);
   if (!status) status = gather(r, docs, err);
-  if (!status) status = spn_json_finish(&r->data, "report", &text, &size, err);
-  if (!status) status = spn_report_page(text, size, out, err);
+  if (!status) status = spn_json_finish(&r->data, "report", &text, size, err);
+  if (!status) *data = spn_json_take(&r->data);
   for (int i = 0; i < DOCS; i++) spn_json_free(docs[i]);
   spn_json_writer_free(&r->data);
   free(r);
+  return status;
+}
+
+spn_status spn_report_write(const char *folder, const char *out, spn_err *err) {
+  char *data, *page;
+  size_t size;
+  SPN_TRY(spn_report_data(folder, &data, &size, err));
+  spn_status status = spn_report_page(data, size, 0, &page, &size, err);
+  free(data);
+  if (status) return status;
+  status = spn_file_write(out, page, size, err);
+  free(page);
   return status;
 }

@@ -127,7 +127,7 @@ static void put_network(spn_report *r, const subject *s) {
 }
 
 static void put_indicators(spn_report *r, const subject *s) {
-  static spn_decisions decisions;
+  spn_decisions decisions;
   spn_json_array(&r->data, "indicators", SPN_JSON_DENSE);
   spn_decisions_of(&s->at, &decisions);
   for (int i = 0; i < decisions.count; i++)
@@ -142,7 +142,7 @@ static void put_indicators(spn_report *r, const subject *s) {
 }
 
 static void put_known_network(spn_report *r, const subject *s, const char *name) {
-  static spn_arch arch;
+  spn_arch arch;
   spn_choice choice;
   spn_err why;
   if (spn_arch_load(name, &arch, &why)) return;
@@ -181,7 +181,7 @@ static void put_known(spn_report *r, const subject *s) {
 }
 
 static void put_random(spn_report *r, const subject *s) {
-  static spn_arch arch;
+  spn_arch arch;
   spn_choice choice;
   double least, most;
   spn_json_writer *w = &r->data;

@@ -1,8 +1,7 @@
 /* The sink of TensorBoard's event files: TFRecords of Event messages (tensorboard/compat/proto/event.proto and
  * summary.proto; the framing is TensorFlow's record_writer). A number becomes a scalar, a list a histogram; texts are
  * left to metrics.jsonl. */
-#define _GNU_SOURCE
-#include <errno.h>
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,8 @@
 #include <time.h>
 
 #include "io/crc32c.h"
-#include "io/file.h"
 #include "io/protobuf.h"
-#include "train/record.h"
+#include "train/record_file.h"
 
 /* Field numbers of Event, Summary.Value and HistogramProto. */
 enum { EVENT_WALL_TIME = 1, EVENT_STEP = 2, EVENT_FILE_VERSION = 3, EVENT_SUMMARY = 5 };
@@ -27,16 +25,6 @@ enum {
   HISTOGRAM_COUNTS
 };
 enum { BUCKETS = 30, HEAD = 12, TAIL = 4 }; /* a record: length and its check, data, its check */
-
-typedef struct {
-  char *path;
-  FILE *file; /* NULL: between a cut and opening again */
-  spn_pb event;
-} events;
-
-static spn_status fail(const events *e, spn_err *err) {
-  return spn_fail(err, SPN_EIO, "%s: %s; earlier checkpoints are intact", e->path, strerror(errno));
-}
 
 static void put_little(unsigned char *to, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; i++) to[i] = (unsigned char)(value >> 8 * i);
@@ -54,35 +42,34 @@ static uint32_t masked(const void *data, size_t size) {
   return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-/* Begins the event anew; the step comes second, where cut looks for it. */
-static void begin(events *e, uint64_t step) {
+/* Room for the frame comes first, the event's step second in the event, where step_of looks for it. */
+static void begin(spn_pb *event, uint64_t step) {
+  static const unsigned char room[HEAD];
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
-  e->event.size = 0;
-  spn_pb_double(&e->event, EVENT_WALL_TIME, (double)t.tv_sec + 1e-9 * (double)t.tv_nsec);
-  spn_pb_int(&e->event, EVENT_STEP, (int64_t)step);
+  event->size = 0;
+  spn_pb_raw(event, room, HEAD);
+  spn_pb_double(event, EVENT_WALL_TIME, (double)t.tv_sec + 1e-9 * (double)t.tv_nsec);
+  spn_pb_int(event, EVENT_STEP, (int64_t)step);
 }
 
-static spn_status write_event(events *e, spn_err *err) {
-  unsigned char head[HEAD], tail[TAIL];
-  if (e->event.failed) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
-  put_little(head, e->event.size, 8);
-  put_little(head + 8, masked(head, 8), 4);
-  put_little(tail, masked(e->event.data, e->event.size), 4);
-  if (fwrite(head, 1, HEAD, e->file) != HEAD || fwrite(e->event.data, 1, e->event.size, e->file) != e->event.size ||
-      fwrite(tail, 1, TAIL, e->file) != TAIL || fflush(e->file))
-    return fail(e, err);
+static spn_status end(spn_pb *event, spn_row_bytes *out, spn_err *err) {
+  unsigned char tail[TAIL];
+  if (event->failed) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
+  put_little(event->data, event->size - HEAD, 8);
+  put_little(event->data + 8, masked(event->data, 8), 4);
+  put_little(tail, masked(event->data + HEAD, event->size - HEAD), 4);
+  spn_pb_raw(event, tail, TAIL);
+  if (event->failed) return spn_fail(err, SPN_ENOMEM, "metrics: out of memory");
+  *out = (spn_row_bytes){event->data, event->size};
   return SPN_OK;
 }
 
 /* A file begins with its version. */
-static spn_status open_end(events *e, spn_err *err) {
-  e->file = fopen(e->path, "ae");
-  if (!e->file) return spn_fail(err, SPN_EIO, "%s: %s", e->path, strerror(errno));
-  if (ftello(e->file) > 0) return SPN_OK;
-  begin(e, 0);
-  spn_pb_string(&e->event, EVENT_FILE_VERSION, "brain.Event:2");
-  return write_event(e, err);
+static spn_status begin_file(void *own, spn_row_bytes *out, spn_err *err) {
+  begin(own, 0);
+  spn_pb_string(own, EVENT_FILE_VERSION, "brain.Event:2");
+  return end(own, out, err);
 }
 
 static void put_packed(spn_pb *pb, int field, const double *values, size_t count) {
@@ -134,13 +121,12 @@ static void put_field(spn_pb *pb, const spn_row *row, const spn_field *f) {
   spn_pb_close(pb, value);
 }
 
-static spn_status write_row(void *owner, const spn_row *row, spn_err *err) {
-  events *e = owner;
-  begin(e, row->step);
-  size_t summary = spn_pb_open(&e->event, EVENT_SUMMARY);
-  for (size_t i = 0; i < row->fields; i++) put_field(&e->event, row, &row->field[i]);
-  spn_pb_close(&e->event, summary);
-  return write_event(e, err);
+static spn_status encode(void *own, const spn_row *row, spn_row_bytes *out, spn_err *err) {
+  begin(own, row->step);
+  size_t summary = spn_pb_open(own, EVENT_SUMMARY);
+  for (size_t i = 0; i < row->fields; i++) put_field(own, row, &row->field[i]);
+  spn_pb_close(own, summary);
+  return end(own, out, err);
 }
 
 /* Step of a whole record at `data`, which `left` bytes follow; 0 where there is none such. */
@@ -161,46 +147,23 @@ static int read_record(const unsigned char *data, size_t left, size_t *size, uin
   return 0;
 }
 
-/* Keeps the whole records up to and including `step`. */
-static spn_status cut(void *owner, uint64_t step, spn_err *err) {
-  events *e = owner;
-  char *data;
-  size_t size, kept = 0;
-  int closed = fclose(e->file);
-  e->file = NULL;
-  if (closed) return fail(e, err);
-  SPN_TRY(spn_file_read(e->path, (size_t)1 << 32, &data, &size, err));
+static size_t kept(const char *text, size_t size, uint64_t step) {
+  size_t keep = 0;
   for (size_t at = 0, record; at < size; at += record) {
     uint64_t at_step;
-    if (!read_record((const unsigned char *)data + at, size - at, &record, &at_step)) break;
-    if (at_step <= step) kept = at + record;
+    if (!read_record((const unsigned char *)text + at, size - at, &record, &at_step)) break;
+    if (at_step <= step) keep = at + record;
   }
-  spn_status status = kept < size ? spn_file_write(e->path, data, kept, err) : SPN_OK;
-  free(data);
-  return status ? status : open_end(e, err);
+  return keep;
 }
 
-static void close_file(void *owner) {
-  events *e = owner;
-  if (e->file) fclose(e->file);
-  spn_pb_free(&e->event);
-  free(e->path);
-  free(e);
+static void free_event(void *own) {
+  spn_pb_free(own);
+  free(own);
 }
 
-static const spn_sink sink = {.write = write_row, .cut = cut, .close = close_file};
+static const spn_row_format format = {.begin = begin_file, .encode = encode, .kept = kept, .free = free_event};
 
 spn_status spn_sink_events(const char *path, spn_recorder *to, spn_err *err) {
-  events *e = calloc(1, sizeof *e);
-  if (e) e->path = strdup(path);
-  if (!e || !e->path) {
-    free(e);
-    return spn_fail(err, SPN_ENOMEM, "%s: out of memory", path);
-  }
-  spn_status status = open_end(e, err);
-  if (status) {
-    close_file(e);
-    return status;
-  }
-  return spn_recorder_add(to, &sink, e, err);
+  return spn_sink_file(path, &format, calloc(1, sizeof(spn_pb)), to, err);
 }

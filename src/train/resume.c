@@ -1,9 +1,14 @@
+#define _GNU_SOURCE
 #include "train/resume.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/file.h"
 #include "io/json.h"
@@ -26,6 +31,15 @@ static int has_checkpoint(const char *folder) {
 }
 
 int spn_run_exists(const char *folder) { return exists(folder, "config.resolved.json") || has_checkpoint(folder); }
+
+/* By the lock that a run holds (run.c); who asks holds a shared one for a moment. */
+int spn_run_busy(const char *folder) {
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  int busy = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+  close(fd);
+  return busy;
+}
 
 /* env.json says what the folder is of; one that cannot be read says nothing. */
 static spn_status check_command(const char *folder, const char *command, spn_err *err) {
@@ -57,11 +71,15 @@ spn_status spn_resume_settings(const char *folder, const char *command, spn_sett
 
 /* ---- Paths ---- */
 
+static spn_status too_long(const char *setting, size_t size, spn_err *err) {
+  return spn_fail(err, SPN_EINPUT, "%s: expected a path of at most %zu bytes from the root on, got a longer one",
+                  setting, size - 1);
+}
+
 static spn_status anchor(const char *setting, char *text, size_t size, spn_err *err) {
   char absolute[PATH_SIZE];
   if (spn_path_absolute(text, absolute, sizeof absolute) || strlen(absolute) >= size)
-    return spn_fail(err, SPN_EINPUT, "%s: expected a path of at most %zu bytes from the root on, got a longer one",
-                    setting, size - 1);
+    return too_long(setting, size, err);
   strcpy(text, absolute);
   return SPN_OK;
 }
@@ -69,18 +87,32 @@ static spn_status anchor(const char *setting, char *text, size_t size, spn_err *
 /* As io/datapath.h and --arch tell a file from a name. */
 static int is_file(const char *text) { return strchr(text, '/') || strstr(text, ".json"); }
 
+/* Every part of a sum (latency.h) that is a file. */
+static spn_status anchor_sum(const char *setting, char *text, size_t size, spn_err *err) {
+  char sum[PATH_SIZE + 1] = "", part[PATH_SIZE];
+  size_t used = 0;
+  for (const char *next, *at = text; at; at = next) {
+    const char *plus = strstr(at, " + "), *star = strchr(at, '*');
+    const char *end = plus ? plus : at + strlen(at), *name = star && star < end ? star + 1 : at;
+    next = plus ? plus + 3 : NULL;
+    name += strspn(name, " ");
+    snprintf(part, sizeof part, "%.*s", (int)(end - name), name);
+    if (is_file(part)) SPN_TRY(anchor(setting, part, sizeof part, err));
+    used += (size_t)snprintf(sum + used, sizeof sum - used, "%.*s%s%s", (int)(name - at), at, part, plus ? " + " : "");
+    if (used >= size) return too_long(setting, size, err);
+  }
+  strcpy(text, sum);
+  return SPN_OK;
+}
+
 spn_status spn_settings_anchor(spn_settings *s, spn_err *err) {
-#define ANCHOR(section, key, when) \
-  if (when(s->section##_##key)) SPN_TRY(anchor(#section "." #key, s->section##_##key, sizeof s->section##_##key, err))
-#define GIVEN(text) *(text)
-  ANCHOR(data, path, GIVEN);
-  ANCHOR(search, table, GIVEN);
-  ANCHOR(train, init, GIVEN);
-  ANCHOR(train, teacher, GIVEN);
-  ANCHOR(train, arch, is_file);
-  ANCHOR(search, space, is_file);
-  ANCHOR(search, cost, is_file);
-#undef GIVEN
+#define ANCHOR(how, section, key) SPN_TRY(how(#section "." #key, s->section##_##key, sizeof s->section##_##key, err));
+#define PATH(section, key, value, help) \
+  if (*s->section##_##key) ANCHOR(anchor, section, key)
+#define SOURCE(section, key, value, help) \
+  if (is_file(s->section##_##key)) ANCHOR(anchor, section, key)
+#define SUM(section, key, value, help) ANCHOR(anchor_sum, section, key)
+#include "train/settings.def"
 #undef ANCHOR
   return SPN_OK;
 }
@@ -113,11 +145,5 @@ spn_status spn_resume_check(const spn_settings *a, const spn_settings *b, spn_er
 #define REAL(section, key, value, min, max, unit, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #define BOOL(section, key, value, help) COMPARE(section, key, a->section##_##key == b->section##_##key)
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
   return SPN_OK;
 }

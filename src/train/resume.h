@@ -6,6 +6,8 @@
 
 /* Whether the folder holds a run, begun at least. */
 int spn_run_exists(const char *folder);
+/* Whether a process is working in it. */
+int spn_run_busy(const char *folder);
 /* The settings that the run of a command was begun with, but run.max_steps, which is a process's own. SPN_EINPUT: the
  * folder holds no run, or another command's. */
 spn_status spn_resume_settings(const char *folder, const char *command, spn_settings *out, spn_err *err);

@@ -10,14 +10,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/screen.h"
 #include "io/file.h"
 #include "train/environment.h"
 #include "train/machine.h"
 #include "train/resume.h"
 #include "train/terminal.h"
 
+enum { LOCK_TRIES = 10 };
 #define SPN_EVENTS "events.out.tfevents.spnas"
 
 struct spn_run {
@@ -49,8 +52,13 @@ const char *spn_run_path(spn_run *run, const char *name) {
 static spn_status lock_folder(spn_run *run, spn_err *err) {
   run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (run->lock < 0) return spn_fail(err, SPN_EIO, "%s: %s", run->folder, strerror(errno));
-  if (flock(run->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-    return spn_fail(err, SPN_EINPUT, "%s: another spnas is working in this folder", run->folder);
+  int busy = 1; /* who asks whether a run goes on (spn_run_busy) holds the lock for less than a moment */
+  for (int i = 0; i < LOCK_TRIES && busy; i++) {
+    const struct timespec moment = {.tv_nsec = 1000000000 / LOCK_TRIES / 5}; /* a fifth of a second for all */
+    if (i) nanosleep(&moment, NULL);
+    busy = flock(run->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+  }
+  if (busy) return spn_fail(err, SPN_EINPUT, "%s: another spnas is working in this folder", run->folder);
   return SPN_OK;
 }
 
@@ -254,12 +262,20 @@ spn_status spn_run_restore(spn_run *run, uint64_t *step, spn_tensors **out, spn_
 /* ---- Progress ---- */
 
 static void put_progress(const spn_run *run, const spn_progress *p, double pace, int last) {
-  char left[SPN_DURATION], cost[64] = "", text[256];
+  char left[SPN_DURATION], start[80], speed[40], score[48], cost[64] = "", text[256];
   spn_duration_text(pace * (double)(p->steps - p->step), left);
   if (p->target > 0) snprintf(cost, sizeof cost, "  cost %.2f %s (target %.2f)", p->cost, p->unit, p->target);
-  snprintf(text, sizeof text, "epoch %.2f/%.4g  step %llu/%llu  %.0f images/s  CE %.3f  top-1 %.1f %%%s  ETA %s",
-           p->epoch, p->epochs, (unsigned long long)p->step, (unsigned long long)p->steps, p->batch / pace, p->ce,
-           100 * p->accuracy, cost, left);
+  snprintf(start, sizeof start, "epoch %.2f/%.4g  step %llu/%llu", p->epoch, p->epochs, (unsigned long long)p->step,
+           (unsigned long long)p->steps);
+  snprintf(speed, sizeof speed, "  %.0f images/s", p->batch / pace);
+  snprintf(score, sizeof score, "  CE %.3f  top-1 %.1f %%", p->ce, 100 * p->accuracy);
+  const char *part[] = {start, speed, score, cost}; /* on a narrow terminal, what matters least goes first */
+  static const int least[] = {1, 2, 3};
+  for (int i = 0; i < 4; i++) {
+    snprintf(text, sizeof text, "%s%s%s%s  ETA %s", part[0], part[1], part[2], part[3], left);
+    if (i == 3 || spn_terminal_fits(text)) break;
+    part[least[i]] = "";
+  }
   spn_terminal_line(text, last);
 }
 
@@ -291,7 +307,8 @@ void spn_run_say(spn_run *run, const char *format, ...) {
 void spn_run_warn(spn_run *run, const char *format, ...) {
   char text[1200];
   va_list args;
-  snprintf(text, sizeof text, "warning: %s", format);
+  snprintf(text, sizeof text, "%swarning:%s %s", spn_screen_style(stderr, SPN_WARN),
+           spn_screen_style(stderr, SPN_PLAIN), format);
   va_start(args, format);
   spn_terminal_say(text, args);
   va_end(args);

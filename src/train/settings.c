@@ -24,21 +24,11 @@ typedef struct {
 
 /* The names of every CHOICE; those of a NAMED are the registry's. Registries lie in folders above and below this one:
  * settings.def says what their arrays are called, and the linker finds them. */
-#define STRING(section, key, value, help)
 #define CHOICE(section, key, type, list, help)                                       \
   static const char *const section##_##key##_names[] = {list(SPN_CHOICE_NAME) NULL}; \
   _Static_assert(sizeof(type) == sizeof(int), "a field of a choice is read and written as an int");
 #define NAMED(section, key, value, names, help) extern const char *const names[];
-#define INT(section, key, value, min, max, unit, help)
-#define REAL(section, key, value, min, max, unit, help)
-#define BOOL(section, key, value, help)
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
 
 #define ENTRY(section, key, type, value, min, max, text, names, help)                                       \
   {#section, #key, #section "." #key, type, offsetof(spn_settings, section##_##key), value, min, max, text, \
@@ -53,12 +43,6 @@ static const setting settings[] = {
   ENTRY(section, key, TYPE_REAL, value, min, max, unit, NULL, help)
 #define BOOL(section, key, value, help) ENTRY(section, key, TYPE_BOOL, value, 0, 1, "", NULL, help)
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
 };
 enum { COUNT = sizeof settings / sizeof *settings };
 

@@ -17,12 +17,6 @@ typedef struct {
 #define REAL(section, key, value, min, max, unit, help) double section##_##key;
 #define BOOL(section, key, value, help) int section##_##key;
 #include "train/settings.def"
-#undef STRING
-#undef CHOICE
-#undef NAMED
-#undef INT
-#undef REAL
-#undef BOOL
 } spn_settings;
 
 void spn_settings_default(spn_settings *s);

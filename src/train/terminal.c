@@ -2,9 +2,10 @@
 #include "train/terminal.h"
 
 #include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "core/phase.h"
+#include "core/screen.h"
 
 /* Between two lines: a terminal's line is rewritten, a log grows. */
 static const double TERMINAL_SECONDS = 0.2, LOG_SECONDS = 10;
@@ -15,7 +16,7 @@ static struct {
   int open;           /* the cursor stands behind a progress line */
 } state;
 
-static int on_terminal(void) { return isatty(STDERR_FILENO); }
+static int on_terminal(void) { return spn_screen_is_terminal(stderr); }
 
 double spn_terminal_seconds(void) {
   double now = spn_seconds();
@@ -30,9 +31,13 @@ int spn_terminal_due(void) {
   return now - state.last >= (on_terminal() ? TERMINAL_SECONDS : LOG_SECONDS);
 }
 
+/* A line that is to be rewritten must not reach the last column, or what is rewritten is only the end of it. */
+int spn_terminal_fits(const char *text) { return !on_terminal() || strlen(text) < (size_t)spn_screen_columns(stderr); }
+
 void spn_terminal_line(const char *text, int last) {
-  int stays = last || !on_terminal();
-  fprintf(stderr, "%s%s%s", state.open ? ERASE : "", text, stays ? "\n" : "");
+  int stays = last || !on_terminal(), length = (int)strlen(text);
+  if (!stays && !spn_terminal_fits(text)) length = spn_screen_columns(stderr) - 1;
+  fprintf(stderr, "%s%.*s%s", state.open ? ERASE : "", length, text, stays ? "\n" : "");
   state.open = !stays;
   state.last = spn_seconds();
 }

@@ -11,7 +11,9 @@ void spn_terminal_restart(void);   /* the clock starts anew: for a command that 
 double spn_terminal_seconds(void); /* since then; since the process's first call, where it never was called */
 /* Whether a new progress line is due. */
 int spn_terminal_due(void);
-/* The progress line. last: it stays, and what comes next starts below it. */
+/* Whether it is short enough for the terminal's line. */
+int spn_terminal_fits(const char *text);
+/* The progress line, cut to the terminal's width. last: it stays, and what comes next starts below it. */
 void spn_terminal_line(const char *text, int last);
 /* A message on a line of its own, in place of the progress line. */
 void spn_terminal_say(const char *format, va_list args);

@@ -1,12 +1,14 @@
 'use strict';
-/* Draws the page from the data beside it. Text from files only ever becomes text nodes. */
+/* Draws the page from the data beside it, and again from newer data where live.js has some: what is the same stays, with
+ * what a reader has opened, hovers over or has scrolled to. Text from files only ever becomes text nodes. */
 addEventListener('error', (e) => { /* files that hold something else than a run writes */
   const notes = document.getElementById('notes');
   notes.hidden = false;
   notes.append('This page could not be drawn to its end: ' + e.message);
 });
-(function () {
-  const data = JSON.parse(document.getElementById('data').textContent);
+const drawn = new Map(); /* plots on the page by their id */
+let redraw = () => {};
+function show(data) {
   const config = data.files['config.resolved.json'] || {};
   const arch = data.files['arch.json'];
   const env = data.files['env.json'] || {};
@@ -28,6 +30,23 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     e.append(...children.filter((c) => c !== null && c !== undefined));
     return e;
   }
+  /* Makes `old` what `fresh` is, and touches nothing that is so already. */
+  function renew(old, fresh) {
+    if (old.isEqualNode(fresh)) return;
+    if (old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
+    if (old.nodeType === Node.TEXT_NODE) return void (old.data = fresh.data);
+    for (const a of [...old.attributes]) if (!fresh.hasAttribute(a.name) && a.name !== 'open') old.removeAttribute(a.name);
+    for (const a of fresh.attributes) if (old.getAttribute(a.name) !== a.value) old.setAttribute(a.name, a.value);
+    const before = [...old.childNodes], after = [...fresh.childNodes];
+    after.forEach((node, i) => before[i] ? renew(before[i], node) : old.append(node));
+    before.slice(after.length).forEach((node) => node.remove());
+  }
+  function refill(old, ...children) {
+    const fresh = old.cloneNode(false);
+    fresh.append(...children);
+    renew(old, fresh);
+  }
+  const fill = (id, ...children) => refill(document.getElementById(id), ...children);
   const known = (x) => typeof x === 'number' && isFinite(x);
   /* For people; tables and CSV hold figures as they are. */
   const figure = (x, digits) => !known(x) ? 'unknown' : String(+x.toPrecision(digits || 4));
@@ -562,7 +581,7 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     if (network) tile('MACs', millions(network.macs));
     if (arch && arch.images > 0) tile('images seen', arch.images.toLocaleString('en'));
     if (arch || result) tile('time', duration((arch || result).seconds));
-    document.getElementById('tiles').append(...list);
+    fill('tiles', ...list);
   }
   function about() {
     const quote = (s) => /^[\w@%+=:,./-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'";
@@ -578,22 +597,20 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     facts.push(['page', 'spnas ' + data.spnas + ', ' + data.made + (window.Chart ? '; plots by Chart.js ' + Chart.version : '; no plots: built without Chart.js')]);
     const list = element('dl', {});
     for (const [name, value] of facts) list.append(element('dt', {}, name), element('dd', {}, value));
-    document.getElementById('about').append(element('h2', {}, 'How to repeat it'), list,
+    fill('about', element('h2', {}, 'How to repeat it'), list,
       element('details', {}, element('summary', {}, 'every setting'), element('pre', {}, element('code', {}, JSON.stringify(config, null, 1)))));
   }
   function words() {
     const name = data.folder.split('/').filter(Boolean).pop() || data.folder;
     document.title = name + ' - spnas report';
-    document.getElementById('title').textContent = name;
-    document.getElementById('kind').textContent = comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks'
+    fill('title', name);
+    fill('kind', comparison ? 'comparison of ' + methods.length + ' methods, ' + compared.length + ' networks'
       : sweep ? (sweep.tuned ? 'tuning of ' + sweep.tuned.join(', ') + ' in ' + of(sweep.networks.length, 'trial') : 'sweep over ' + of(sweep.networks.length, 'target')) : search
-      ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : '');
-    document.getElementById('verdict').append(element('h2', {}, 'In short'), element('ul', {},
+      ? 'search' + (arch ? ', method ' + arch.method + ', space ' + arch.space : '') : 'training' + (network ? ' of ' + network.name : ''));
+    fill('verdict', element('h2', {}, 'In short'), element('ul', {},
       ...verdict.map((v) => element('li', v.warn ? {class: 'warn'} : {}, v.text))));
-    if (!data.notes.length) return;
-    const notes = document.getElementById('notes');
-    notes.hidden = false;
-    notes.append(element('h2', {}, 'Missing from this page'), element('ul', {}, ...data.notes.map((n) => element('li', {}, n))));
+    document.getElementById('notes').hidden = !data.notes.length;
+    fill('notes', element('h2', {}, 'Missing from this page'), element('ul', {}, ...data.notes.map((n) => element('li', {}, n))));
   }
 
   /* ---- Drawing ---- */
@@ -607,62 +624,79 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
-  function fillTable(p, into) {
+  function tableOf(p) {
     const head = element('tr', {}, ...p.columns.map((c) => element('th', {}, c)));
     const body = p.rows.map((r) => element('tr', {}, ...r.map((v) => element('td', {}, v === null || v === undefined ? '' : String(v)))));
-    into.append(element('table', {}, element('thead', {}, head), element('tbody', {}, ...body)));
+    return element('table', {}, element('thead', {}, head), element('tbody', {}, ...body));
   }
-  function frame(p) {
-    const drawn = window.Chart ? p.chart || p.svg : p.svg;
-    const button = element('button', {type: 'button'}, 'CSV');
-    button.addEventListener('click', () => save(p));
-    const inside = element('div', {class: 'table'});
-    const more = element('details', {}, element('summary', {}, of(p.rows.length, 'row') + ' as a table'), inside);
-    const fill = () => { if (more.open && !inside.firstChild) fillTable(p, inside); };
-    more.addEventListener('toggle', fill);
-    more.open = !drawn;
-    fill();
-    p.box = drawn ? element('div', {class: 'plot' + (p.svg ? ' scroll' : '')}) : null;
+  function frame(p) { /* of a plot that is on the page already: the same one */
+    const before = drawn.get(p.id), inside = before ? before.inside : element('div', {class: 'table'});
+    const canDraw = window.Chart ? p.chart || p.svg : p.svg;
+    const title = element('h2', {}, p.title), text = element('figcaption', {}, p.text);
+    const summary = element('summary', {}, of(p.rows.length, 'row') + ' as a table');
+    drawn.set(p.id, Object.assign(p, {inside}, before && {box: before.box, chartDrawn: before.chartDrawn, figure: before.figure, more: before.more}));
+    const fillTable = () => { if (p.more.open) refill(inside, tableOf(drawn.get(p.id))); };
+    if (before) {
+      [[p.figure.querySelector('h2'), title], [p.figure.querySelector('figcaption'), text], [p.more.firstChild, summary]].forEach(
+        ([old, fresh]) => renew(old, fresh));
+      p.figure.classList.toggle('wide', !!p.wide);
+      fillTable();
+    } else {
+      const button = element('button', {type: 'button'}, 'CSV');
+      button.addEventListener('click', () => save(drawn.get(p.id)));
+      p.more = element('details', {}, summary, inside);
+      p.more.addEventListener('toggle', fillTable);
+      p.more.open = !canDraw;
+      fillTable();
+      p.box = canDraw ? element('div', {class: 'plot' + (p.svg ? ' scroll' : '')}) : null;
+      p.figure = element('figure', {id: p.id, class: p.wide ? 'wide' : ''}, element('div', {class: 'head'}, title, button), text, p.box, p.more);
+    }
     if (p.box && !p.svg) p.box.style.height = (p.height || 280) + 'px';
-    p.figure = element('figure', {id: p.id, class: p.wide ? 'wide' : ''}, element('div', {class: 'head'}, element('h2', {}, p.title), button),
-                       element('figcaption', {}, p.text), p.box, more);
     return p.figure;
+  }
+  function place() { /* the plots in order; those that are there already are not moved */
+    const figures = document.getElementById('figures');
+    let at = figures.firstChild;
+    for (const figure of plots.map(frame)) {
+      if (figure === at) at = at.nextSibling;
+      else figures.insertBefore(figure, at);
+    }
+    for (const [id, p] of drawn) {
+      if (plots.includes(p)) continue;
+      if (p.chartDrawn) p.chartDrawn.destroy();
+      p.figure.remove();
+      drawn.delete(id);
+    }
+  }
+  function drawChart(p, settings) {
+    if (p.chartDrawn) { /* keeps what is hovered over */
+      p.chartDrawn.data = settings.data;
+      p.chartDrawn.options = settings.options;
+      return p.chartDrawn.update('none');
+    }
+    const canvas = element('canvas', {role: 'img', 'aria-label': p.title});
+    p.box.append(canvas);
+    p.chartDrawn = new Chart(canvas, settings);
   }
   function draw(c) {
     for (const p of plots.filter((q) => q.box)) {
-      if (p.drawn) p.drawn.destroy();
-      p.box.textContent = '';
       if (p.svg) {
-        p.box.append(p.svg(c));
+        refill(p.box, p.svg(c));
         p.figure.dataset.marks = p.box.querySelectorAll('.mark').length;
         continue;
       }
-      const canvas = element('canvas', {role: 'img', 'aria-label': p.title});
       const settings = p.chart(c), options = settings.options, given = options.plugins || {};
-      p.box.append(canvas);
       Object.assign(options, {
         animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
         plugins: Object.assign({
           legend: {display: !p.plain && settings.data.datasets.length > 1, labels: {color: c.ink, boxWidth: 14, boxHeight: 8, usePointStyle: p.id === 'place' || p.id === 'compared'}}
         }, given)
       });
-      p.drawn = new Chart(canvas, settings);
+      drawChart(p, settings);
       p.figure.dataset.marks = settings.data.datasets.reduce((sum, d, i) =>
-        sum + p.drawn.getDatasetMeta(i).data.filter((e) => isFinite(e.x) && isFinite(e.y)).length, 0);
+        sum + p.chartDrawn.getDatasetMeta(i).data.filter((e) => isFinite(e.x) && isFinite(e.y)).length, 0);
     }
   }
-  function tips() { /* of the strip: where a mouse hovers, a finger taps or the keyboard is */
-    const tip = document.getElementById('tip');
-    document.addEventListener('pointerover', (e) => {
-      const text = e.target.getAttribute && e.target.getAttribute('data-tip');
-      tip.hidden = !text;
-      if (!text) return;
-      tip.textContent = text;
-      tip.style.left = Math.max(0, Math.min(e.pageX + 12, document.documentElement.clientWidth - 240)) + 'px';
-      tip.style.top = e.pageY + 14 + 'px';
-    });
-  }
-
   if (comparison) {
     sayComparison();
     comparePlots();
@@ -679,16 +713,28 @@ addEventListener('error', (e) => { /* files that hold something else than a run 
   words();
   tiles();
   about();
-  tips();
-  document.getElementById('figures').append(...plots.map(frame));
+  place();
   let alone = null; /* a half without a neighbour takes the whole width */
   for (const p of [...plots, {wide: true}]) {
     if (alone && (p.wide || p.starts)) alone.figure.classList.add('wide');
     alone = p.wide || (alone && !p.starts) ? null : p;
   }
-  const redraw = () => draw(scheme.matches ? DARK : LIGHT);
+  redraw = (light) => draw(scheme.matches && !light ? DARK : LIGHT);
   redraw();
-  scheme.addEventListener('change', redraw);
-  addEventListener('beforeprint', () => draw(LIGHT));
-  addEventListener('afterprint', redraw);
-})();
+}
+function tips() { /* of the strip: where a mouse hovers, a finger taps or the keyboard is */
+  const tip = document.getElementById('tip');
+  document.addEventListener('pointerover', (e) => {
+    const text = e.target.getAttribute && e.target.getAttribute('data-tip');
+    tip.hidden = !text;
+    if (!text) return;
+    tip.textContent = text;
+    tip.style.left = Math.max(0, Math.min(e.pageX + 12, document.documentElement.clientWidth - 240)) + 'px';
+    tip.style.top = e.pageY + 14 + 'px';
+  });
+}
+show(JSON.parse(document.getElementById('data').textContent));
+tips();
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw());
+addEventListener('beforeprint', () => redraw(true));
+addEventListener('afterprint', () => redraw());
