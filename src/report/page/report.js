@@ -398,14 +398,15 @@ function show(data) {
     if (!answers.length) return;
     scatter({
       id: 'accuracy', title: 'Accuracy against cost', y: 'accuracy', columns, rows: answers.map((e) => columns.map((k) => e[k])),
-      text: 'Every network that was evaluated, and the front of those that nothing cheaper beats.' + thinned(data.evaluations),
+      text: 'Every network that was evaluated, and the front of those that nothing cheaper beats'
+        + (answers.some((e) => e.rescored) ? ', among those that were scored again with the final weights.' : '.') + thinned(data.evaluations),
       sets: (c) => [points('evaluated', answers.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.muted, {pointRadius: 3, order: 3}),
                     points('front', front.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.series[0],
                            {type: 'line', borderWidth: 2, stepped: true, pointRadius: 4}),
                     ...targetLine(c, answers.map((e) => e.accuracy))]
     });
     let best = -Infinity;
-    const risen = answers.filter((e) => !known(target) || e.cost <= target).map((e) => ({n: e.evaluation, best: best = Math.max(best, e.accuracy), accuracy: e.accuracy}));
+    const risen = answers.filter((e) => !e.rescored && (!known(target) || e.cost <= target)).map((e) => ({n: e.evaluation, best: best = Math.max(best, e.accuracy), accuracy: e.accuracy}));
     curves({
       id: 'best', title: 'Best so far within the budget', x: 'evaluation', y: 'accuracy', columns: ['evaluation', 'accuracy', 'best'],
       rows: risen.map((e) => [e.n, e.accuracy, e.best]), text: 'The most accurate network that costs no more than the target.',
