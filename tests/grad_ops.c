@@ -185,13 +185,8 @@ static void se(double on, double squeeze, double expand, int wide) {
   char what[80];
   spn_graph *g = start();
   spn_value *x = source(g, "in", spn_add_input(g, 3, 4, 2), 3, SPN_ACT_NONE);
-  spn_se_spec spec = {.squeeze = 4, .levels = 1, .channels = {4}, .on_gate = on < 0 ? -1 : wanted_gate(g, on)};
-  if (squeeze >= 0) {
-    spec.levels = 2;
-    spec.channels[0] = 2;
-    spec.channels[1] = 4;
-    spec.gates[0] = wanted_gate(g, squeeze);
-  }
+  spn_se_spec spec = {.squeeze = 4, .on_gate = on < 0 ? -1 : wanted_gate(g, on)};
+  if (squeeze >= 0) spec.units = spn_graph_width(g, 2, (int[]){2, 4}, (int[]){wanted_gate(g, squeeze)});
   spn_width *width = wide ? spn_graph_width(g, 2, (int[]){3, 7}, (int[]){wanted_gate(g, expand)}) : NULL;
   x = norm(g, "e.bn", conv1x1(g, "e", x, 7, NULL, width, NULL), SPN_ACT_HSWISH, NULL);
   x = spn_add_se(g, "se", x, &spec);
@@ -240,11 +235,77 @@ static void case_join(void) {
   join_shared();
 }
 
+/* A layer as a supernet has it: two ops side by side by a gate, one of them with an expansion that the channels of its
+ * input cut too, both with decided channels; a shortcut, and what passes where the layer is left out. */
+static void mix(const double *values) {
+  enum { KEEP, SHORTCUT, OP, EXPAND, SE, IN, OUT, RING, GATES };
+  spn_graph *g = start();
+  int gates[GATES];
+  char what[120] = "mix";
+  for (int i = 0; i < GATES; i++) {
+    gates[i] = wanted_gate(g, values[i]);
+    snprintf(what + strlen(what), sizeof what - strlen(what), " %g", values[i]);
+  }
+  spn_axis one = {.options = 1}, in = {2, {gates[IN]}}, expand = {2, {gates[EXPAND]}}, se = {2, {gates[SE]}};
+  spn_width *narrow = spn_graph_width(g, 2, (int[]){2, 3}, &gates[IN]);
+  spn_width *out = spn_graph_width(g, 2, (int[]){2, 3}, &gates[OUT]);
+  spn_width *wide = spn_graph_width_by(g, &in, &expand, (int[]){4, 6, 6, 9});
+  spn_width *own = spn_graph_width_by(g, &in, &one, (int[]){2, 3});
+  own->dense = 1;
+  spn_width *units = spn_graph_width_by(g, &in, &se, (int[]){1, 1, 2, 3});
+  const spn_branch *around = spn_graph_branch_by(g, 0, NULL, 1, &gates[KEEP]);
+  const spn_branch *shortcut = spn_graph_branch_by(g, 2, (int[]){gates[KEEP], gates[SHORTCUT]}, 0, NULL);
+  const spn_branch *first = spn_graph_branch_by(g, 1, &gates[KEEP], 1, &gates[OP]);
+  const spn_branch *second = spn_graph_branch_by(g, 2, (int[]){gates[KEEP], gates[OP]}, 0, NULL);
+  spn_value *x = source(g, "in", spn_add_input(g, 4, 4, 2), 3, SPN_ACT_HSWISH);
+  x = spn_add_mix(g, "narrow", 1, (spn_mix_term[]){{x, NULL, 1}}, narrow);
+  spn_dw_spec dw = {.k = 3,
+                    .stride = 1,
+                    .pad_before = 1,
+                    .pad_after = 1,
+                    .inner_k = 3,
+                    .width = own,
+                    .branch = first,
+                    .init_std = 0.3};
+  spn_value *a = norm(g, "a.bn", spn_add_depthwise(g, "a", x, &dw), SPN_ACT_RELU6, first);
+  spn_value *b = norm(g, "e.bn", conv1x1(g, "e", x, 9, NULL, wide, second), SPN_ACT_HSWISH, second);
+  spn_conv_spec conv = {.co = 3,
+                        .k = 5,
+                        .stride = 1,
+                        .pad_before = 2,
+                        .pad_after = 2,
+                        .rings = 1,
+                        .gates = {gates[RING]},
+                        .ring_k = {5},
+                        .inner_k = 3,
+                        .init_std = 0.2};
+  a = norm(g, "ap.bn", conv1x1(g, "ap", a, 3, own, NULL, first), SPN_ACT_NONE, first);
+  b = spn_add_se(g, "se", b, &(spn_se_spec){.squeeze = 3, .units = units, .on_gate = -1, .branch = second});
+  b = norm(g, "bp.bn", conv1x1(g, "bp", b, 3, wide, NULL, second), SPN_ACT_NONE, second);
+  x = spn_add_mix(g, "mix", 4, (spn_mix_term[]){{x, around, 0}, {x, shortcut, 0}, {a, first, 1}, {b, second, 1}}, out);
+  x = norm(g, "c.bn", spn_add_conv(g, "c", x, &conv), SPN_ACT_RELU6, NULL);
+  check_dot(g, x, &spn_op_mix, what);
+}
+
+static void case_mix(void) {
+  static const double soft[] = {0.7, 0.4, 0.6, 0.3, 0.5, 0.8, 0.2, 0.9}, some[] = {1, 0, 0.6, 1, 0, 0.8, 0.2, 1};
+  enum { GATES = sizeof soft / sizeof *soft };
+  mix(soft);
+  mix(some);
+  for (int draw = 0; draw < 24; draw++) {
+    double hard[GATES];
+    for (int i = 0; i < GATES; i++)
+      hard[i] = draw < 16 ? (double)spn_rng_below(2, SPN_RNG_TEST, (uint64_t)(draw * GATES + i), 2)
+                          : 0.5 * (double)spn_rng_below(2, SPN_RNG_TEST, (uint64_t)(draw * GATES + i), 3);
+    mix(hard);
+  }
+}
+
 /* Of a view with batch norm, of one gated by SE, of a stored value; the last with a second reader. */
 static void case_pool(void) {
   for (int kind = 0; kind < 3; kind++) {
     spn_graph *g = start();
-    spn_se_spec spec = {.squeeze = 2, .levels = 1, .channels = {2}, .on_gate = -1};
+    spn_se_spec spec = {.squeeze = 2, .on_gate = -1};
     spn_value *x = source(g, "a", spn_add_input(g, 3, 4, 2), 6, SPN_ACT_RELU6), *y;
     if (kind == 1) x = spn_add_se(g, "se", x, &spec);
     if (kind == 2) x = spn_add_join(g, "join", x, source(g, "b", x, 6, SPN_ACT_HSWISH), NULL, 0);
@@ -316,7 +377,7 @@ static void block(double keep, double e1, double e2, double ring, double se, dou
                     .init_std = 0.3};
   x = norm(g, "dw.bn", spn_add_depthwise(g, "dw", x, &dw), SPN_ACT_RELU6, branch);
   spn_se_spec spec = {
-      .squeeze = 4, .levels = 2, .channels = {2, 4}, .gates = {gates[5]}, .on_gate = gates[4], .branch = branch};
+      .squeeze = 4, .units = spn_graph_width(g, 2, (int[]){2, 4}, gates + 5), .on_gate = gates[4], .branch = branch};
   x = spn_add_se(g, "se", x, &spec);
   x = norm(g, "p.bn", conv1x1(g, "p", x, 3, width, NULL, branch), SPN_ACT_NONE, branch);
   x = spn_add_join(g, "join", in, x, branch, 0);

@@ -27,6 +27,34 @@ static const char *const tied =
     "\"tied\": true, \"skip\": true}],"
     " \"head\": {\"channels\": 6}}";
 
+/* Stages decided as wholes: MnasNet's ops side by side, channels, numbers of layers, shortcuts. */
+static const char *const factorised =
+    "{\"name\": \"factorised\", \"input\": {\"size\": 6, \"channels\": 2}, \"classes\": 4, \"activation\": \"relu\","
+    " \"padding\": \"same\", \"bn\": {\"momentum\": 0.9, \"eps\": 0.001}, \"dropout\": 0.2,"
+    " \"stem\": {\"channels\": 4, \"kernel\": 3, \"stride\": 1},"
+    " \"stages\": [{\"layers\": [1, 2, 3], \"channels\": [2, 3, 5], \"stride\": 1, \"shared\": true, \"kernel\": [3, "
+    "5],"
+    "               \"expand\": [1, 2, 3, 0], \"se\": [0, 0.5], \"residual\": [false, true]},"
+    "              {\"layers\": [1, 2], \"channels\": [3, 4], \"stride\": 2, \"shared\": true, \"kernel\": [3, 5],"
+    "               \"expand\": [1, 3, 0], \"se\": [0.25, 0.5], \"residual\": [false, true]},"
+    "              {\"layers\": 2, \"channels\": 4, \"stride\": 1, \"kernel\": [3], \"expand\": [1, 0], \"skip\": "
+    "true}],"
+    " \"head\": {\"channels\": 6}}";
+
+/* Channels of stages, everything else layer by layer. */
+static const char *const widths =
+    "{\"name\": \"widths\", \"input\": {\"size\": 6, \"channels\": 2}, \"classes\": 4, \"activation\": \"hswish\","
+    " \"padding\": \"symmetric\", \"bn\": {\"momentum\": 0.9, \"eps\": 0.001}, \"dropout\": 0,"
+    " \"stem\": {\"channels\": 3, \"kernel\": 3, \"stride\": 1},"
+    " \"stages\": [{\"layers\": 1, \"channels\": [2, 3], \"stride\": 1, \"kernel\": [3, 5], \"expand\": [1], \"se\": "
+    "[0.5]},"
+    "              {\"layers\": 2, \"channels\": [2, 4, 5], \"stride\": 2, \"kernel\": [3, 5, 7], \"expand\": [2, 3],"
+    "               \"se\": [0, 0.5, 1], \"activation\": \"relu\"},"
+    "              {\"layers\": 2, \"channels\": 4, \"stride\": 1, \"kernel\": [3, 5], \"expand\": [1, 3], \"tied\": "
+    "true},"
+    "              {\"layers\": [1, 2], \"channels\": 4, \"stride\": 1, \"kernel\": [3], \"expand\": [2, 3]}],"
+    " \"head\": {\"channels\": 6}}";
+
 typedef struct {
   spn_supernet *net;
   spn_indicators *s;
@@ -228,12 +256,58 @@ static void case_cut(const char *text, const char *what) {
   finish(&t);
 }
 
+/* ---- Every kind of mask by itself, where no indicator is needed ---- */
+
+/* Every gate at random: 0, 1 or between (soft: between alone), its gradient wanted. */
+static void draw_gates(spn_graph *g, uint64_t draw, int soft) {
+  for (int i = 0; i < g->gate_count; i++) {
+    uint64_t index = draw << 32 | (uint64_t)i;
+    uint64_t kind = soft ? 2 : spn_rng_below(21, SPN_RNG_TEST, index, 3);
+    double between = 0.2 + 0.7 * spn_rng_uniform(22, SPN_RNG_TEST, index);
+    g->gates[i].value = kind == 2 ? between : (double)kind;
+    g->gates[i].wanted = 1;
+  }
+}
+
+static void case_masks(const char *text, const char *what) {
+  enum { SOFT = 2, DRAWS = 6, CUTS = 40 };
+  spn_space space;
+  spn_err err;
+  tiny t = {.keep = 1};
+  spn_network_options o = {.batch = BATCH, .threads = 1, .kernels = spn_kernels_ref(), .seed = 7, .smoothing = 0.1};
+  must(spn_space_parse("tiny", text, strlen(text), &space, &err), &err);
+  must(spn_supernet_create(&space, CLASSES, 2, &o, &t.net, &err), &err);
+  t.data.g = t.net->graph;
+  t.data.g->step = 5;
+  grad_perturb(t.data.g);
+  grad_data(&t.data, SIZE, SIZE, 2, CLASSES);
+  for (int i = 0; i < DRAWS; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "%s, draw %d", what, i);
+    draw_gates(t.data.g, (uint64_t)i, i < SOFT);
+    CHECK(grad_check(&t.data, name, PER_PARAM) > 30, "%s: points", name);
+  }
+  for (int i = 0; i < CUTS; i++) {
+    spn_choice c;
+    spn_choice_random(&space, 4, (uint64_t)i, &c);
+    spn_supernet_set(t.net, &c);
+    for (int k = 0; k < t.data.g->gate_count; k++) t.data.g->gates[k].wanted = i % 2; /* and what they hide computed */
+    compare_cut(&t, &c, what);
+  }
+  t.data.g = NULL;
+  grad_free(&t.data);
+  spn_supernet_free(t.net);
+}
+
 int main(void) {
+  case_masks(factorised, "factorised");
+  case_masks(widths, "widths");
   case_cut(every_option, "every option cut");
   case_cut(tied, "tied cut");
   for (spn_statistic statistic = SPN_STATISTIC_RMS; statistic <= SPN_STATISTIC_NORM; statistic++) {
     case_forms(every_option, "every option", statistic);
     case_forms(tied, "tied", statistic);
+    case_forms(factorised, "factorised", statistic);
   }
   case_below(SPN_COST_DISTANCE);
   case_below(SPN_COST_HINGE);

@@ -4,8 +4,8 @@
 #include "table_case.h"
 
 #include "model/blockstring.h"
-#include "model/supernet.h"
 #include "search/reach.h"
+#include "search/stages.h"
 
 static const char space_text[] =
     "{\"name\": \"coupled\", \"input\": {\"size\": 32, \"channels\": 3}, \"classes\": 10, \"activation\": \"relu\","
@@ -213,18 +213,118 @@ static void test_methods(table_case *t, const networks *all) {
   }
 }
 
+/* ---- The cost as a sum over layers, and what gradient decodes with it ---- */
+
+static spn_cost_chain *chain_of(const table_case *t) {
+  spn_cost_chain *chain;
+  spn_err err;
+  must(spn_cost_chain_new(&t->cost, &t->space, &chain, &err), &err);
+  return chain;
+}
+
+/* The indicators that make a network. */
+static void gates_of(const table_case *t, const spn_choice *c, spn_layer_gates *gates) {
+  memset(gates, 0, sizeof(spn_layer_gates[SPN_MAX_LAYERS]));
+  for (int d = 0; d < t->decisions.count; d++) {
+    const spn_decision *one = &t->decisions.list[d];
+    for (int i = 0; i + 1 < one->options; i++)
+      gates[one->layer].gate[one->kind][i] = i < spn_decision_get(one, c) ? 1 : 0;
+  }
+}
+
+static void test_exact(const table_case *t, const networks *all) {
+  spn_cost_chain *chain = chain_of(t);
+  spn_layer_gates gates[SPN_MAX_LAYERS];
+  for (size_t i = 0; i < all->count; i++) {
+    gates_of(t, &all->list[i], gates);
+    CHECK_NEAR(spn_cost_chain_soft(chain, gates, NULL), spn_cost_of(&t->cost, &all->list[i]), 1e-12, "network %d",
+               (int)i);
+  }
+  spn_cost_chain_free(chain);
+}
+
+static void test_slope(const table_case *t) {
+  spn_cost_chain *chain = chain_of(t);
+  spn_layer_gates gates[SPN_MAX_LAYERS] = {0}, grad[SPN_MAX_LAYERS];
+  const double step = 1e-4; /* multilinear but for what several layers share: a square of the step remains */
+  for (uint64_t draw = 0; draw < 8; draw++) {
+    for (int d = 0; d < t->decisions.count; d++)
+      for (int i = 0; i + 1 < t->decisions.list[d].options; i++)
+        gates[t->decisions.list[d].layer].gate[t->decisions.list[d].kind][i] = spn_rng_uniform(
+            17, SPN_RNG_TEST, draw << 32 | (uint64_t)(d * 10 + i));
+    spn_cost_chain_soft(chain, gates, grad);
+    for (int d = 0; d < t->decisions.count; d++)
+      for (int i = 0; i + 1 < t->decisions.list[d].options; i++) {
+        const spn_decision *one = &t->decisions.list[d];
+        double *gate = &gates[one->layer].gate[one->kind][i], keep = *gate;
+        *gate = keep + step;
+        double up = spn_cost_chain_soft(chain, gates, NULL);
+        *gate = keep - step;
+        double down = spn_cost_chain_soft(chain, gates, NULL);
+        *gate = keep;
+        CHECK_NEAR(grad[one->layer].gate[one->kind][i], (up - down) / (2 * step), 1e-6, "slope of %s, step %d",
+                   one->name, i);
+      }
+  }
+  spn_cost_chain_free(chain);
+}
+
+/* Gains of every option, nested, against all networks: the best of the range, or of the next one below it. */
+static void test_decoding(const table_case *t, const networks *all) {
+  spn_cost_chain *chain = chain_of(t);
+  spn_stages *stages;
+  spn_err err;
+  double min, max;
+  must(spn_stages_new(&t->space, &t->cost, chain, &stages, &err), &err);
+  spn_cost_range(&t->cost, &t->space, &min, &max);
+  for (uint64_t draw = 0; draw < 24; draw++) {
+    double gain[SPN_MAX_LAYERS][SPN_DECISION_KINDS][SPN_MAX_OPTIONS], best = -INFINITY;
+    for (size_t i = 0; i < sizeof gain / sizeof(double); i++)
+      (&gain[0][0][0])[i] = spn_rng_normal(23, SPN_RNG_TEST, draw << 32 | i);
+    double high = min + (max - min) * (0.05 + 0.9 * spn_rng_uniform(24, SPN_RNG_TEST, draw)),
+           low = high * (draw % 3 ? 0.97 : 0);
+    for (int u = 0; u < stages->path.units; u++)
+      for (int o = 0; o < stages->path.count[u]; o++) {
+        const spn_layer_choice *own = &stages->choice[u][o];
+        double sum = 0;
+        for (int k = 0; k < SPN_DECISION_KINDS; k++)
+          sum += own->option[k] >= 0 ? gain[stages->layer[u]][k][own->option[k]] : 0;
+        stages->path.option[u][o].gain = sum;
+      }
+    for (size_t i = 0; i < all->count; i++) {
+      double cost = spn_cost_of(&t->cost, &all->list[i]), sum = 0;
+      if (cost < low || cost > high) continue;
+      for (int u = 0; u < stages->path.units; u++) {
+        spn_layer_choice own = spn_stages_layer(&t->space, &all->list[i], stages->layer[u]);
+        for (int k = 0; k < SPN_DECISION_KINDS; k++)
+          sum += own.option[k] >= 0 ? gain[stages->layer[u]][k][own.option[k]] : 0;
+      }
+      best = fmax(best, sum);
+    }
+    spn_budget_answer answer;
+    must(spn_stages_best(stages, low, high, &answer, &err), &err);
+    CHECK(answer.cost == spn_cost_of(&t->cost, &answer.choice), "the cost is the network's");
+    CHECK(answer.cost <= high, "draw %d: %g of %g", (int)draw, answer.cost, high);
+    if (isinf(best)) CHECK(answer.outcome == SPN_BUDGET_BELOW, "draw %d: nothing is in the range", (int)draw);
+    else
+      CHECK(answer.outcome == SPN_BUDGET_MET && fabs(answer.gain - best) < 1e-7 && answer.bound == answer.gain,
+            "draw %d: gain %.9g of %.9g, bound %.9g", (int)draw, answer.gain, best, answer.bound);
+  }
+  spn_budget_answer answer;
+  must(spn_stages_best(stages, 0, min * 0.9, &answer, &err), &err);
+  CHECK(answer.outcome == SPN_BUDGET_ABOVE && answer.cost == min, "the cheapest: %g of %g", answer.cost, min);
+  CHECK(spn_stages_best(stages, 2, 1, &answer, &err) == SPN_EINPUT, "a range that is none");
+  spn_stages_free(stages);
+  spn_cost_chain_free(chain);
+}
+
 /* ---- What such a space cannot be used for ---- */
 
 static void test_refused(const table_case *t) {
   spn_cost cost;
   spn_err err = {0};
-  spn_supernet *net = NULL;
-  spn_network_options options = {.batch = 1, .threads = 1};
   CHECK(spn_cost_load("pixel1-singlepath", &t->space, &cost, &err) == SPN_EINPUT &&
             strstr(err.text, "layer 0 kernel") && strstr(err.text, "latency fit"),
-        "%s", err.text);
-  CHECK(spn_supernet_create(&t->space, 10, 3, &options, &net, &err) == SPN_EINPUT &&
-            strstr(err.text, "no masks for layer 0 kernel"),
         "%s", err.text);
 }
 
@@ -241,6 +341,9 @@ int main(void) {
   double min, max;
   spn_cost_range(&t->cost, &t->space, &min, &max);
   for (uint64_t seed = 0; seed < 4; seed++) test_reach_of(t, &all, min + (max - min) * 0.15 * (double)seed, seed);
+  test_exact(t, &all);
+  test_slope(t);
+  test_decoding(t, &all);
   test_methods(t, &all);
   test_refused(t);
   spn_choice_map_free(all.map);

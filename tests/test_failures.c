@@ -17,6 +17,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "model/network.h"
+#include "search/stages.h"
 #include "small_world.h"
 #include "train/machine.h"
 
@@ -261,6 +262,32 @@ static void fail_each(const char *name, work function, const char *output) {
   printf("%s: %ld allocations\n", name, all);
 }
 
+/* What the decoding of spaces whose stages are decided as wholes needs besides. */
+static spn_status decode_stages(spn_err *err) {
+  static const char text[] =
+      "{\"name\": \"stages\", \"input\": {\"size\": 32, \"channels\": 3}, \"classes\": 10, \"activation\": \"relu\","
+      "\"padding\": \"same\", \"bn\": {\"momentum\": 0.9, \"eps\": 1e-3}, \"dropout\": 0,"
+      "\"stem\": {\"channels\": 8, \"kernel\": 3, \"stride\": 1}, \"stages\": ["
+      "{\"layers\": [1, 2], \"channels\": [8, 16], \"stride\": 2, \"shared\": true, \"kernel\": [3], \"expand\": [1, "
+      "3, 0]},"
+      "{\"layers\": [2, 3], \"channels\": [20, 24], \"stride\": 1, \"kernel\": [3, 5], \"expand\": [3]}],"
+      "\"head\": {\"channels\": 32}}";
+  static spn_space space;
+  static spn_cost cost;
+  spn_cost_chain *chain = NULL;
+  spn_stages *stages = NULL;
+  spn_budget_answer answer;
+  SPN_TRY(spn_space_parse("stages", text, sizeof text - 1, &space, err));
+  SPN_TRY(spn_cost_load("macs", &space, &cost, err));
+  spn_status status = spn_cost_chain_new(&cost, &space, &chain, err);
+  if (!status) status = spn_stages_new(&space, &cost, chain, &stages, err);
+  if (!status) status = spn_stages_best(stages, 0, INFINITY, &answer, err);
+  spn_stages_free(stages);
+  spn_cost_chain_free(chain);
+  spn_cost_free(&cost);
+  return status;
+}
+
 /* ---- oneDNN ---- */
 
 static void test_executions(void) {
@@ -312,6 +339,7 @@ int main(void) {
   snprintf(trained, sizeof trained, "%s/run/best.safetensors", folder);
   snprintf(exported, sizeof exported, "%s/net.onnx", folder);
   test_executions();
+  fail_each("stages", decode_stages, run_folder);
   fail_each("search", search_anew, run_folder);
   fail_each("search that asks shared weights", ask_anew, run_folder);
   fail_each("search that asks trainings", ask_trainings_anew, run_folder);

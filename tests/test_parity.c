@@ -95,7 +95,7 @@ static spn_value *add_op(spn_graph *g, const int64_t *s, spn_value *x, spn_value
                    .pad_after = c.pad_after,
                    .inner_k = c.k,
                    .init_std = 1};
-  spn_se_spec se = {.squeeze = (int)s[CO], .levels = 1, .channels = {(int)s[CO]}, .on_gate = -1};
+  spn_se_spec se = {.squeeze = (int)s[CO], .on_gate = -1};
   *raw = NULL;
   if (s[OP] == SE) return spn_add_se(g, "op", x, &se);
   if (s[OP] == POOL) return *raw = spn_add_pool(g, "pool", x);

@@ -17,6 +17,16 @@ static const char space_text[] =
     "               \"se\": [0, 0.25], \"skip\": true}],"
     " \"head\": {\"channels\": 16}}";
 
+/* Stages decided as wholes: ops side by side, channels, numbers of layers, shortcuts. */
+static const char stages_text[] =
+    "{\"name\": \"stages\", \"input\": {\"size\": 8, \"channels\": 1}, \"classes\": 2, \"activation\": \"relu\","
+    " \"padding\": \"same\", \"bn\": {\"momentum\": 0.9, \"eps\": 0.001}, \"dropout\": 0.2,"
+    " \"stem\": {\"channels\": 8, \"kernel\": 3, \"stride\": 2},"
+    " \"stages\": [{\"layers\": [1, 2], \"channels\": [6, 8], \"stride\": 1, \"shared\": true, \"kernel\": [3, 5],"
+    "               \"expand\": [1, 2, 3, 0], \"se\": [0, 0.25], \"residual\": [false, true]},"
+    "              {\"layers\": 2, \"channels\": [8, 12], \"stride\": 2, \"kernel\": [3, 5], \"expand\": [2, 3]}],"
+    " \"head\": {\"channels\": 16}}";
+
 typedef struct {
   char folder[64], run[2][96];
   spn_settings settings;
@@ -47,7 +57,7 @@ static void write_idx(const world *w, const char *name, unsigned magic, int coun
   fclose(f);
 }
 
-static world *world_new(void) {
+static world *world_new(const char *space) {
   world *w = calloc(1, sizeof *w);
   spn_settings *s = &w->settings;
   spn_err err;
@@ -69,7 +79,7 @@ static world *world_new(void) {
   s->search_score_images = 0;
   s->search_norm_images = s->search_recalibrate = 12;
   s->search_budget = 1500;
-  must(spn_space_parse("tiny", space_text, strlen(space_text), &w->space, &err), &err);
+  must(spn_space_parse("tiny", space, strlen(space), &w->space, &err), &err);
   must(spn_cost_load("macs", &w->space, &w->cost, &err), &err);
   w->problem = (spn_problem){.settings = s, .space = &w->space, .cost = &w->cost, .data = &w->data};
   must(spn_problem_budget(&w->problem, &err), &err);
@@ -82,6 +92,13 @@ static void remove_all(const char *path) {
   char command[128];
   snprintf(command, sizeof command, "rm -rf '%s'", path);
   CHECK(system(command) == 0, "%s", command);
+}
+
+static void world_free(world *w) {
+  spn_data_close(&w->data);
+  remove_all(w->folder);
+  spn_cost_free(&w->cost);
+  free(w);
 }
 
 static spn_status search_in(world *w, const char *folder, int resume, spn_search_result *r, spn_err *err) {
@@ -194,14 +211,38 @@ static void test_budget(world *w) {
   CHECK(r.inherits && r.cost <= w->problem.target, "a network within the budget, with weights");
 }
 
+/* Thresholds learn in such a space too, stopped or not. */
+static void test_gradient(world *w) {
+  spn_err err;
+  spn_search_result whole, stopped;
+  remove_all(w->run[0]);
+  remove_all(w->run[1]);
+  w->settings.search_method = "gradient";
+  w->settings.search_budget = 0;
+  w->settings.search_force = 1; /* a name on little evidence */
+  CHECK_OK(search_in(w, w->run[0], 0, &whole, &err), err);
+  CHECK(whole.cost <= w->problem.target && whole.cost == spn_cost_of(&w->cost, &whole.choice), "cost %g of %g",
+        whole.cost, w->problem.target);
+  w->settings.run_max_steps = (long long)whole.images / w->settings.optim_batch * 2 / 3;
+  spn_status status = search_in(w, w->run[1], 0, &stopped, &err);
+  w->settings.run_max_steps = 0;
+  CHECK(status == SPN_ESTOPPED, "%d", status);
+  CHECK_OK(search_in(w, w->run[1], 1, &stopped, &err), err);
+  CHECK(spn_choice_equal(&whole.choice, &stopped.choice), "another network after a stop");
+  same_file(w, "inherited.safetensors", "gradient");
+}
+
 int main(void) {
   static const char *const methods[] = {"random", "evolution", "reinforce", "ppo", "layernas"};
-  world *w = world_new();
+  world *w = world_new(space_text);
   test_answer(w);
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) test_stops(w, methods[i]);
   test_budget(w);
-  spn_data_close(&w->data);
-  remove_all(w->folder);
-  free(w);
+  world_free(w);
+  w = world_new(stages_text);
+  test_answer(w);
+  test_stops(w, "ppo");
+  test_gradient(w);
+  world_free(w);
   return check_report("test_shared");
 }

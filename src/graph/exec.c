@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "graph/graph.h"
+#include "graph/ops.h"
 
 /* ---- Views ---- */
 
@@ -142,20 +142,33 @@ static double seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Option that an axis' gates let through; the last whose gate's gradient is wanted, if that is later. */
+static int option_through(const spn_graph *g, const spn_axis *axis) {
+  int option = 0;
+  while (option + 1 < axis->options && g->gates[axis->gate[option]].value != 0) option++;
+  return option;
+}
+
+static int option_computed(const spn_graph *g, const spn_axis *axis) {
+  int computed = option_through(g, axis);
+  for (int i = computed; i + 1 < axis->options; i++)
+    if (g->training && g->gates[axis->gate[i]].wanted) computed = i + 1;
+  return computed;
+}
+
 static void refresh_switches(spn_graph *g) {
   for (int i = 0; i < g->width_count; i++) {
     spn_width *w = g->widths[i];
-    w->through = 0;
-    while (w->through + 1 < w->levels && g->gates[w->gates[w->through]].value != 0) w->through++;
-    w->computed = w->through;
-    for (int l = w->through; l + 1 < w->levels; l++)
-      if (g->training && g->gates[w->gates[l]].wanted) w->computed = l + 1;
+    w->through = w->level[option_through(g, &w->outer)][option_through(g, &w->inner)];
+    w->computed = w->level[option_computed(g, &w->outer)][option_computed(g, &w->inner)];
+    if (w->dense) w->through = w->computed = w->levels - 1;
   }
   for (int i = 0; i < g->branch_count; i++) {
     spn_branch *b = g->branches[i];
-    const spn_gate *gate = b->gate < 0 ? NULL : &g->gates[b->gate];
-    b->backward = !gate || gate->value != 0;
-    b->forward = b->backward || (g->training && gate->wanted);
+    b->value = spn_branch_value(g, b);
+    b->forward = b->backward = b->value != 0;
+    for (int k = 0; g->training && k < b->ons + b->offs; k++)
+      b->forward |= g->gates[spn_branch_gate(b, k)].wanted && spn_branch_slope(g, b, k) != 0;
   }
 }
 

@@ -66,23 +66,46 @@ int spn_graph_gate(spn_graph *g, double value) {
 }
 
 spn_width *spn_graph_width(spn_graph *g, int levels, const int *channels, const int *gates) {
+  spn_axis one = {.options = 1}, inner = {.options = levels};
+  for (int l = 0; l + 1 < levels; l++) inner.gate[l] = gates[l];
+  return spn_graph_width_by(g, &one, &inner, channels);
+}
+
+static int contains(const int *list, int count, int value) {
+  for (int i = 0; i < count; i++)
+    if (list[i] == value) return 1;
+  return 0;
+}
+
+spn_width *spn_graph_width_by(spn_graph *g, const spn_axis *outer, const spn_axis *inner, const int *channels) {
   spn_width *w = add(g, &g->widths, &g->width_count, sizeof *w);
+  int count = outer->options * inner->options;
   if (!w) w = &g->spare->width;
-  w->levels = levels;
-  for (int l = 0; l < levels; l++) {
-    w->channels[l] = channels[l];
-    if (l + 1 < levels) w->gates[l] = gates[l];
+  *w = (spn_width){.outer = *outer, .inner = *inner};
+  for (int i = 0; i < count; i++) {
+    int at = w->levels;
+    if (contains(w->channels, w->levels, channels[i])) continue;
+    for (; at && w->channels[at - 1] > channels[i]; at--) w->channels[at] = w->channels[at - 1];
+    w->channels[at] = channels[i];
+    w->levels++;
   }
-  w->through = w->computed = levels - 1;
+  for (int i = 0; i < count; i++)
+    for (int l = 0; l < w->levels; l++)
+      if (w->channels[l] == channels[i]) w->level[i / inner->options][i % inner->options] = l;
+  w->through = w->computed = w->levels - 1;
   return w;
 }
 
-spn_branch *spn_graph_branch(spn_graph *g, int gate) {
+spn_branch *spn_graph_branch_by(spn_graph *g, int ons, const int *on, int offs, const int *off) {
   spn_branch *b = add(g, &g->branches, &g->branch_count, sizeof *b);
   if (!b) b = &g->spare->branch;
-  *b = (spn_branch){.gate = gate, .forward = 1, .backward = 1};
+  *b = (spn_branch){.ons = ons, .offs = offs, .value = 1, .forward = 1, .backward = 1};
+  for (int i = 0; i < ons; i++) b->on[i] = on[i];
+  for (int i = 0; i < offs; i++) b->off[i] = off[i];
   return b;
 }
+
+spn_branch *spn_graph_branch(spn_graph *g, int gate) { return spn_graph_branch_by(g, 1, &gate, 0, NULL); }
 
 int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape, double init_std,
                     double init_value) {
@@ -131,6 +154,11 @@ spn_node *spn_graph_node(spn_graph *g, const spn_op *op, const char *name, spn_v
   if (a) use(a, node->index);
   if (b) use(b, node->index);
   return node;
+}
+
+void spn_graph_input(spn_graph *g, spn_node *node, int which, spn_value *x) {
+  node->in[which] = x;
+  use(x, node->index);
 }
 
 static spn_value *new_value(spn_graph *g) {

@@ -16,7 +16,13 @@
 #include "core/team.h"
 #include "kernels.h"
 
-enum { SPN_MAX_LEVELS = 8, SPN_REPRODUCIBLE_PARTS = 8 };
+enum {
+  SPN_MAX_AXIS = 6,                             /* options of one decision */
+  SPN_MAX_LEVELS = SPN_MAX_AXIS * SPN_MAX_AXIS, /* of two */
+  SPN_MAX_INPUTS = 5,                           /* of a node */
+  SPN_MAX_BRANCH_GATES = 16,
+  SPN_REPRODUCIBLE_PARTS = 8
+};
 
 typedef struct spn_graph spn_graph;
 typedef struct spn_node spn_node;
@@ -46,19 +52,30 @@ typedef struct {
   int wanted;   /* the gradient is needed, so what the gate hides is computed forward too */
 } spn_gate;
 
-/* The channels of a block's expanded tensor, cut by nested gates: level l has channels[l] channels and is reached when
- * gates[0..l-1] are all on. Shared by the ops of one block; refreshed from the gates at the start of every step. */
+/* Options of one decision, nested: option i is reached when gate[0..i-1] are all on. */
 typedef struct {
-  int levels, channels[SPN_MAX_LEVELS];
-  int gates[SPN_MAX_LEVELS]; /* gates[l]: opens level l+1; levels-1 of them */
-  int through;               /* level the gates let through: what readers see, and all that backward computes */
-  int computed;              /* level computed forward: >= through, more only where a gate's gradient is wanted */
+  int options, gate[SPN_MAX_AXIS - 1];
+} spn_axis;
+
+/* The channels of a tensor, or the units of a layer, cut by gates to a prefix: of a block's expanded tensor by the
+ * width of its input (outer axis) and the expansion (inner axis), so that option a of the one and b of the other leave
+ * channels[level[a][b]]. Shared by the ops of one block; refreshed from the gates at the start of every step. */
+typedef struct {
+  int levels, channels[SPN_MAX_LEVELS]; /* ascending, each once */
+  spn_axis outer, inner;
+  int level[SPN_MAX_AXIS][SPN_MAX_AXIS]; /* ascends along both */
+  int dense; /* nothing is left out, closed channels are multiplied by 0: where the tensor before has no such width, and
+                all of its channels need their gradient */
+  int through;  /* level the gates let through: what readers see, and all that backward computes */
+  int computed; /* level computed forward: >= through, more only where a gate's gradient is wanted */
 } spn_width;
 
-/* Switches of a block that a keep gate can remove. */
+/* Switches of a block, or of an op of one, that gates can remove. It counts value = the product of the gates `on`,
+ * times 1 - the product of the gates `off` where there are any. */
 typedef struct {
-  int gate;              /* keep gate, -1: always on */
-  int forward, backward; /* refreshed every step */
+  int ons, on[SPN_MAX_BRANCH_GATES], offs, off[SPN_MAX_BRANCH_GATES];
+  double value;          /* refreshed every step, as the following */
+  int forward, backward; /* needed for a gate's gradient, or for its value; for its value */
 } spn_branch;
 
 typedef struct spn_value spn_value;
@@ -101,7 +118,7 @@ struct spn_node {
   const spn_op *op;
   char name[48];
   int index;
-  spn_value *in[2], *out;
+  spn_value *in[SPN_MAX_INPUTS], *out;
   const spn_branch *branch; /* NULL: always on */
   void *state;
   double seconds[2]; /* profile: forward, backward, summed */
@@ -173,7 +190,10 @@ spn_status spn_graph_status(const spn_graph *g, spn_err *err);
 int spn_graph_gate(spn_graph *g, double value);
 /* levels channels ascending; gates: levels-1 gate numbers. */
 spn_width *spn_graph_width(spn_graph *g, int levels, const int *channels, const int *gates);
+/* By two decisions: channels (outer->options, inner->options), which ascend, not strictly, along both. */
+spn_width *spn_graph_width_by(spn_graph *g, const spn_axis *outer, const spn_axis *inner, const int *channels);
 spn_branch *spn_graph_branch(spn_graph *g, int gate);
+spn_branch *spn_graph_branch_by(spn_graph *g, int ons, const int *on, int offs, const int *off);
 /* Number of a new parameter. Shapes row-major, outermost first. */
 int spn_graph_param(spn_graph *g, const char *name, spn_param_kind kind, int dims, const size_t *shape, double init_std,
                     double init_value);
@@ -191,6 +211,7 @@ typedef struct {
                                  them and can bypass the caches: for the large tensors of expanded channels */
   const spn_width *in_width;  /* gates on input channels (project), or NULL */
   const spn_width *out_width; /* gates on output channels (expand), or NULL */
+  int rings, gates[3], ring_k[3], inner_k; /* as of spn_dw_spec; where there are rings there are no widths */
   const spn_branch *branch;
   double init_std;
 } spn_conv_spec;
@@ -213,10 +234,9 @@ spn_value *spn_add_depthwise(spn_graph *g, const char *name, spn_value *x, const
 spn_value *spn_add_norm(spn_graph *g, const char *name, spn_value *raw, spn_act act, double momentum, double eps,
                         const spn_branch *branch);
 typedef struct {
-  int squeeze;                          /* largest number of squeeze channels */
-  int levels, channels[SPN_MAX_LEVELS]; /* nested squeeze sizes; last == squeeze */
-  int gates[SPN_MAX_LEVELS];            /* levels-1 gates */
-  int on_gate;                          /* gate of SE as a whole; -1: always */
+  int squeeze;            /* largest number of squeeze channels */
+  const spn_width *units; /* of the squeeze channels, or NULL */
+  int on_gate;            /* gate of SE as a whole; -1: always */
   const spn_branch *branch;
 } spn_se_spec;
 /* Squeeze-and-excitation (arXiv 1709.01507): gate = 1 + d_se*(sigmoid(W2 relu(W1 mean(h) + b1) + b2) - 1). */
@@ -225,6 +245,14 @@ spn_value *spn_add_se(spn_graph *g, const char *name, spn_value *x, const spn_se
  * that do without b, which then counts 1/(1-drop) for the others (stochastic depth, arXiv 1603.09382). */
 spn_value *spn_add_join(spn_graph *g, const char *name, spn_value *a, spn_value *b, const spn_branch *branch,
                         double drop);
+typedef struct {
+  spn_value *x;
+  const spn_branch *branch; /* by which it counts; NULL: 1 */
+  int masked;               /* only the channels of the width, each by its gates */
+} spn_mix_term;
+/* y = sum of the terms, each by its branch (and channels beyond the width 0 where masked), stored: where a block's ops
+ * stand side by side, its shortcut can be left out, or its channels are decided. Terms may share their value. */
+spn_value *spn_add_mix(spn_graph *g, const char *name, int terms, const spn_mix_term *term, const spn_width *width);
 /* Global average pool of a view: (N,h,w,c) -> (N,1,1,c). */
 spn_value *spn_add_pool(spn_graph *g, const char *name, spn_value *x);
 /* Inverted dropout of a plain (N,1,1,c) value in training. */
@@ -252,6 +280,8 @@ size_t spn_graph_memory(const spn_graph *g); /* bytes of arena, weights, gradien
 /* ---- For ops ---- */
 spn_node *spn_graph_node(spn_graph *g, const spn_op *op, const char *name, spn_value *a, spn_value *b,
                          const spn_branch *branch, size_t state_bytes);
+/* One more input of a node, its number `which`. */
+void spn_graph_input(spn_graph *g, spn_node *node, int which, spn_value *x);
 spn_value *spn_graph_stored(spn_graph *g, spn_node *producer, int h, int w, int c); /* new storage */
 spn_value *spn_graph_view(spn_graph *g, spn_node *producer, spn_value *x);          /* a value over x's storage */
 /* Persistent bytes (life of the graph), set before `bind`. */

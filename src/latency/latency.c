@@ -7,6 +7,7 @@
 
 #include "io/datapath.h"
 #include "latency/fit.h"
+#include "latency/nested.h"
 #include "latency/whole.h"
 
 double spn_cost_layer(const spn_cost *cost, int layer, const spn_layer_choice *choice) {
@@ -23,44 +24,15 @@ double spn_cost_of(const spn_cost *cost, const spn_choice *choice) {
 
 /* ---- The differentiable form ---- */
 
-/* Weights of n nested options under indicators d (n-1 of them), and their derivatives slope[option][indicator].
- * w[i] = d[0] .. d[i-1] * (1 - d[i]); the last option has no factor 1 - d. */
-typedef struct {
-  int n;
-  double w[SPN_MAX_OPTIONS], slope[SPN_MAX_OPTIONS][SPN_MAX_OPTIONS];
-} nested;
-
-static void nest(int n, const double *d, nested *out) {
-  out->n = n;
-  for (int i = 0; i < n; i++) {
-    double product = 1;
-    for (int m = 0; m < i; m++) product *= d[m];
-    out->w[i] = i < n - 1 ? product * (1 - d[i]) : product;
-    for (int j = 0; j < n - 1; j++) {
-      double others = j <= i ? 1 : 0;
-      for (int m = 0; m < i && m < n - 1; m++) others *= m == j ? 1 : d[m];
-      if (j == i) others = -others;
-      else if (i < n - 1) others *= 1 - d[i];
-      out->slope[i][j] = others;
-    }
-  }
-}
-
-/* gradient[j] += sum over options of partial[i] * slope[i][j]. */
-static void pull(const nested *options, const double *partial, double *gradient) {
-  for (int i = 0; i < options->n; i++)
-    for (int j = 0; j < options->n - 1; j++) gradient[j] += partial[i] * options->slope[i][j];
-}
-
 double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int layer, const spn_layer_gates *gates,
                            spn_layer_gates *grad) {
   const spn_layer *l = &space->layer[layer];
   const spn_layer_cost *c = &cost->layer[layer];
-  nested kernel, expand, se;
+  spn_nested kernel, expand, se;
   double by_kernel[SPN_MAX_OPTIONS] = {0}, by_expand[SPN_MAX_OPTIONS] = {0}, by_se[SPN_MAX_OPTIONS] = {0}, sum = 0;
-  nest(spn_layer_options(l, SPN_DECISION_KERNEL), gates->kernel, &kernel);
-  nest(spn_layer_options(l, SPN_DECISION_EXPAND), gates->expand, &expand);
-  nest(spn_layer_options(l, SPN_DECISION_SE), gates->se, &se);
+  spn_nest(spn_layer_options(l, SPN_DECISION_KERNEL), gates->kernel, &kernel);
+  spn_nest(spn_layer_options(l, SPN_DECISION_EXPAND), gates->expand, &expand);
+  spn_nest(spn_layer_options(l, SPN_DECISION_SE), gates->se, &se);
   for (int k = 0; k < kernel.n; k++)
     for (int e = 0; e < expand.n; e++)
       for (int s = 0; s < se.n; s++) {
@@ -79,9 +51,9 @@ double spn_cost_layer_soft(const spn_cost *cost, const spn_space *space, int lay
       by_se[i] *= keep;
     }
     grad->keep[0] = l->skippable ? sum - c->skip : 0;
-    pull(&kernel, by_kernel, grad->kernel);
-    pull(&expand, by_expand, grad->expand);
-    pull(&se, by_se, grad->se);
+    spn_nest_pull(&kernel, by_kernel, grad->kernel);
+    spn_nest_pull(&expand, by_expand, grad->expand);
+    spn_nest_pull(&se, by_se, grad->se);
   }
   return keep * sum + (1 - keep) * c->skip;
 }
@@ -134,6 +106,12 @@ int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const
   *cost = millions(kind, spn_arch_counts(arch));
   *unit = kind->unit;
   return 1;
+}
+
+double spn_cost_counted_part(const char *name, const spn_arch *arch, const spn_block *b, int channels, int size) {
+  int next;
+  return millions(find_counted(name),
+                  b ? spn_block_counts(arch, b, size, &next) : spn_arch_fixed_counts(arch, channels, size));
 }
 
 /* The block a layer is with the given options, in the deployed network. */

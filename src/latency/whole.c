@@ -52,6 +52,40 @@ double spn_cost_whole_of(const struct spn_cost_whole *whole, const spn_choice *c
   return sum;
 }
 
+double spn_cost_whole_block(const struct spn_cost_whole *whole, int layer, const spn_block *b, int in_size) {
+  double sum = 0;
+  for (; whole; whole = whole->next) {
+    spn_part_latency one;
+    if (whole->counted) {
+      sum += b->skipped ? 0 : whole->weight * spn_cost_counted_part(whole->counted, &whole->space.base, b, 0, in_size);
+      continue;
+    }
+    spn_part part = spn_part_of_block(b, in_size);
+    spn_fit_part(whole->fit, &part, layer, &one);
+    sum += whole->weight * (b->skipped ? whole->fit->table[0].skip : one.calibrated);
+  }
+  return sum;
+}
+
+double spn_cost_whole_frame(const struct spn_cost_whole *whole, int channels, int size) {
+  double sum = 0;
+  for (; whole; whole = whole->next) {
+    const spn_arch *base = &whole->space.base;
+    spn_part part[3];
+    if (whole->counted) {
+      sum += whole->weight * spn_cost_counted_part(whole->counted, base, NULL, channels, size);
+      continue;
+    }
+    int parts = spn_parts_around(base, channels, size, part);
+    for (int i = 0; i < parts; i++) {
+      spn_part_latency one;
+      spn_fit_part(whole->fit, &part[i], -1, &one);
+      sum += whole->weight * one.calibrated;
+    }
+  }
+  return sum;
+}
+
 /* From a network on, the option that costs least (sign 1) or most (sign -1) for one decision after the other, until
  * none changes. */
 static double extreme(const spn_cost *cost, const spn_space *space, spn_choice *choice, double sign) {

@@ -21,7 +21,7 @@ static spn_value *conv_norm(spn_graph *g, const char *prefix, const char *conv, 
 }
 
 static spn_value *depthwise_norm(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b,
-                                 spn_value *x, const spn_block_masks *m) {
+                                 spn_value *x, const spn_op_masks *m) {
   char name[48];
   spn_pad pad = spn_pad_axis(arch->padding, x->h, b->kernel, b->stride);
   spn_dw_spec spec = {.k = b->kernel,
@@ -44,29 +44,32 @@ static spn_value *depthwise_norm(spn_graph *g, const char *prefix, const spn_arc
 }
 
 static spn_value *squeeze_excite(spn_graph *g, const char *prefix, const spn_block *b, spn_value *x,
-                                 const spn_block_masks *m) {
+                                 const spn_op_masks *m) {
   char name[48];
-  spn_se_spec spec = {.squeeze = spn_block_squeeze(b), .levels = 1, .on_gate = -1, .branch = m->branch};
-  spec.channels[0] = spec.squeeze;
-  if (m->se_levels) {
-    spec.levels = m->se_levels;
-    spec.on_gate = m->se_on;
-    memcpy(spec.channels, m->se_channels, sizeof spec.channels);
-    memcpy(spec.gates, m->se_gate, sizeof spec.gates);
-  }
+  spn_se_spec spec = {
+      .squeeze = spn_block_squeeze(b), .units = m->units, .on_gate = m->units ? m->se_on : -1, .branch = m->branch};
   snprintf(name, sizeof name, "%.24sse", prefix);
   return spn_add_se(g, name, x, &spec);
 }
 
-static spn_value *plain_conv(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b, spn_value *x) {
+static spn_value *plain_conv(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b, spn_value *x,
+                             const spn_op_masks *m) {
   spn_pad pad = spn_pad_axis(arch->padding, x->h, b->kernel, b->stride);
-  spn_conv_spec spec = {
-      .co = b->out, .k = b->kernel, .stride = b->stride, .pad_before = pad.before, .pad_after = pad.after};
+  spn_conv_spec spec = {.co = b->out,
+                        .k = b->kernel,
+                        .stride = b->stride,
+                        .pad_before = pad.before,
+                        .pad_after = pad.after,
+                        .rings = m->rings,
+                        .inner_k = m->inner_k,
+                        .branch = m->branch};
+  memcpy(spec.gates, m->ring_gate, sizeof spec.gates);
+  memcpy(spec.ring_k, m->ring_k, sizeof spec.ring_k);
   return conv_norm(g, prefix, "conv", "conv.bn", arch, x, spec, spn_block_activation(arch, b));
 }
 
 static spn_value *bottleneck(spn_graph *g, const char *prefix, const spn_arch *arch, const spn_block *b, spn_value *x,
-                             const spn_block_masks *m) {
+                             const spn_op_masks *m) {
   if (b->expand > 1)
     x = conv_norm(
         g, prefix, "expand", "expand.bn", arch, x,
@@ -80,15 +83,36 @@ static spn_value *bottleneck(spn_graph *g, const char *prefix, const spn_arch *a
                    SPN_ACT_NONE);
 }
 
+/* The block's ops side by side, with what its layer is where it is left out, and its shortcut. */
+static spn_value *mixed(spn_graph *g, const spn_arch *arch, int i, spn_value *x, const spn_block_masks *m) {
+  spn_mix_term term[SPN_MAX_INPUTS];
+  int terms = 0, bottlenecks = 0;
+  char name[24];
+  if (m->around) term[terms++] = (spn_mix_term){.x = x, .branch = m->around};
+  if (m->has_shortcut) term[terms++] = (spn_mix_term){.x = x, .branch = m->shortcut};
+  for (int o = 0; o < m->ops; o++) bottlenecks += m->op[o].expand > 1;
+  for (int o = 0; o < m->ops; o++) {
+    spn_block b = arch->block[i];
+    b.expand = m->op[o].expand;
+    snprintf(name, sizeof name, "block.%d.%s", i, b.expand == 1 && bottlenecks ? "ds." : "");
+    spn_value *y = b.expand ? bottleneck(g, name, arch, &b, x, &m->op[o]) : plain_conv(g, name, arch, &b, x, &m->op[o]);
+    term[terms++] = (spn_mix_term){.x = y, .branch = m->op[o].branch, .masked = 1};
+  }
+  snprintf(name, sizeof name, "block.%d.mix", i);
+  return spn_add_mix(g, name, terms, term, m->out);
+}
+
 static spn_value *block(spn_graph *g, const spn_arch *arch, int i, spn_value *x, const spn_block_masks *m,
                         double drop_path) {
   const spn_block *b = &arch->block[i];
+  const spn_op_masks *op = &m->op[0];
   char prefix[24];
+  if (m->ops) return mixed(g, arch, i, x, m);
   snprintf(prefix, sizeof prefix, "block.%d.", i);
-  spn_value *y = b->expand ? bottleneck(g, prefix, arch, b, x, m) : plain_conv(g, prefix, arch, b, x);
+  spn_value *y = b->expand ? bottleneck(g, prefix, arch, b, x, op) : plain_conv(g, prefix, arch, b, x, op);
   if (!b->residual) return y;
   snprintf(prefix, sizeof prefix, "block.%d.join", i);
-  return spn_add_join(g, prefix, x, y, m->branch, drop_path * (i + 1) / arch->blocks);
+  return spn_add_join(g, prefix, x, y, op->branch, drop_path * (i + 1) / arch->blocks);
 }
 
 spn_graph *spn_network_build(const spn_arch *arch, const spn_network_options *o, const spn_block_masks *masks,
@@ -145,20 +169,32 @@ static void copy_prefix(const spn_param *from, const real *src, const spn_param 
   }
 }
 
-static int is_depthwise(const spn_param *p) {
-  size_t n = strlen(p->name);
-  return n > 10 && !strcmp(p->name + n - 10, ".dw.weight");
+/* Kernels nest in their middle: axes 0 and 1 of a depthwise one (k, k, c), 2 and 3 of a convolution's. */
+static int is_kernel_axis(const spn_param *p, int axis) { return p->dims == 3 ? axis < 2 : p->dims == 4 && axis >= 2; }
+
+/* A depthwise-separable block's parameters have a place of their own where the supernet has a bottleneck too. */
+static const spn_param *source_of(const spn_graph *super, const spn_graph *net, const spn_param *to) {
+  char name[64];
+  int block, end = 0;
+  if (sscanf(to->name, "block.%d.%n", &block, &end) == 1 && end) {
+    snprintf(name, sizeof name, "block.%d.expand.weight", block);
+    int separable = !spn_graph_find_param(net, name);
+    snprintf(name, sizeof name, "block.%d.ds.%.40s", block, to->name + end);
+    const spn_param *own = separable ? spn_graph_find_param(super, name) : NULL;
+    if (own) return own;
+  }
+  return spn_graph_find_param(super, to->name);
 }
 
 spn_status spn_network_cut(const spn_graph *super, spn_graph *net, spn_err *err) {
   for (int i = 0; i < net->param_count; i++) {
-    const spn_param *to = &net->params[i], *from = spn_graph_find_param(super, to->name);
+    const spn_param *to = &net->params[i], *from = source_of(super, net, to);
     if (!from) return spn_fail(err, SPN_EINPUT, "%s: not in the network to cut from", to->name);
     size_t start[4] = {0};
     for (int d = 0; d < to->dims; d++) {
       if (from->dims != to->dims || from->shape[d] < to->shape[d])
         return spn_fail(err, SPN_EINPUT, "%s: axis %d is smaller in the network to cut from", to->name, d);
-      if (is_depthwise(to) && d < 2) start[d] = (from->shape[d] - to->shape[d]) / 2;
+      if (is_kernel_axis(to, d)) start[d] = (from->shape[d] - to->shape[d]) / 2;
     }
     copy_prefix(from, super->weights + from->offset, to, start, net->weights + to->offset);
   }

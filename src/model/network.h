@@ -19,12 +19,28 @@ typedef struct {
       drop_path; /* of the last block, rising to it from block to block in equal steps: stochastic depth in training */
 } spn_network_options;
 
+/* Masks of one op of a block. All zero: none. */
+typedef struct {
+  int expand;             /* which op: the largest ratio, 1 depthwise-separable, 0 a plain convolution */
+  const spn_width *width; /* of the expanded channels */
+  const spn_width *units; /* of the squeeze channels; NULL: SE has no masks */
+  int se_on;              /* gate of SE as a whole; -1: always */
+  int rings, ring_gate[3], ring_k[3], inner_k;
+  const spn_branch *branch; /* NULL: always on */
+} spn_op_masks;
+
+enum { SPN_MAX_OPS = 3 };
+
 /* Masks of one block of a supernet, whose arch has the largest options. All zero: no masks. */
 typedef struct {
-  const spn_width *width; /* of the expanded channels */
-  int rings, ring_gate[3], ring_k[3], inner_k;
-  int se_levels, se_channels[SPN_MAX_LEVELS], se_gate[SPN_MAX_LEVELS], se_on; /* se_on -1: always */
-  const spn_branch *branch;                                                   /* keep gate, NULL: always on */
+  spn_op_masks op[SPN_MAX_OPS]; /* by ratio */
+  /* Above 0: ops that stand side by side, or one whose channels or shortcut are decided; all that follows is for these.
+   * Where a depthwise-separable op stands beside a bottleneck, its parameters are block.N.ds.*. */
+  int ops;
+  const spn_width *out;     /* of the output channels; NULL: all */
+  const spn_branch *around; /* counts where the layer is left out; NULL: never */
+  int has_shortcut;
+  const spn_branch *shortcut; /* NULL: always */
 } spn_block_masks;
 
 /* masks: one for each block, or NULL. The graph is not compiled yet. */
@@ -35,7 +51,8 @@ spn_status spn_network_create(const spn_arch *arch, const spn_network_options *o
                               spn_graph **out, spn_err *err);
 
 /* Fills net's parameters from a larger network of the same layers: a prefix along every axis, the centre of a depthwise
- * kernel. This is how a network is cut out of its supernet. SPN_EINPUT when a parameter is missing or smaller. */
+ * kernel or a plain convolution's. This is how a network is cut out of its supernet. SPN_EINPUT when a parameter is
+ * missing or smaller. */
 spn_status spn_network_cut(const spn_graph *super, spn_graph *net, spn_err *err);
 
 /* Parameters to and from named tensors (float32). `from` replaces g->weights as the source: an EMA copy, or NULL. */

@@ -3,10 +3,24 @@
 
 #include <math.h>
 
-/* Whether mask `other` decides about mask `m` at all: its layer's keep, or an earlier step of its kind. */
-static int is_above(const spn_mask *other, const spn_mask *m) {
+/* Whether mask `other` decides about mask `m` at all: whether its layer is there, or an earlier step of its kind. */
+static int is_above(const spn_indicators *s, const spn_mask *other, const spn_mask *m) {
+  const spn_layer *layer = &s->net->space.layer[m->layer];
+  if (other->kind == SPN_DECISION_LAYERS && other->layer == layer->leader && other->layer != m->layer)
+    return s->net->space.layer[other->layer].count[other->step] <= m->layer - other->layer;
   if (other->layer != m->layer || m->kind == SPN_DECISION_KEEP) return 0;
   return other->kind == SPN_DECISION_KEEP || (other->kind == m->kind && other->step < m->step);
+}
+
+/* Of SE: how much its layer is a plain convolution, in which it has no say. */
+static double convolution(const spn_indicators *s, int i) {
+  const spn_mask *m = &s->net->mask[i];
+  double product = m->kind == SPN_DECISION_SE && m->moot >= 0;
+  for (int k = 0; product > 0 && k < s->count; k++) {
+    const spn_mask *other = &s->net->mask[k];
+    if (other->layer == m->layer && other->kind == SPN_DECISION_EXPAND) product *= spn_mask_value(s->net, k);
+  }
+  return product;
 }
 
 /* Product of the masks above one: how much of it the step let through. below_keep: without the layer's own. */
@@ -14,17 +28,17 @@ static double openness(const spn_indicators *s, int i, int below_keep) {
   double product = 1;
   for (int k = 0; k < s->count; k++) {
     const spn_mask *other = &s->net->mask[k];
-    if (is_above(other, &s->net->mask[i]) && !(below_keep && other->kind == SPN_DECISION_KEEP))
+    if (is_above(s, other, &s->net->mask[i]) && !(below_keep && other->kind == SPN_DECISION_KEEP))
       product *= spn_mask_value(s->net, k);
   }
-  return product;
+  return product * (1 - convolution(s, i));
 }
 
 /* Whether an option is decided on, with every step below it in its kind. */
 static int is_decided(const spn_indicators *s, int i) {
   for (int k = 0; k < s->count; k++) {
     const spn_mask *other = &s->net->mask[k];
-    if (is_above(other, &s->net->mask[i]) && other->kind != SPN_DECISION_KEEP && !s->list[k].on) return 0;
+    if (is_above(s, other, &s->net->mask[i]) && other->kind != SPN_DECISION_KEEP && !s->list[k].on) return 0;
   }
   return s->list[i].on;
 }

@@ -6,14 +6,24 @@
 
 #include "core/rng.h"
 
+static spn_status price_options(spn_indicators *s, const spn_space *space, const spn_cost *cost, spn_err *err) {
+  if (cost->whole) {
+    SPN_TRY(spn_cost_chain_new(cost, space, &s->chain, err));
+    return spn_stages_new(space, cost, s->chain, &s->stages, err);
+  }
+  s->budget = spn_budget_new(space, cost);
+  return s->budget ? SPN_OK : spn_fail(err, SPN_ENOMEM, "indicators: out of memory");
+}
+
 spn_status spn_indicators_create(spn_supernet *net, const spn_cost *cost, spn_statistic statistic, double temperature,
                                  spn_indicators **out, spn_err *err) {
   spn_indicators *s = calloc(1, sizeof *s);
   if (s) s->list = calloc((size_t)net->masks + 1, sizeof *s->list);
-  if (s) s->budget = spn_budget_new(&net->space, cost);
-  if (!s || !s->list || !s->budget) {
+  spn_status status = s && s->list ? SPN_OK : spn_fail(err, SPN_ENOMEM, "indicators: out of memory");
+  if (!status) status = price_options(s, &net->space, cost, err);
+  if (status) {
     spn_indicators_free(s);
-    return spn_fail(err, SPN_ENOMEM, "indicators: out of memory");
+    return status;
   }
   s->net = net;
   s->cost = cost;
@@ -30,6 +40,8 @@ void spn_indicators_free(spn_indicators *s) {
   if (!s) return;
   free(s->list);
   free(s->budget);
+  spn_stages_free(s->stages);
+  spn_cost_chain_free(s->chain);
   free(s);
 }
 
@@ -40,14 +52,16 @@ typedef struct {
 } measurement;
 
 static measurement measure(const spn_indicators *s, const spn_mask *m) {
-  double count, squares = spn_region_squares(s->net->graph, &m->part, &count), tiny = 1e-30;
+  double count, squares = spn_regions_squares(s->net, m->first, m->parts, &count), tiny = 1e-30;
+  if (!count)
+    return (measurement){.value = 1}; /* no weights: a shortcut, or channels that the proxy's width takes away */
   if (s->statistic == SPN_STATISTIC_NORM) {
     double norm = sqrt(squares);
     return (measurement){.value = norm, .dpart = 1 / (norm + tiny)};
   }
-  int extends = m->extends.param >= 0;
+  int extends = m->extended > 0;
   double part = sqrt(squares / count), below = m->init_std, below_count = 0;
-  if (extends) below = sqrt(spn_region_squares(s->net->graph, &m->extends, &below_count) / below_count);
+  if (extends) below = sqrt(spn_regions_squares(s->net, m->first + m->parts, m->extended, &below_count) / below_count);
   measurement t = {.value = part / (below + tiny), .dpart = 1 / (count * (part + tiny) * (below + tiny))};
   if (extends) t.dextends = -part / (below_count * below * below * below + tiny);
   return t;
@@ -89,8 +103,21 @@ static spn_layer_gates gates_of(const spn_indicators *s, int layer, const double
   return gates;
 }
 
+/* The same of a cost of whole networks. */
+static double chain_cost(const spn_indicators *s, const double *open, double *slope) {
+  spn_layer_gates gates[SPN_MAX_LAYERS], grad[SPN_MAX_LAYERS];
+  for (int layer = 0; layer < s->net->space.layers; layer++) gates[layer] = gates_of(s, layer, open);
+  double sum = spn_cost_chain_soft(s->chain, gates, slope ? grad : NULL);
+  for (int i = 0; slope && i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    slope[i] = grad[m->layer].gate[m->kind][m->step];
+  }
+  return sum;
+}
+
 /* R of masks that are open so far; slope (count; or NULL): its derivative with respect to every one. */
 static double cost_of(const spn_indicators *s, const double *open, double *slope) {
+  if (s->chain) return chain_cost(s, open, slope);
   double sum = s->cost->rest;
   for (int layer = 0; layer < s->net->space.layers; layer++) {
     spn_layer_gates gates = gates_of(s, layer, open), grad;
@@ -103,6 +130,12 @@ static double cost_of(const spn_indicators *s, const double *open, double *slope
   return sum;
 }
 
+/* Whether a mask decides which layers are there. */
+static int is_of_layers(const spn_indicators *s, int i) {
+  spn_decision_kind kind = s->net->mask[i].kind;
+  return kind == SPN_DECISION_KEEP || kind == SPN_DECISION_LAYERS;
+}
+
 /* R of this step in its forms, and the derivative of the decided one with respect to every mask. */
 static void set_cost(spn_indicators *s) {
   double open[SPN_MAX_MASKS], slope[SPN_MAX_MASKS], inside[SPN_MAX_MASKS];
@@ -112,11 +145,14 @@ static void set_cost(spn_indicators *s) {
   s->expected_cost = cost_of(s, open, slope);
   if (s->explores) { /* what is decided inside a skipped layer is decided for the case that it is kept */
     for (int i = 0; i < s->count; i++)
-      if (s->net->mask[i].kind == SPN_DECISION_KEEP) open[i] = 1;
+      if (is_of_layers(s, i)) open[i] = 1;
     cost_of(s, open, inside);
   }
-  for (int i = 0; i < s->count; i++)
-    s->list[i].dcost = s->explores && s->net->mask[i].kind != SPN_DECISION_KEEP ? inside[i] : slope[i];
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    int led = m->kind >= SPN_DECISION_CHANNELS || s->net->space.layer[m->layer].shared;
+    s->list[i].dcost = s->explores && m->kind != SPN_DECISION_KEEP && !led ? inside[i] : slope[i];
+  }
 }
 
 double spn_indicators_soft_cost(const spn_indicators *s, double sharpness, double *grip) {
@@ -157,19 +193,54 @@ static const double STAY = 0.05;
 
 static double whole_distance(const spn_indicators *s, const spn_choice *choice) {
   double sum = 0;
-  for (int l = 0; l < choice->layers; l++) sum += distance(s, l, &choice->layer[l], 0);
+  for (int l = 0; l < choice->layers; l++) {
+    spn_layer_choice layer = spn_stages_layer(&s->net->space, choice, l);
+    sum += distance(s, l, &layer, 0);
+  }
   return sum;
 }
 
-static spn_status hold(spn_indicators *s, double low, double high, spn_err *err) {
+/* Sum of the gains of the masks that a layer's option opens. */
+static double gain_of(const spn_indicators *s, int layer, const spn_layer_choice *choice) {
+  double sum = 0;
+  for (int i = 0; i < s->count; i++) {
+    const spn_mask *m = &s->net->mask[i];
+    if (m->layer == layer && spn_mask_matters(m, choice) && spn_mask_is_open(m, choice)) sum += s->list[i].gain;
+  }
+  return sum;
+}
+
+/* What an option of a layer counts when a network within a range is looked for. */
+typedef enum { NEAR_NOW, NEAR_AVERAGE, GAINS } judgement;
+
+static double worth(const spn_indicators *s, int layer, const spn_layer_choice *choice, judgement by) {
+  return by == GAINS ? gain_of(s, layer, choice) : -distance(s, layer, choice, by == NEAR_AVERAGE);
+}
+
+/* steps and max_nodes: as of spn_budget. */
+static spn_status best_within(const spn_indicators *s, double low, double high, judgement by, int steps, long max_nodes,
+                              spn_budget_answer *out, spn_err *err) {
   spn_budget *b = s->budget;
+  spn_stages *t = s->stages;
+  if (t) {
+    t->path.steps = steps;
+    t->path.max_nodes = max_nodes;
+    for (int u = 0; u < t->path.units; u++)
+      for (int o = 0; o < t->path.count[u]; o++)
+        t->path.option[u][o].gain = worth(s, t->layer[u], &t->choice[u][o], by);
+    return spn_stages_best(t, low, high, out, err);
+  }
+  b->steps = steps;
+  b->max_nodes = max_nodes;
+  for (int l = 0; l < b->layers; l++)
+    for (int o = 0; o < b->count[l]; o++) b->option[l][o].gain = worth(s, l, &b->option[l][o].choice, by);
+  return spn_budget_best(b, low, high, out, err);
+}
+
+static spn_status hold(spn_indicators *s, double low, double high, spn_err *err) {
   spn_budget_answer nearest;
   if (s->free_cost >= low && s->free_cost <= high) return SPN_OK;
-  b->steps = HOLD_STEPS;
-  b->max_nodes = HOLD_NODES;
-  for (int l = 0; l < b->layers; l++)
-    for (int o = 0; o < b->count[l]; o++) b->option[l][o].gain = -distance(s, l, &b->option[l][o].choice, 0);
-  SPN_TRY(spn_budget_best(b, low, high, &nearest, err));
+  SPN_TRY(best_within(s, low, high, NEAR_NOW, HOLD_STEPS, HOLD_NODES, &nearest, err));
   unsigned char was_on[SPN_MAX_MASKS];
   spn_choice last;
   for (int i = 0; i < s->count; i++) was_on[i] = s->list[i].was_on != 0;
@@ -179,8 +250,8 @@ static spn_status hold(spn_indicators *s, double low, double high, spn_err *err)
   const spn_choice *held = stays ? &last : &nearest.choice;
   for (int i = 0; i < s->count; i++) {
     const spn_mask *m = &s->net->mask[i];
-    const spn_layer_choice *choice = &held->layer[m->layer];
-    if (spn_mask_matters(m, choice)) s->list[i].on = spn_mask_is_open(m, choice);
+    spn_layer_choice choice = spn_stages_layer(&s->net->space, held, m->layer);
+    if (spn_mask_matters(m, &choice)) s->list[i].on = spn_mask_is_open(m, &choice);
   }
   return SPN_OK;
 }
@@ -225,46 +296,27 @@ void spn_indicators_pull(spn_indicators *s, double price) {
     n->dthreshold = -dx;
     if (dx == 0) continue;
     measurement t = measure(s, m);
-    spn_region_pull(s->net->graph, &m->part, dx * t.dpart);
-    if (m->extends.param >= 0 && s->statistic == SPN_STATISTIC_RMS)
-      spn_region_pull(s->net->graph, &m->extends, dx * t.dextends);
+    spn_regions_pull(s->net, m->first, m->parts, dx * t.dpart);
+    if (s->statistic == SPN_STATISTIC_RMS) spn_regions_pull(s->net, m->first + m->parts, m->extended, dx * t.dextends);
   }
 }
 
 /* ---- Decoding ---- */
 
-/* Sum of the gains of the masks that a layer's option opens. */
-static double gain_of(const spn_indicators *s, int layer, const spn_layer_choice *choice) {
-  double sum = 0;
-  for (int i = 0; i < s->count; i++) {
-    const spn_mask *m = &s->net->mask[i];
-    if (m->layer == layer && spn_mask_matters(m, choice) && spn_mask_is_open(m, choice)) sum += s->list[i].gain;
-  }
-  return sum;
-}
-
 static int flips_of(const spn_indicators *s, const spn_choice *choice) {
   int flips = 0;
   for (int i = 0; i < s->count; i++) {
     const spn_mask *m = &s->net->mask[i];
-    const spn_layer_choice *layer = &choice->layer[m->layer];
-    flips += spn_mask_matters(m, layer) && spn_mask_is_open(m, layer) != (s->list[i].average >= 0);
+    spn_layer_choice layer = spn_stages_layer(&s->net->space, choice, m->layer);
+    flips += spn_mask_matters(m, &layer) && spn_mask_is_open(m, &layer) != (s->list[i].average >= 0);
   }
   return flips;
 }
 
 spn_status spn_indicators_decode(const spn_indicators *s, double low, double high, spn_budget_answer *out, int *flips,
                                  spn_err *err) {
-  spn_budget *b = s->budget;
   int by_gains = s->explores && high < INFINITY;
-  b->steps = 0;
-  b->max_nodes = 0;
-  for (int l = 0; l < b->layers; l++)
-    for (int o = 0; o < b->count[l]; o++) {
-      const spn_layer_choice *choice = &b->option[l][o].choice;
-      b->option[l][o].gain = by_gains ? gain_of(s, l, choice) : -distance(s, l, choice, 1);
-    }
-  SPN_TRY(spn_budget_best(b, low, high, out, err));
+  SPN_TRY(best_within(s, low, high, by_gains ? GAINS : NEAR_AVERAGE, 0, 0, out, err));
   *flips = flips_of(s, &out->choice);
   return SPN_OK;
 }

@@ -6,6 +6,7 @@
 #include "latency/latency.h"
 #include "model/supernet.h"
 #include "search/budget.h"
+#include "search/stages.h"
 #include "train/choices.h"
 
 typedef struct {
@@ -39,6 +40,9 @@ typedef struct {
   double free_cost;     /* R of the signs of x, before they are held to a range */
   double drawn_cost;    /* R of the masks as the step drew them, with dropout and exploration */
   spn_budget *budget;   /* of the space: for holding decisions to a range */
+  /* Instead of it where stages are decided as wholes (spn_space_coupled), and NULL elsewhere: */
+  spn_cost_chain *chain;
+  spn_stages *stages;
 } spn_indicators;
 
 spn_status spn_indicators_create(spn_supernet *net, const spn_cost *cost, spn_statistic statistic, double temperature,

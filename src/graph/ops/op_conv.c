@@ -10,6 +10,8 @@
 
 enum { FORWARD, BACK_DATA, BACK_WEIGHTS, KINDS };
 
+/* What a level is: a level of the width, or, of a convolution with rings, a kernel size. */
+
 typedef struct {
   spn_conv_spec spec;
   int weight, bias;                       /* parameter numbers; bias -1: none */
@@ -35,11 +37,17 @@ static int out_channels(const spn_node *node, const conv_state *s, int level) {
   return s->spec.out_width ? s->spec.out_width->channels[level] : node->out->c;
 }
 
+/* A level's kernel size, which lies in the middle of the largest. */
+static int kernel_of(const conv_state *s, int level) {
+  if (level == s->spec.rings) return s->spec.k;
+  return level ? s->spec.ring_k[level - 1] : s->spec.inner_k;
+}
+
 /* Which level a kind runs at: readers see the channels that gates let through; channels computed only for a gate's
  * gradient need the forward pass (expand) or the weight gradient (project), nothing else. */
-static int level_of(const conv_state *s, int kind) {
+static int level_of(const spn_graph *g, const conv_state *s, int kind) {
   const spn_width *w = width_of(s);
-  if (!w) return 0;
+  if (!w) return s->spec.rings ? spn_rings_in_use(g, s->spec.rings, s->spec.gates, kind == BACK_WEIGHTS) : 0;
   int more = (s->spec.out_width && kind == FORWARD) || (s->spec.in_width && kind == BACK_WEIGHTS);
   return more ? w->computed : w->through;
 }
@@ -60,17 +68,19 @@ static int choose_tile(const spn_graph *g, const conv_state *s, int ci, int co) 
 
 static spn_status create(spn_graph *g, spn_node *node, conv_state *s, int kind, int level, spn_err *err) {
   const spn_value *x = node->in[0];
+  int border = s->spec.rings ? (s->spec.k - kernel_of(s, level)) / 2 : 0;
+  int before = s->spec.pad_before - border, after = s->spec.pad_after - border;
   spn_conv_shape shape = {.n = s->tile,
                           .h = x->h,
                           .w = x->w,
                           .ci = in_channels(node, s, level),
                           .co = out_channels(node, s, level),
-                          .k = s->spec.k,
+                          .k = s->spec.k - 2 * border,
                           .stride = s->spec.stride,
-                          .pad_top = s->spec.pad_before,
-                          .pad_left = s->spec.pad_before,
-                          .pad_bottom = s->spec.pad_after,
-                          .pad_right = s->spec.pad_after,
+                          .pad_top = before,
+                          .pad_left = before,
+                          .pad_bottom = after,
+                          .pad_right = after,
                           .bf16 = g->bf16};
   if (s->in_area == 1 && s->units_per_image == x->h * x->w) shape.n = 1, shape.h = 1, shape.w = s->tile;
   static const spn_conv_kind kinds[KINDS] = {SPN_CONV_FORWARD, SPN_CONV_BACKWARD_DATA, SPN_CONV_BACKWARD_WEIGHTS};
@@ -94,7 +104,7 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
   s->tile = choose_tile(g, s, x->c, y->c);
   s->src_bytes = spn_bytes((size_t)s->tile * s->in_area * x->c);
   s->dst_bytes = spn_bytes((size_t)s->tile * s->out_area * y->c);
-  s->max_level = width_of(s) ? width_of(s)->levels : 1;
+  s->max_level = width_of(s) ? width_of(s)->levels : s->spec.rings + 1;
   for (int level = 0; level < s->max_level; level++) {
     SPN_TRY(create(g, node, s, FORWARD, level, err));
     if (g->inference_only) continue;
@@ -107,7 +117,7 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
   s->rest_at = 2 * s->src_bytes + s->dst_bytes + spn_bytes(s->packed_elements[BACK_WEIGHTS]);
   spn_graph_need_scratch(g, s->rest_at + s->rest_bytes);
   spn_graph_need_part(g, spn_bytes(s->packed_elements[BACK_WEIGHTS]) + spn_bytes((size_t)y->c));
-  if (width_of(s)) spn_graph_need_scratch(g, spn_bytes(g->params[s->weight].size));
+  if (s->max_level > 1) spn_graph_need_scratch(g, spn_bytes(g->params[s->weight].size));
   return SPN_OK;
 }
 
@@ -119,10 +129,35 @@ static void check(spn_graph *g, const spn_node *node, const spn_conv *conv, int 
   spn_graph_fail(g, node, &why);
 }
 
+/* Taps of a level's kernel among those of the whole, and the ring each lies in. */
+static int taps_of(const conv_state *s, int level, int *whole, int *ring) {
+  int k = kernel_of(s, level), border = (s->spec.k - k) / 2;
+  for (int t = 0; t < k * k; t++) {
+    int y = t / k + border, x = t % k + border;
+    whole[t] = y * s->spec.k + x;
+    ring[t] = spn_ring_of(s->spec.k, s->spec.inner_k, s->spec.rings, s->spec.ring_k, y, x);
+  }
+  return k * k;
+}
+
+/* The kernel of a level, each ring by its gates, in scratch. */
+static real *form_kernel(spn_graph *g, const conv_state *s, int level) {
+  int whole[SPN_MAX_TAPS], ring[SPN_MAX_TAPS], taps = taps_of(s, level, whole, ring);
+  size_t area = (size_t)s->spec.k * (size_t)s->spec.k, filters = g->params[s->weight].size / area;
+  const real *w = spn_param_weights(g, s->weight);
+  real *formed = (real *)g->scratch;
+  double coef[4];
+  spn_nested_coefs(g, s->spec.rings, s->spec.gates, coef);
+  for (size_t i = 0; i < filters; i++)
+    for (int t = 0; t < taps; t++)
+      formed[i * (size_t)taps + (size_t)t] = (real)coef[ring[t]] * w[i * area + (size_t)whole[t]];
+  return formed;
+}
+
 /* Packs the weights of a level into kind's format; a prefix of the input channels is gathered first. */
 static void pack(spn_graph *g, spn_node *node, conv_state *s, int kind) {
-  int level = level_of(s, kind), all = node->in[0]->c, ci = in_channels(node, s, level);
-  real *w = spn_param_weights(g, s->weight);
+  int level = level_of(g, s, kind), all = node->in[0]->c, ci = in_channels(node, s, level);
+  real *w = s->spec.rings ? form_kernel(g, s, level) : spn_param_weights(g, s->weight);
   if (ci < all) {
     real *gathered = (real *)g->scratch;
     int co = out_channels(node, s, level);
@@ -152,7 +187,7 @@ static void add_bias(const real *bias, size_t pixels, int c, real *y) {
 static void forward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
   conv_state *s = node->state;
   spn_value *y = node->out;
-  int level = level_of(s, FORWARD), ci = in_channels(node, s, level), co = out_channels(node, s, level);
+  int level = level_of(g, s, FORWARD), ci = in_channels(node, s, level), co = out_channels(node, s, level);
   real *src = (real *)scratch, *dst = (real *)(scratch + 2 * s->src_bytes);
   void *rest = scratch + s->rest_at;
   double *stats = g->training && y->stats ? y->stats + (size_t)part * 2 * y->c : NULL;
@@ -184,7 +219,7 @@ static void forward(spn_graph *g, spn_node *node) {
 static void backward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
   conv_state *s = node->state;
   spn_value *x = node->in[0], *y = node->out;
-  int wl = level_of(s, BACK_WEIGHTS), dl = level_of(s, BACK_DATA);
+  int wl = level_of(g, s, BACK_WEIGHTS), dl = level_of(g, s, BACK_DATA);
   int ci = in_channels(node, s, wl), ci_data = in_channels(node, s, dl), co = out_channels(node, s, wl);
   real *src = (real *)scratch, *dsrc = (real *)(scratch + s->src_bytes), *dst = (real *)(scratch + 2 * s->src_bytes);
   real *dw = (real *)(scratch + 2 * s->src_bytes + s->dst_bytes);
@@ -224,7 +259,7 @@ static void mask_gradient(spn_graph *g, const spn_node *node, const conv_state *
   int all = node->in[0]->c, co = node->out->c;
   real *weight = spn_param_weights(g, s->weight), *grad = spn_param_grads(g, s->weight);
   double coef[SPN_MAX_LEVELS], dcoef[SPN_MAX_LEVELS] = {0};
-  spn_nested_coefs(g, w->levels - 1, w->gates, coef);
+  spn_width_coefs(g, w, coef);
   for (int l = 1; l <= level; l++)
     for (int o = 0; o < co; o++) {
       size_t from = (size_t)o * all + (size_t)w->channels[l - 1];
@@ -233,19 +268,39 @@ static void mask_gradient(spn_graph *g, const spn_node *node, const conv_state *
       if (coef[l] != 1)
         for (int i = 0; i < n; i++) grad[from + (size_t)i] *= (real)coef[l];
     }
-  spn_nested_add_grads(g, w->levels - 1, w->gates, dcoef);
+  spn_width_add_grads(g, w, dcoef);
+}
+
+/* Gradient of a level's kernel, taken with every ring at 1, into the whole's and the gates'. */
+static void scatter_rings(spn_graph *g, const conv_state *s, int level, const real *formed) {
+  int whole[SPN_MAX_TAPS], ring[SPN_MAX_TAPS], taps = taps_of(s, level, whole, ring);
+  size_t area = (size_t)s->spec.k * (size_t)s->spec.k, filters = g->params[s->weight].size / area;
+  const real *w = spn_param_weights(g, s->weight);
+  real *grad = spn_param_grads(g, s->weight);
+  double coef[4], dcoef[4] = {0};
+  spn_nested_coefs(g, s->spec.rings, s->spec.gates, coef);
+  for (size_t i = 0; i < filters; i++)
+    for (int t = 0; t < taps; t++) {
+      size_t at = i * area + (size_t)whole[t];
+      real d = formed[i * (size_t)taps + (size_t)t];
+      dcoef[ring[t]] += (double)w[at] * (double)d;
+      grad[at] = (real)coef[ring[t]] * d;
+    }
+  spn_nested_add_grads(g, s->spec.rings, s->spec.gates, dcoef);
 }
 
 static void unpack(spn_graph *g, const spn_node *node, conv_state *s, int level, real *packed) {
   int all = node->in[0]->c, ci = in_channels(node, s, level), co = out_channels(node, s, level);
   real *grad = spn_param_grads(g, s->weight);
-  if (ci == all) {
+  if (ci == all && !s->spec.rings) {
     check(g, node, s->conv[BACK_WEIGHTS][level], spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, grad));
     return;
   }
   real *dense = (real *)g->scratch;
   check(g, node, s->conv[BACK_WEIGHTS][level], spn_conv_unpack(s->conv[BACK_WEIGHTS][level], packed, dense));
-  for (int o = 0; o < co; o++) memcpy(grad + (size_t)o * all, dense + (size_t)o * ci, (size_t)ci * sizeof(real));
+  if (s->spec.rings) scatter_rings(g, s, level, dense);
+  else
+    for (int o = 0; o < co; o++) memcpy(grad + (size_t)o * all, dense + (size_t)o * ci, (size_t)ci * sizeof(real));
 }
 
 static void backward(spn_graph *g, spn_node *node) {
@@ -254,7 +309,7 @@ static void backward(spn_graph *g, spn_node *node) {
   if (x->needs_grad) pack(g, node, s, BACK_DATA);
   spn_graph_parts(g, node, backward_part);
   if (x->needs_grad) x->base->grad_written = 1;
-  int level = level_of(s, BACK_WEIGHTS);
+  int level = level_of(g, s, BACK_WEIGHTS);
   real *sum = spn_graph_part(g, 0);
   size_t packed = spn_conv_packed(s->conv[BACK_WEIGHTS][level]);
   spn_graph_reduce(g, packed, (const char *)sum, g->need_part, sum);

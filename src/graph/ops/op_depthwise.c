@@ -3,8 +3,6 @@
  * The effective kernel w_k = w_inner + d_1*(w_ring1 + d_2*w_ring2) is formed once a step (Single-Path NAS, arXiv
  * 1904.02877, eq. 2; larger rings nest in the same way). Its gradient gives the weights' (times the mask) and the
  * gates' (dot product with the ring). Rings that are closed are left out: the step costs what its kernel costs. */
-#include <stdlib.h>
-
 #include "graph/ops.h"
 
 typedef struct {
@@ -14,14 +12,8 @@ typedef struct {
   real *effective;          /* (used.k,used.k,c), room for (k,k,c) */
 } dw_state;
 
-/* Ring of a tap: 0 inside the inner kernel, otherwise i+1 for the ring that gate i opens. */
 static int ring_of(const spn_dw_spec *spec, int ky, int kx) {
-  int dy = ky - spec->k / 2, dx = kx - spec->k / 2;
-  int reach = 2 * (abs(dy) > abs(dx) ? abs(dy) : abs(dx)) + 1;
-  if (reach <= spec->inner_k) return 0;
-  for (int i = 0; i < spec->rings; i++)
-    if (reach <= spec->ring_k[i]) return i + 1;
-  return spec->rings;
+  return spn_ring_of(spec->k, spec->inner_k, spec->rings, spec->ring_k, ky, kx);
 }
 
 static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
@@ -32,13 +24,8 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
   return SPN_OK;
 }
 
-/* Rings a pass needs: those that the gates open, and backward those whose gate wants a gradient. */
 static int rings_in_use(const spn_graph *g, const spn_dw_spec *spec, int backward) {
-  int rings = 0;
-  while (rings < spec->rings &&
-         (g->gates[spec->gates[rings]].value != 0 || (backward && g->gates[spec->gates[rings]].wanted)))
-    rings++;
-  return rings;
+  return spn_rings_in_use(g, spec->rings, spec->gates, backward);
 }
 
 /* The convolution with the kernel that these rings leave. */

@@ -21,7 +21,7 @@ static spn_status prepare(spn_graph *g, spn_node *node, spn_err *err) {
 
 static spn_gate *gate_of(const spn_graph *g, const spn_node *node) {
   const spn_branch *b = ((const join_state *)node->state)->branch;
-  return b && b->gate >= 0 ? &g->gates[b->gate] : NULL;
+  return b ? &g->gates[b->on[0]] : NULL;
 }
 
 static double keep_of(const spn_graph *g, const spn_node *node) {

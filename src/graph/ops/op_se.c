@@ -53,8 +53,8 @@ typedef struct {
 static se_masks masks_of(const spn_graph *g, const spn_node *node) {
   const se_state *s = node->state;
   se_masks m = {.on = s->spec.on_gate < 0 ? 1 : g->gates[s->spec.on_gate].value, .squeeze = {1}, .channel = {1}};
-  spn_nested_coefs(g, s->spec.levels - 1, s->spec.gates, m.squeeze);
-  if (node->out->width) spn_nested_coefs(g, node->out->width->levels - 1, node->out->width->gates, m.channel);
+  if (s->spec.units) spn_width_coefs(g, s->spec.units, m.squeeze);
+  if (node->out->width) spn_width_coefs(g, node->out->width, m.channel);
   return m;
 }
 
@@ -75,9 +75,13 @@ typedef struct {
   const int *ends;
 } se_levels;
 
-static se_levels channel_levels(const spn_value *v) {
-  return v->width ? (se_levels){v->width->levels, v->width->channels} : (se_levels){1, &v->c};
+static se_levels levels_of(const spn_width *w, const int *all) {
+  return w ? (se_levels){w->levels, w->channels} : (se_levels){1, all};
 }
+
+static se_levels channel_levels(const spn_value *v) { return levels_of(v->width, &v->c); }
+
+static se_levels unit_levels(const se_state *s) { return levels_of(s->spec.units, &s->spec.squeeze); }
 
 static void forward_part(spn_graph *g, spn_node *node, int part, int thread, char *scratch, int n0, int n1) {
   const se_state *s = node->state;
@@ -87,7 +91,7 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
   const real *w1 = spn_param_weights(g, s->w1), *b1 = spn_param_weights(g, s->b1);
   const real *w2 = spn_param_weights(g, s->w2), *b2 = spn_param_weights(g, s->b2);
   se_masks m = masks_of(g, node);
-  se_levels levels = channel_levels(x);
+  se_levels levels = channel_levels(x), units_at = unit_levels(s);
   double *sum = (double *)scratch;
   real *q = (real *)(scratch + sizeof(double) * ld), *units = (real *)((char *)q + spn_bytes(ld));
   for (int n = n0; n < n1; n++) {
@@ -101,7 +105,7 @@ static void forward_part(spn_graph *g, spn_node *node, int part, int thread, cha
       r[j] = b1[j] + (real)g->kernels->dot((size_t)c, w1 + (size_t)j * ld, q);
       units[j] = r[j] > 0 ? r[j] : 0;
     }
-    mask_row(m.squeeze, s->spec.levels, s->spec.channels, units, sq, units);
+    mask_row(m.squeeze, units_at.levels, units_at.ends, units, sq, units);
     for (int i = 0; i < c; i++) {
       double z = (double)b2[i] + g->kernels->dot((size_t)sq, w2 + (size_t)i * (size_t)sq, units);
       double e = 1 / (1 + exp(-z));
@@ -128,10 +132,10 @@ static void dense_backward(spn_graph *g, spn_node *node, const se_masks *m, int 
   real *q = (real *)scratch, *units = (real *)((char *)q + spn_bytes(ld));
   real *masked = (real *)((char *)units + spn_bytes((size_t)sq)),
        *ds = (real *)((char *)masked + spn_bytes((size_t)sq));
-  se_levels levels = channel_levels(x);
+  se_levels levels = channel_levels(x), units_at = unit_levels(s);
   mask_row(m->channel, levels.levels, levels.ends, mean, all, q);
   for (int j = 0; j < sq; j++) units[j] = r[j] > 0 ? r[j] : 0;
-  mask_row(m->squeeze, s->spec.levels, s->spec.channels, units, sq, masked);
+  mask_row(m->squeeze, units_at.levels, units_at.ends, units, sq, masked);
   memset(ds, 0, (size_t)sq * sizeof *ds);
   for (int i = 0; i < c; i++) {
     gates[0] += (double)dgate[i] * ((double)e[i] - 1);
@@ -140,8 +144,8 @@ static void dense_backward(spn_graph *g, spn_node *node, const se_masks *m, int 
     g->kernels->axpy((size_t)sq, dz, masked, dw2 + (size_t)i * (size_t)sq);
     g->kernels->axpy((size_t)sq, dz, w2 + (size_t)i * (size_t)sq, ds);
   }
-  level_dots(s->spec.levels, s->spec.channels, ds, units, sq, gates + 1);
-  mask_row(m->squeeze, s->spec.levels, s->spec.channels, ds, sq, ds);
+  level_dots(units_at.levels, units_at.ends, ds, units, sq, gates + 1);
+  mask_row(m->squeeze, units_at.levels, units_at.ends, ds, sq, ds);
   memset(dq, 0, ld * sizeof *dq);
   for (int j = 0; j < sq; j++) {
     if (!(r[j] > 0)) continue;
@@ -176,9 +180,9 @@ static void add_gates(spn_graph *g, spn_node *node) {
   double sum[PART_GATES] = {0};
   for (int i = 0; i < PART_GATES * g->parts; i++) sum[i % PART_GATES] += s->part_gates[i];
   if (s->spec.on_gate >= 0) g->gates[s->spec.on_gate].grad += sum[0];
-  spn_nested_add_grads(g, s->spec.levels - 1, s->spec.gates, sum + 1);
   const spn_width *w = node->in[0]->width;
-  if (w) spn_nested_add_grads(g, w->levels - 1, w->gates, sum + 1 + SPN_MAX_LEVELS);
+  if (s->spec.units) spn_width_add_grads(g, s->spec.units, sum + 1);
+  if (w) spn_width_add_grads(g, w, sum + 1 + SPN_MAX_LEVELS);
 }
 
 static void backward(spn_graph *g, spn_node *node) {
