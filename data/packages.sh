@@ -20,6 +20,7 @@ has_package() {
     gcc) command -v cc >/dev/null ;;
     g++) command -v c++ >/dev/null ;;
     make | cmake | clang | pkg-config | file) command -v "$1" >/dev/null ;;
+    chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed ;;
   esac

@@ -105,32 +105,46 @@ static spn_status print_halves(const spn_fit *fit, const measured_networks *n, s
   return SPN_OK;
 }
 
-/* ---- Plot ---- */
+/* ---- What it was judged by ---- */
 
-/* kind,name,measured,predicted,error,source: an entry's prediction is without its shape, a network's the model's own.
- */
-static spn_status write_plot(const char *path, const spn_fit *fit, const spn_table_check *check,
-                             const measured_networks *sets, spn_err *err) {
-  static const char *const kinds[] = {"calibration", "holdout"};
+static spn_status gather_points(spn_fit *fit, const spn_table_check *check, const measured_networks *sets,
+                                spn_err *err) {
+  static const spn_point_kind kinds[] = {SPN_POINT_CALIBRATION, SPN_POINT_HOLDOUT};
+  size_t count = (size_t)(sets[0].count + sets[1].count);
+  for (int t = 0; t < fit->tables; t++) count += (size_t)fit->table[t].entries;
+  spn_fit_point *p = fit->point = calloc(count + 1, sizeof *p);
+  if (!p) return spn_fail(err, SPN_ENOMEM, "latency fit: out of memory");
+  for (int t = 0; t < fit->tables; t++)
+    for (int i = 0; i < fit->table[t].entries; i++, p++) {
+      const spn_table_entry *e = &fit->table[t].entry[i];
+      double predicted = check[t].predicted[i];
+      *p = (spn_fit_point){.source = fit->table[t].name, .measured = e->cost, .predicted = predicted};
+      p->error = fit->spread * predicted;
+      spn_part_text(&e->part, p->name, sizeof p->name);
+    }
+  for (int s = 0; s < 2; s++)
+    for (int i = 0; i < sets[s].count; i++, p++) {
+      *p = (spn_fit_point){.kind = kinds[s], .source = "network", .measured = sets[s].measured[i]};
+      p->predicted = sets[s].predicted[i];
+      p->error = sets[s].error[i];
+      snprintf(p->name, sizeof p->name, "%s", sets[s].list[i].name);
+    }
+  fit->points = (int)count;
+  return SPN_OK;
+}
+
+static spn_status write_plot(const char *path, const spn_fit *fit, spn_err *err) {
   spn_file *file;
-  char line[256], text[64];
+  char line[256];
   SPN_TRY(spn_file_create(path, &file, err));
   const char header[] = "kind,name,measured,predicted,error,source\n";
   spn_status status = spn_file_append(file, header, sizeof header - 1, err);
-  for (int t = 0; t < fit->tables; t++)
-    for (int i = 0; !status && i < fit->table[t].entries; i++) {
-      const spn_table_entry *e = &fit->table[t].entry[i];
-      spn_part_text(&e->part, text, sizeof text);
-      int n = snprintf(line, sizeof line, "entry,%s,%g,%g,%g,%s\n", text, e->cost, check[t].predicted[i],
-                       fit->spread * check[t].predicted[i], fit->table[t].name);
-      status = spn_file_append(file, line, (size_t)n, err);
-    }
-  for (int s = 0; s < 2; s++)
-    for (int i = 0; !status && i < sets[s].count; i++) {
-      int n = snprintf(line, sizeof line, "%s,%s,%g,%g,%g,network\n", kinds[s], sets[s].list[i].name,
-                       sets[s].measured[i], sets[s].predicted[i], sets[s].error[i]);
-      status = spn_file_append(file, line, (size_t)n, err);
-    }
+  for (int i = 0; !status && i < fit->points; i++) {
+    const spn_fit_point *p = &fit->point[i];
+    int n = snprintf(line, sizeof line, "%s,%s,%g,%g,%g,%s\n", spn_point_names[p->kind], p->name, p->measured,
+                     p->predicted, p->error, p->source);
+    status = spn_file_append(file, line, (size_t)n, err);
+  }
   if (!status) return spn_file_commit(file, err);
   spn_file_abort(file);
   return status;
@@ -177,7 +191,8 @@ static spn_status fit_and_report(const spn_arguments *a, spn_fit *fit, spn_table
   print_networks("networks that calibrate", &sets[0], fit->unit);
   if (fit->networks) printf("  each left out in turn: %.2f %% (root mean square)\n", 100 * fit->network_spread);
   print_networks("held-out networks", &sets[1], fit->unit);
-  if (s->latency_plot[0]) SPN_TRY(write_plot(s->latency_plot, fit, check, sets, err));
+  SPN_TRY(gather_points(fit, check, sets, err));
+  if (s->latency_plot[0]) SPN_TRY(write_plot(s->latency_plot, fit, err));
   SPN_TRY(spn_fit_save(fit, a->out, err));
   printf("\nwrote %s\n", a->out);
   return SPN_OK;

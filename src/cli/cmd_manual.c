@@ -8,6 +8,7 @@
 #include "core/version.h"
 #include "export/export.h"
 #include "io/file.h"
+#include "train/columns.h"
 
 static const char *options_of(const spn_command *c) {
   const char *text = strstr(c->usage, "\n\n");
@@ -276,13 +277,25 @@ static void put_markdown(void) {
   }
 }
 
+static void put_columns(void) {
+  printf(
+      "# Columns of metrics.jsonl and archive.jsonl\n\nOne object a line. \"Of each indicator\": a list (on: a text), "
+      "whose order is that of `indicators` in a search's `columns.json`.\n\n| column | unit | meaning "
+      "|\n|---|---|---|\n");
+  for (const spn_column *c = spn_columns; c->key; c++) {
+    printf("| `%s` | %s | ", c->key, c->unit);
+    put_cell(c->about);
+    printf(" |\n");
+  }
+}
+
 /* ---- The command ---- */
 
 static spn_status command(const spn_arguments *a, spn_err *err) {
-  static const char *const kinds[] = {"man", "bash", "zsh", "settings", NULL};
+  static const char *const kinds[] = {"man", "bash", "zsh", "settings", "columns", NULL};
   int kind = a->positional ? spn_name_index(kinds, a->positional) : -1;
   if (kind < 0)
-    return spn_fail(err, SPN_EINPUT, "expected man, bash, zsh or settings, got %s",
+    return spn_fail(err, SPN_EINPUT, "expected man, bash, zsh, settings or columns, got %s",
                     a->positional ? a->positional : "nothing");
   if (kind == 0 && (!a->out || !*a->out))
     return spn_fail(err, SPN_EINPUT, "--out: expected the folder for the man pages, got nothing");
@@ -293,14 +306,15 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
     case 0: return save_pages(a->out, err);
     case 1: put_bash(); break;
     case 2: put_zsh(); break;
-    default: put_markdown();
+    case 3: put_markdown(); break;
+    default: put_columns();
   }
   return SPN_OK;
 }
 
 const spn_command spn_cmd_manual = {
-    .about = "Writes man pages, shell completion, or the reference of all settings.",
-    .usage = "spnas manual man --out DIR\n       spnas manual bash|zsh|settings\n\n"
+    .about = "Writes man pages, shell completion, or the reference of all settings or columns.",
+    .usage = "spnas manual man --out DIR\n       spnas manual bash|zsh|settings|columns\n\n"
              "  --out DIR          folder for the man pages; the others go to standard output",
     .takes = "po",
     .run = command};

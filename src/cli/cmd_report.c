@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
@@ -9,9 +10,13 @@
 
 enum { MAX_PATH = 4096 };
 
+/* In the folder of a run; beside the file of a latency model. */
 static spn_status page_path(const char *folder, char path[MAX_PATH], spn_err *err) {
-  if ((size_t)snprintf(path, MAX_PATH, "%s/report.html", folder) < MAX_PATH) return SPN_OK;
-  return spn_fail(err, SPN_EINPUT, "%s: the path is too long", folder);
+  size_t length = strlen(folder);
+  int model = length > 5 && !strcmp(folder + length - 5, ".json");
+  int size = model ? snprintf(path, MAX_PATH, "%.*s.html", (int)length - 5, folder)
+                   : snprintf(path, MAX_PATH, "%s/report.html", folder);
+  return size < MAX_PATH ? SPN_OK : spn_fail(err, SPN_EINPUT, "%s: the path is too long", folder);
 }
 
 spn_status spn_cli_report(const char *folder, spn_err *err) {
@@ -45,9 +50,10 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
 const spn_command spn_cmd_report = {
     .about = "Writes the page of a run: what was decided and why, as plots and tables in one HTML file.",
     .usage =
-        "spnas report RUNDIR [--out FILE.html]\n       spnas report RUNDIR --serve [PORT]\n\n"
+        "spnas report RUNDIR|MODEL.json [--out FILE.html]\n       spnas report RUNDIR --serve [PORT]\n\n"
         "  RUNDIR             folder of a search or a training, finished or under way, or of a comparison or sweep\n"
-        "  --out FILE.html    where the page goes instead of RUNDIR/report.html\n"
+        "  MODEL.json         what `spnas latency fit` wrote: predicted against measured\n"
+        "  --out FILE.html    where the page goes instead of RUNDIR/report.html or MODEL.html\n"
         "  --serve [PORT]     the page for a browser, always the newest, at 127.0.0.1 (or ADDRESS:PORT) until Ctrl-C",
     .takes = "vpo",
     .run = command};

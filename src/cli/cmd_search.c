@@ -47,7 +47,7 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   else
     snprintf(against, sizeof against, "target %.3f, %s; %d decision%s changed to meet it", p->target,
              r->within              ? "met"
-             : r->cost <= p->target ? "kept, with room to spare"
+             : r->cost <= p->target ? "kept; no network lies nearer below it"
                                     : "NOT met",
              r->flips, r->flips == 1 ? "" : "s");
   spn_summary_line("predicted",
@@ -59,6 +59,7 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
   spn_summary_log("CE", folder, "metrics.jsonl", "ce", "batches");
+  spn_summary_log("held-out CE", folder, "metrics.jsonl", "holdout_ce", "epochs");
   spn_summary_log(p->cost->unit, folder, "metrics.jsonl", "cost", "batches");
   spn_summary_log("accuracy", folder, "archive.jsonl", "accuracy", "evaluations");
   spn_summary_line("cost", SPN_PLAIN, "%.0f images, %.1f s in this process", r->images, r->seconds);

@@ -8,6 +8,7 @@
 #include "kernels.h"
 #include "core/version.h"
 #include "core/phase.h"
+#include "core/screen.h"
 #include "train/resume.h"
 #include "train/terminal.h"
 
@@ -81,7 +82,9 @@ int main(int argc, char **argv) {
     if (!status) status = command->run(&args, &err);
     spn_terminal_end_line();
     if (!status && fflush(stdout)) status = cannot_print(&err);
-    if (status) fprintf(stderr, "spnas %s: %s%s\n", argv[1], err.text, how_to_go_on(command, &args, status));
+    if (status)
+      fprintf(stderr, "%sspnas %s:%s %s%s\n", spn_screen_style(stderr, SPN_BAD), argv[1],
+              spn_screen_style(stderr, SPN_PLAIN), err.text, how_to_go_on(command, &args, status));
     return exit_code(status);
   }
   fprintf(stderr, "spnas: unknown command %s; see spnas --help\n", argv[1]);

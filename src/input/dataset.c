@@ -165,6 +165,18 @@ static void print_place(const spn_dataset *set, uint32_t item, char *out, size_t
     snprintf(out, size, "%s: %s/%s", set->path, set->class_names[set->labels[item]], set->names + set->name_at[item]);
 }
 
+int spn_dataset_place(const spn_dataset *set, uint32_t item, char *out, size_t size) {
+  char path[4352];
+  if (!set->names) {
+    int test = item >= set->train_count;
+    return snprintf(out, size, "%s image %zu", test ? "test" : "training", item - test * set->train_count + 1);
+  }
+  print_place(set, item, path, sizeof path);
+  size_t folder = strlen(set->path);
+  const char *at = strncmp(path, set->path, folder) ? path : path + folder;
+  return snprintf(out, size, "%s", at + strspn(at, "/: "));
+}
+
 void spn_dataset_note_bad(spn_dataset *set, uint32_t item) {
   pthread_mutex_lock(&set->lock);
   if (!set->noted[item]) {

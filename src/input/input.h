@@ -61,6 +61,10 @@ int spn_dataset_side(const spn_dataset *set);
 /* Unreadable images found so far and the first few of them, one "file: reason" a line ("" if none). Thread-safe. */
 size_t spn_dataset_bad(spn_dataset *set, char *list, size_t size);
 
+/* Where an image of a batch lies: "test/cat/3.png" below the set's folder, or "test image 17" of a file of many.
+ * Returns the length, as snprintf. */
+int spn_dataset_place(const spn_dataset *set, uint32_t item, char *out, size_t size);
+
 /* What is rounded: as torchvision has it, long sides down and offsets half to even, and pixels stay as exact as floats
  * are; or long sides to the nearest, offsets down, and pixels to whole levels, first along rows and then along columns,
  * as PIL does: some published networks were measured so, and small ones notice. */
@@ -130,6 +134,7 @@ typedef struct {
 typedef struct {
   const float *images;   /* (batch,size,size,channels); valid until the next call */
   const int32_t *labels; /* (batch) */
+  const uint32_t *items; /* (batch) evaluation: which image each is, for spn_dataset_place */
   int count; /* valid images, at least 1; below batch only in an evaluation: in the last batch, or where images are
                 unreadable (the rest is zeros) */
   uint64_t epoch;

@@ -74,6 +74,7 @@ static spn_status settle(spn_loader *l, spn_slot *s, spn_err *err) {
       memcpy(s->images + (size_t)kept * l->image_size, s->images + (size_t)i * l->image_size,
              l->image_size * sizeof(float));
       s->labels[kept] = s->labels[i];
+      s->items[kept] = s->items[i];
     }
     kept++;
   }
@@ -284,7 +285,7 @@ spn_status spn_loader_next(spn_loader *l, spn_batch *out, int *end, spn_err *err
       return l->failed.code;
     }
   } while (s->count == 0);
-  *out = (spn_batch){.images = s->images, .labels = s->labels, .count = s->count, .epoch = s->epoch};
+  *out = (spn_batch){.images = s->images, .labels = s->labels, .items = s->items, .count = s->count, .epoch = s->epoch};
   return SPN_OK;
 }
 

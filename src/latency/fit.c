@@ -1,6 +1,7 @@
 #include "latency/fit.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const spn_class_names[] = {SPN_CLASSES_LIST(SPN_CHOICE_NAME) NULL};
@@ -22,6 +23,9 @@ static const spn_work_class class_of[SPN_WORKS] = {[SPN_WORK_MACS] = SPN_CLASS_M
 static const double USUAL_SPREAD = 0.02;
 
 void spn_fit_free(spn_fit *fit) {
+  free(fit->point);
+  fit->point = NULL;
+  fit->points = 0;
   for (int t = 0; t < fit->tables; t++) spn_table_free(&fit->table[t]);
   fit->tables = 0;
 }

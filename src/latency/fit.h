@@ -30,6 +30,16 @@ enum { SPN_MAX_FIT_TABLES = 8, SPN_MAX_NETWORKS = 4096 };
 typedef enum { SPN_CLASSES_LIST(SPN_CHOICE_CONSTANT) SPN_CLASSES } spn_work_class;
 extern const char *const spn_class_names[];
 
+/* What was measured and what the model says of it: how far it can be trusted. */
+typedef enum { SPN_POINT_ENTRY, SPN_POINT_CALIBRATION, SPN_POINT_HOLDOUT } spn_point_kind;
+extern const char *const spn_point_names[]; /* "entry" (predicted without its shape), "calibration", "holdout" */
+typedef struct {
+  spn_point_kind kind;
+  char name[96];
+  const char *source;                /* a table's name; or "network" */
+  double measured, predicted, error; /* error: standard deviation */
+} spn_fit_point;
+
 typedef struct {
   char name[64], unit[16], source[192];
   int tables;
@@ -41,6 +51,8 @@ typedef struct {
   double factor[SPN_CLASSES];
   double factor_covariance[SPN_CLASSES * SPN_CLASSES];
   double network_spread; /* of a network's prediction, relative: each left out in turn */
+  spn_fit_point *point;  /* (points) what a fit was judged by, for its file; malloc'd or NULL; not read back */
+  int points;
 } spn_fit;
 
 /* A network with its measured latency. */

@@ -15,6 +15,24 @@ static void put_named(spn_json_writer *w, const char *key, const char *const *na
   spn_json_end(w);
 }
 
+const char *const spn_point_names[] = {"entry", "calibration", "holdout", NULL};
+
+static void put_points(spn_json_writer *w, const spn_fit *fit) {
+  spn_json_array(w, "judged", SPN_JSON_LINES);
+  for (int i = 0; i < fit->points; i++) {
+    const spn_fit_point *p = &fit->point[i];
+    spn_json_object(w, NULL, SPN_JSON_INLINE);
+    spn_json_put_text(w, "kind", spn_point_names[p->kind]);
+    spn_json_put_text(w, "name", p->name);
+    spn_json_put_text(w, "source", p->source);
+    spn_json_put_rounded(w, "measured", p->measured, 6);
+    spn_json_put_rounded(w, "predicted", p->predicted, 6);
+    spn_json_put_rounded(w, "error", p->error, 6);
+    spn_json_end(w);
+  }
+  spn_json_end(w);
+}
+
 static void put_fit(spn_json_writer *w, const spn_fit *fit) {
   spn_json_object(w, NULL, SPN_JSON_LINES);
   spn_json_put_text(w, "name", fit->name);
@@ -35,6 +53,7 @@ static void put_fit(spn_json_writer *w, const spn_fit *fit) {
     spn_json_put_number(w, "spread", fit->network_spread);
     spn_json_end(w);
   }
+  if (fit->points) put_points(w, fit);
   spn_json_array(w, "tables", SPN_JSON_LINES);
   for (int t = 0; t < fit->tables; t++) spn_table_put(w, NULL, &fit->table[t]);
   spn_json_end(w);
@@ -126,7 +145,7 @@ static spn_status read_calibration(const spn_json *root, spn_fit *out, spn_err *
 }
 
 static spn_status read_fit(const spn_json *root, spn_fit *out, spn_err *err) {
-  static const char *const known[] = {"name", "unit", "source", "model", "calibration", "tables", NULL};
+  static const char *const known[] = {"name", "unit", "source", "model", "calibration", "judged", "tables", NULL};
   SPN_TRY(spn_json_only(root, known, err));
   SPN_TRY(read_text(root, "name", out->name, sizeof out->name, err));
   SPN_TRY(read_text(root, "unit", out->unit, sizeof out->unit, err));

@@ -21,8 +21,11 @@ static void put_data(FILE *f, const char *data, size_t size) {
 static spn_status put_page(FILE *f, const char *data, size_t size, int live, spn_err *err) {
   static const struct {
     const char *mark, *text; /* text NULL: the data */
-  } part[] = {
-      {"@STYLE@", spn_text_style}, {"@DATA@", NULL}, {"@LIBRARY@", spn_text_library}, {"@SCRIPT@", spn_text_script}};
+  } part[] = {{"@STYLE@", spn_text_style},
+              {"@DATA@", NULL},
+              {"@GLOSSARY@", spn_text_glossary},
+              {"@LIBRARY@", spn_text_library},
+              {"@SCRIPT@", spn_text_script}};
   const char *from = spn_text_page;
   for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
     const char *mark = strstr(from, part[i].mark);

@@ -13,6 +13,7 @@ typedef struct {
   spn_json_writer data;
   int is_run; /* of one search or training; else a comparison or sweep, which has no log of its own */
   int is_training;
+  int is_model; /* folder is the file of a fitted latency model */
   int notes;
   char note[SPN_REPORT_NOTES][SPN_REPORT_NOTE]; /* what is missing, for people */
 } spn_report;
@@ -32,7 +33,12 @@ spn_status spn_report_rows(spn_report *r, spn_err *err);
  * none. SPN_ENOMEM. */
 spn_status spn_report_network(spn_report *r, const spn_json *config, const spn_json *arch, spn_err *err);
 
+/* Member "latency": what the fitted model `cost` (a name or path, as search.cost) was judged by; nothing where it is
+ * none. expected: SPN_EINPUT then. SPN_ENOMEM. */
+spn_status spn_report_judged(spn_report *r, const char *cost, int expected, spn_err *err);
+
 /* Texts made from page/ and from the plotting library when the program is built; library: "" without it. */
-extern const char spn_text_page[], spn_text_style[], spn_text_script[], spn_text_live[], spn_text_library[];
+extern const char spn_text_page[], spn_text_style[], spn_text_script[], spn_text_live[], spn_text_glossary[],
+    spn_text_library[];
 
 #endif

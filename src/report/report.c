@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "core/version.h"
 #include "io/file.h"
 #include "report/pieces.h"
+#include "train/columns.h"
 
 enum { MAX_PATH = 4096, MAX_BYTES = 1 << 20, DOCS = 6 }; /* a megabyte: many times what a run writes of such files */
 
@@ -56,8 +58,34 @@ static int is_training(const spn_json_doc *environment, const spn_json_doc *resu
 
 static spn_json root_of(const spn_json_doc *doc) { return doc ? spn_json_root(doc) : (spn_json){.item = NULL}; }
 
-/* Everything that the page shows; docs: of config, arch, environment, result, comparison and sweep, the caller's to
- * free. */
+/* What a folder tells; docs: of config, arch, environment, result, comparison and sweep, the caller's to free. */
+static spn_status gather_folder(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) {
+  spn_json_writer *w = &r->data;
+  spn_json_doc *mistakes = NULL;
+  spn_json_object(w, "files", SPN_JSON_DENSE);
+  SPN_TRY(put_file(r, "compare.json", 0, &docs[4], err));
+  SPN_TRY(put_file(r, "front.json", 0, &docs[5], err));
+  r->is_run = !docs[4] && !docs[5];
+  SPN_TRY(put_file(r, "config.resolved.json", r->is_run, &docs[0], err));
+  SPN_TRY(put_file(r, "arch.json", 0, &docs[1], err));
+  SPN_TRY(put_file(r, "env.json", r->is_run, &docs[2], err));
+  SPN_TRY(put_file(r, "result.json", 0, &docs[3], err));
+  spn_status status = put_file(r, "mistakes.json", 0, &mistakes, err);
+  spn_json_free(mistakes);
+  SPN_TRY(status);
+  spn_json_end(w);
+  r->is_training = is_training(docs[2], docs[3]);
+  SPN_TRY(spn_report_rows(r, err));
+  spn_json config = root_of(docs[0]), arch = root_of(docs[1]);
+  SPN_TRY(spn_report_network(r, &config, &arch, err));
+  spn_json search = spn_json_get(&config, "search"), cost = spn_json_get(&search, "cost");
+  const char *name;
+  if (r->is_training || !spn_json_is_string(&cost)) return SPN_OK;
+  SPN_TRY(spn_json_string(&cost, &name, err));
+  return spn_report_judged(r, name, 0, err);
+}
+
+/* Everything that the page shows. */
 static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) {
   spn_json_writer *w = &r->data;
   char made[32] = "", whole[MAX_PATH];
@@ -69,19 +97,8 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) 
   spn_json_put_text(w, "spnas", spn_version());
   spn_json_put_text(w, "folder", whole);
   spn_json_put_text(w, "made", made);
-  spn_json_object(w, "files", SPN_JSON_DENSE);
-  SPN_TRY(put_file(r, "compare.json", 0, &docs[4], err));
-  SPN_TRY(put_file(r, "front.json", 0, &docs[5], err));
-  r->is_run = !docs[4] && !docs[5];
-  SPN_TRY(put_file(r, "config.resolved.json", r->is_run, &docs[0], err));
-  SPN_TRY(put_file(r, "arch.json", 0, &docs[1], err));
-  SPN_TRY(put_file(r, "env.json", r->is_run, &docs[2], err));
-  SPN_TRY(put_file(r, "result.json", 0, &docs[3], err));
-  spn_json_end(w);
-  r->is_training = is_training(docs[2], docs[3]);
-  SPN_TRY(spn_report_rows(r, err));
-  spn_json config = root_of(docs[0]), arch = root_of(docs[1]);
-  if (r->is_run) SPN_TRY(spn_report_network(r, &config, &arch, err));
+  SPN_TRY(r->is_model ? spn_report_judged(r, r->folder, 1, err) : gather_folder(r, docs, err));
+  spn_columns_put(w);
   spn_json_array(w, "notes", SPN_JSON_DENSE);
   for (int i = 0; i < r->notes; i++) spn_json_put_text(w, NULL, r->note[i]);
   spn_json_end(w);
@@ -89,11 +106,17 @@ static spn_status gather(spn_report *r, spn_json_doc *docs[DOCS], spn_err *err) 
   return SPN_OK;
 }
 
+static int is_file(const char *path) {
+  struct stat st;
+  return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
 /* A folder without settings and environment is no run, whatever else lies in it. */
 spn_status spn_report_check(const char *folder, spn_err *err) {
   static const char *const marks[] = {"config.resolved.json", "env.json", "compare.json", "front.json", NULL};
   const spn_report r = {.folder = folder};
   char path[MAX_PATH];
+  if (is_file(folder)) return SPN_OK; /* reading it tells */
   for (int i = 0; marks[i]; i++) {
     SPN_TRY(spn_report_path(&r, marks[i], path, sizeof path, err));
     FILE *f = fopen(path, "rb");
@@ -111,6 +134,7 @@ spn_status spn_report_data(const char *folder, char **data, size_t *size, spn_er
   *data = NULL;
   if (!r) return spn_fail(err, SPN_ENOMEM, "report: out of memory");
   r->folder = folder;
+  r->is_model = is_file(folder);
   spn_status status = spn_report_check(folder, err);
   if (!status) status = gather(r, docs, err);
   if (!status) status = spn_json_finish(&r->data, "report", &text, size, err);

@@ -9,7 +9,8 @@
 /* Writes the page of a run of search or train, finished or under way, or of a finished comparison or sweep, into the
  * file `out` (io/file.h: by rename). One file that needs no network and no other: the data are those of the run's files
  * (long logs thinned, figures as they stand there), the plots Chart.js where the build found it; tables without. What
- * is missing or cannot be read is named on the page. SPN_EINPUT: the folder holds no run. */
+ * is missing or cannot be read is named on the page. folder may be the file of a fitted latency model instead.
+ * SPN_EINPUT: the folder holds no run, the file no such model. */
 spn_status spn_report_write(const char *folder, const char *out, spn_err *err);
 
 /* SPN_EINPUT: the folder holds no run. */

@@ -1,10 +1,13 @@
 /* Differentiable single-path search (Single-Path NAS, arXiv 1904.02877; SE: arXiv 1907.00959): thresholds learn with
  * the weights of the supernet (learner.h), then the network is decoded within the budget. */
 #include <math.h>
+#include <stdio.h>
 
 #include "search/inherit.h"
 #include "search/learner.h"
 #include "search/outcome.h"
+#include "search/watch.h"
+#include "train/columns.h"
 #include "train/machine.h"
 #include "train/steps.h"
 
@@ -30,7 +33,8 @@ static void list_state(void *owner, spn_state *s) {
 /* ---- A step ---- */
 
 /* CE, cost term and weight decay apart, the cost of the decisions, of the signs of x and of the masks drawn, and every
- * indicator: decision ('1' on, '0' off, 'd' dropped), x, derivative. */
+ * indicator: decision ('1' on, '0' off, 'd' dropped), x, derivative; with exploration, gain. What each column means:
+ * train/columns.def. */
 static spn_status log_step(search *t, double lr, double decay, spn_err *err) {
   const spn_graph *g = t->net->graph;
   const spn_indicators *in = t->learner->indicators;
@@ -52,6 +56,8 @@ static spn_status log_step(search *t, double lr, double decay, spn_err *err) {
   for (int i = 0; x && i < in->count; i++) x[i] = in->list[i].x;
   double *derivative = spn_row_numbers(row, "derivative", (size_t)in->count, 4);
   for (int i = 0; derivative && i < in->count; i++) derivative[i] = in->list[i].derivative;
+  double *gain = in->explores ? spn_row_numbers(row, "gain", (size_t)in->count, 4) : NULL;
+  for (int i = 0; gain && i < in->count; i++) gain[i] = in->list[i].gain;
   return spn_row_end(row, err);
 }
 
@@ -102,26 +108,38 @@ static void report_indicators(search *t) {
   t->last_significant = significant;
 }
 
-static spn_status log_epoch(search *t, double epoch, spn_err *err) {
+/* held_out: of spn_watch; no images: not known. */
+static spn_status log_epoch(search *t, double epoch, const spn_score *held_out, spn_err *err) {
   const spn_learner *l = t->learner;
   spn_recorder *row = spn_run_row(t->walk.run, t->walk.step);
   spn_row_number(row, "epoch_end", epoch, 9);
   spn_row_number(row, "train_ce", t->epoch_ce / t->epoch_images, 9);
   spn_row_number(row, "train_top1", t->epoch_hits / t->epoch_images, 6);
+  spn_row_number(row, "holdout_ce", held_out->images ? held_out->loss : NAN, 9);
+  spn_row_number(row, "holdout_top1", held_out->images ? held_out->top1 : NAN, 6);
   double *significance = spn_row_numbers(row, "significance", (size_t)l->indicators->count, 3);
   for (int i = 0; significance && i < l->indicators->count; i++)
     significance[i] = spn_threshold_significance(&l->threshold[i]);
   return spn_row_end(row, err);
 }
 
+static void say_epoch(search *t, double epoch, const spn_score *held_out) {
+  char also[80] = "";
+  if (held_out->images)
+    snprintf(also, sizeof also, "; held out: CE %.3f, top-1 %.2f %%", held_out->loss, 100 * held_out->top1);
+  spn_run_say(t->walk.run, "epoch %.0f: CE %.3f, top-1 %.2f %%, cost of the gates %.2f %s, lambda %.4g%s", epoch,
+              t->epoch_ce / t->epoch_images, 100 * t->epoch_hits / t->epoch_images,
+              t->learner->indicators->expected_cost, t->problem->cost->unit, t->learner->lambda, also);
+}
+
 static spn_status end_epoch(void *owner, spn_err *err) {
   search *t = owner;
   double epoch = (double)(t->walk.step / t->walk.per_epoch);
-  spn_run_say(t->walk.run, "epoch %.0f: CE %.3f, top-1 %.2f %%, cost of the gates %.2f %s, lambda %.4g", epoch,
-              t->epoch_ce / t->epoch_images, 100 * t->epoch_hits / t->epoch_images,
-              t->learner->indicators->expected_cost, t->problem->cost->unit, t->learner->lambda);
+  spn_score held_out;
+  SPN_TRY(spn_watch(t->problem, t->learner->indicators, &held_out, err));
+  say_epoch(t, epoch, &held_out);
   report_indicators(t);
-  SPN_TRY(log_epoch(t, epoch, err));
+  SPN_TRY(log_epoch(t, epoch, &held_out, err));
   t->last_ce = t->epoch_ce / t->epoch_images;
   t->epoch_ce = t->epoch_hits = t->epoch_images = 0;
   for (int i = 0; i < t->learner->indicators->count; i++) spn_threshold_end_epoch(&t->learner->threshold[i]);
@@ -140,6 +158,12 @@ static const spn_steps_hooks hooks = {
 
 /* ---- Whole ---- */
 
+static spn_status name_columns(const search *t, spn_err *err) {
+  const char *names[SPN_MAX_MASKS];
+  for (int i = 0; i < t->net->masks; i++) names[i] = t->net->mask[i].name;
+  return spn_columns_save(names, t->net->masks, spn_run_path(t->problem->run, "columns.json"), err);
+}
+
 static spn_status prepare(search *t, spn_err *err) {
   const spn_problem *p = t->problem;
   const spn_settings *s = p->settings;
@@ -154,7 +178,8 @@ static spn_status prepare(search *t, spn_err *err) {
   own.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
   SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->walk.optimizer, err));
   t->walk.graph = t->net->graph;
-  return spn_steps_open(&t->walk, (int)s->search_epochs, err);
+  SPN_TRY(spn_steps_open(&t->walk, (int)s->search_epochs, err));
+  return name_columns(t, err);
 }
 
 typedef struct {
@@ -239,7 +264,7 @@ typedef struct {
 static void write_facts(const void *owner, spn_json_writer *w) {
   const arch_facts *f = owner;
   const spn_indicators *in = f->search->learner->indicators;
-  spn_json_put_integer(w, "flips_to_meet_target", f->result->flips);
+  spn_json_put_integer(w, "decisions_changed_to_meet_target", f->result->flips);
   spn_json_array(w, "indicators", SPN_JSON_LINES);
   for (int i = 0; i < in->count; i++) {
     const spn_indicator *n = &in->list[i];

@@ -104,18 +104,17 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   spn_json_put_number(&w, "target", p->free ? NAN : origin.target);
   spn_json_put_rounded(&w, "predicted", origin.predicted, 15);
   if (origin.note[0]) spn_json_put_text(&w, "note", origin.note);
+  put_blockstrings(&w, &deployed);
+  spn_decisions_of(p->space, &decisions);
+  spn_code_of(&decisions, &r->choice, &code);
+  spn_json_put_text(&w, "network", code.text);
+  put_decisions(&w, p->space, &r->choice);
   spn_json_put_flag(&w, "se_cost_is_modelled", p->cost->modelled_se);
   spn_json_put_integer(&w, "params", counts.params);
   spn_json_put_integer(&w, "macs", counts.macs);
   spn_json_put_number(&w, "images", r->images);
   spn_json_put_rounded(&w, "seconds", r->seconds, 6);
   put_evidence(&w, r);
-  if (facts) facts(owner, &w);
-  put_blockstrings(&w, &deployed);
-  spn_decisions_of(p->space, &decisions);
-  spn_code_of(&decisions, &r->choice, &code);
-  spn_json_put_text(&w, "network", code.text);
-  put_decisions(&w, p->space, &r->choice);
   if (r->inherits && spn_space_is_proxy(p->space)) {
     char text[128];
     snprintf(text, sizeof text, "proxy at %dx%d, width %.4g, not the network of %.4g %s", proxy.input_size,
@@ -124,6 +123,7 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   }
   spn_arch_put(&w, "arch", &deployed);
   spn_arch_put(&w, "proxy", &proxy);
+  if (facts) facts(owner, &w); /* last: what is found comes before long lists of how */
   spn_json_end(&w);
   return spn_json_save(&w, spn_run_path(p->run, "arch.json"), err);
 }

@@ -29,7 +29,7 @@ typedef struct {
   uint64_t first_step;         /* where this process began */
   uint64_t warmup, steps;      /* of the warm-up; expected of the whole search, for the learning rate */
   double images_of_evaluation; /* forward only */
-  spn_settings schedule;       /* of the learning rate */
+  spn_settings recipe;         /* of the weights' training */
 } shared;
 
 /* ---- Training ---- */
@@ -88,10 +88,10 @@ static spn_status train_step(shared *t, const spn_choice *choice, spn_err *err) 
   SPN_TRY(spn_graph_forward(g, batch.images, batch.labels, batch.count, 1, err));
   if (!isfinite(g->loss))
     return spn_fail(err, SPN_ENUMERIC,
-                    "training step %llu: the loss is NaN or infinity; a lower optim.lr is the usual remedy",
+                    "training step %llu: the loss is NaN or infinity; a lower search.shared_lr is the usual remedy",
                     (unsigned long long)t->step);
   SPN_TRY(spn_graph_backward(g, err));
-  double lr = spn_learning_rate(&t->schedule, epoch_of(t), (double)t->schedule.search_epochs);
+  double lr = spn_learning_rate(&t->recipe, epoch_of(t), (double)t->recipe.search_epochs);
   double decay = spn_optimizer_step(t->optimizer, g, lr);
   SPN_TRY(log_step(t, choice, lr, decay, err));
   t->step++;
@@ -213,14 +213,16 @@ static spn_status restore(void *own, spn_run *run, size_t *done, spn_err *err) {
 
 /* ---- Opening ---- */
 
-/* The settings' schedule, but that the rate rises through the whole warm-up at least. A classifier of 1280 features
- * takes the full rate (0.004 to 0.008 for a batch) badly before they mean anything: in a rise of 100 steps the cross
- * entropy of the half-width proxy of singlepath on CIFAR-10 first went up to 3.3, and came back below that of guessing
- * (2.30) after some 170 steps, in whole searches of 400. */
-static void plan_rate(shared *t) {
-  t->schedule = *t->problem->settings;
-  double warmup = (double)t->schedule.search_epochs * (double)t->warmup / (double)t->steps;
-  t->schedule.optim_lr_warmup_epochs = fmax(t->schedule.optim_lr_warmup_epochs, warmup);
+/* How the weights learn. RMSProp's default rate lets a classifier of 1280 features run wild before they mean anything:
+ * on the half-width proxy of singlepath (16x16, CIFAR-10, batches of 64) the cross entropy went up to 3.3 within 100
+ * steps and was 2.2 to 2.4 after 190, of some 400 in a short search; a tenth of the rate, a longer rise to it or
+ * clipped gradients made it no better. Adam at this rate never was above 2.36, and at 2.12 after 190. */
+static void choose_recipe(shared *t) {
+  t->recipe = *t->problem->settings;
+  t->recipe.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
+  if (!(t->recipe.search_shared_lr > 0)) return;
+  t->recipe.optim_optimizer = SPN_ADAM;
+  t->recipe.optim_lr = t->recipe.search_shared_lr;
 }
 
 /* How long the warm-up is: its share of the images, or of the training steps where evaluations are counted. What is
@@ -237,7 +239,6 @@ static void plan(shared *t) {
   } else t->warmup = (uint64_t)(share / (1 - share) * evaluations * each / batch);
   t->steps = t->warmup + (uint64_t)((evaluations - (double)spn_rescorings(s, evaluations)) * steps);
   if (!t->steps) t->steps = 1;
-  plan_rate(t);
 }
 
 static spn_status open_parts(shared *t, spn_err *err) {
@@ -250,9 +251,8 @@ static spn_status open_parts(shared *t, spn_err *err) {
         "data.holdout: expected held-out images, on which search.evaluator=shared scores networks, got none");
   SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_supernet_create(p->space, p->data->classes, p->space->base.input_channels, &o, &t->net, err));
-  spn_settings own = *s;
-  own.optim_ema = 0; /* the supernet's weights are not kept beyond the search */
-  SPN_TRY(spn_optimizer_create(t->net->graph, &own, &t->optimizer, err));
+  choose_recipe(t);
+  SPN_TRY(spn_optimizer_create(t->net->graph, &t->recipe, &t->optimizer, err));
   SPN_TRY(spn_batches_load(p->data, s, SPN_SPLIT_HOLDOUT, 0, (size_t)s->search_score_images, &t->score, err));
   SPN_TRY(spn_batches_load(p->data, s, SPN_SPLIT_TRAIN, 1, (size_t)s->search_norm_images, &t->norm, err));
   t->images_of_evaluation = (double)(t->score.images + t->norm.images);

@@ -12,11 +12,12 @@ static void count_confusion(const spn_graph *g, const spn_batch *batch, int clas
   }
 }
 
-/* What is asked of an evaluation; confusion may be NULL. */
+/* What is asked of an evaluation; confusion and mistakes may be NULL. */
 typedef struct {
   spn_score *score;
   unsigned *confusion;
-  int classes;
+  spn_mistakes *mistakes;
+  const spn_data *data;
 } answer;
 
 static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_phase *work, const answer *out, spn_err *err) {
@@ -34,7 +35,8 @@ static spn_status score_pass(spn_graph *g, spn_loader *loader, spn_phase *work, 
     hits += g->correct;
     hits5 += g->correct5;
     images += (size_t)batch.count;
-    if (out->confusion) count_confusion(g, &batch, out->classes, out->confusion);
+    if (out->confusion) count_confusion(g, &batch, out->data->classes, out->confusion);
+    if (out->mistakes) spn_mistakes_gather(g, &batch, out->data, out->mistakes);
   }
   if (!images) return spn_fail(err, SPN_EINPUT, "nothing to evaluate: no image could be read");
   *out->score = (spn_score){
@@ -65,9 +67,9 @@ spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, co
   return status;
 }
 
-spn_status spn_evaluate_confusion(spn_graph *g, const spn_data *d, const spn_settings *s, spn_split split,
-                                  spn_score *out, unsigned *confusion, spn_err *err) {
-  return evaluate(g, d, s, split, &(answer){out, confusion, d->classes}, err);
+spn_status spn_evaluate_closely(spn_graph *g, const spn_data *d, const spn_settings *s, spn_split split, spn_score *out,
+                                spn_details *details, spn_err *err) {
+  return evaluate(g, d, s, split, &(answer){out, details->confusion, &details->mistakes, d}, err);
 }
 
 static spn_status average_statistics(spn_graph *g, spn_loader *loader, spn_phase *work, spn_err *err) {

@@ -5,6 +5,7 @@
 #include "graph/graph.h"
 #include "input/input.h"
 #include "train/data.h"
+#include "train/mistakes.h"
 
 typedef struct {
   size_t images;
@@ -17,10 +18,15 @@ typedef struct {
 /* One pass in evaluation mode. weights NULL: the graph's own, else an averaged copy. */
 spn_status spn_evaluate(spn_graph *g, const real *weights, const spn_data *d, const spn_settings *s, spn_split split,
                         spn_score *out, spn_err *err);
-/* The same of the graph's own weights, counting who is taken for whom: confusion[i * classes + j] rises with every
- * image of class i that is called class j (the caller's, `classes` the data's). */
-spn_status spn_evaluate_confusion(spn_graph *g, const spn_data *d, const spn_settings *s, spn_split split,
-                                  spn_score *out, unsigned *confusion, spn_err *err);
+/* What an evaluation can tell besides. */
+typedef struct {
+  unsigned *confusion; /* confusion[i * classes + j]: images of class i that are called class j; or NULL */
+  spn_mistakes mistakes;
+} spn_details;
+/* The same of the graph's own weights, with details, which add up: zeros before the first (confusion is the caller's).
+ */
+spn_status spn_evaluate_closely(spn_graph *g, const spn_data *d, const spn_settings *s, spn_split split, spn_score *out,
+                                spn_details *details, spn_err *err);
 /* Replaces the running statistics of `weights` (NULL: the graph's own) by plain averages over the batches that hold so
  * many training images (augmented, as the weights know them; the same ones every time, at most an epoch). Running
  * averages belong to weights of a hundred steps ago and to no averaged weights at all. */

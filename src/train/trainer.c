@@ -25,7 +25,7 @@ typedef struct {
   train_numbers n;
   spn_parting parting;
   spn_regulariser *regulariser; /* or NULL */
-  unsigned *confusion;          /* of the test images (spn_evaluate_confusion); NULL: too many classes to look at */
+  spn_details *details;         /* of the test images; its confusion NULL: too many classes to look at */
   real *judged; /* what an epoch's end evaluates and saves: averaged weights with statistics of their own */
 } trainer;
 
@@ -179,7 +179,7 @@ static void put_confusion(spn_json_writer *w, const trainer *t) {
   spn_json_array(w, "confusion", SPN_JSON_LINES);
   for (int i = 0; i < classes; i++) {
     spn_json_array(w, NULL, SPN_JSON_INLINE);
-    for (int k = 0; k < classes; k++) spn_json_put_integer(w, NULL, t->confusion[i * classes + k]);
+    for (int k = 0; k < classes; k++) spn_json_put_integer(w, NULL, t->details->confusion[i * classes + k]);
     spn_json_end(w);
   }
   spn_json_end(w);
@@ -196,18 +196,20 @@ static spn_status write_result(const trainer *t, const spn_train_result *r, spn_
   spn_json_put_rounded(&w, "test_loss", tested ? r->test.loss : NAN, 9);
   spn_json_put_integer(&w, "test_images", (long long)r->test.images);
   spn_json_put_rounded(&w, "seconds", r->seconds, 6);
-  if (tested && t->confusion) put_confusion(&w, t);
+  if (tested && t->details->confusion) put_confusion(&w, t);
   spn_json_end(&w);
   return spn_json_save(&w, spn_run_path(t->walk.run, "result.json"), err);
 }
 
 static spn_status test(trainer *t, spn_score *out, spn_err *err) {
   const size_t classes = (size_t)t->walk.data->classes;
-  if (classes > MAX_CONFUSION)
-    return spn_evaluate(t->walk.graph, NULL, t->walk.data, t->walk.s, SPN_SPLIT_TEST, out, err);
-  t->confusion = calloc(classes * classes, sizeof *t->confusion);
-  if (!t->confusion) return spn_fail(err, SPN_ENOMEM, "training: out of memory for the counts of confused classes");
-  return spn_evaluate_confusion(t->walk.graph, t->walk.data, t->walk.s, SPN_SPLIT_TEST, out, t->confusion, err);
+  t->details = calloc(1, sizeof *t->details);
+  if (t->details && classes <= MAX_CONFUSION)
+    t->details->confusion = calloc(classes * classes, sizeof *t->details->confusion);
+  if (!t->details || (classes <= MAX_CONFUSION && !t->details->confusion))
+    return spn_fail(err, SPN_ENOMEM, "training: out of memory for the counts of confused classes");
+  SPN_TRY(spn_evaluate_closely(t->walk.graph, t->walk.data, t->walk.s, SPN_SPLIT_TEST, out, t->details, err));
+  return spn_mistakes_save(&t->details->mistakes, t->walk.data, spn_run_path(t->walk.run, "mistakes.json"), err);
 }
 
 /* The best weights again, on the images that chose nothing. */
@@ -258,7 +260,8 @@ spn_status spn_train(const spn_training *job, spn_train_result *out, spn_err *er
   }
   spn_steps_close(&t.walk);
   free(t.judged);
-  free(t.confusion);
+  if (t.details) free(t.details->confusion);
+  free(t.details);
   spn_regulariser_free(t.regulariser);
   spn_optimizer_free(t.walk.optimizer);
   spn_graph_free(t.walk.graph);
