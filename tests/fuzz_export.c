@@ -31,7 +31,7 @@ static void run(spn_lowered *net) {
   spn_err err;
   if (small(net)) {
     float *image = calloc(spn_lowered_elements(&net->node[0]), sizeof *image);
-    float *out = calloc(spn_lowered_elements(&net->node[net->count - 1]), sizeof *out);
+    float *out = calloc(spn_lowered_results(net), sizeof *out);
     if (image && out) spn_interpret(net, 1, image, 1, out, NULL, &err);
     free(image);
     free(out);

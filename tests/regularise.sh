@@ -30,10 +30,22 @@ check "plain" train --out plain --set train.epochs=1 --quiet
 run 3 stopped train --set train.teacher=teacher/best.safetensors --out taught --set run.max_steps=5
 mkdir elsewhere
 check "going on from another folder" sh -c 'cd elsewhere && "$1" train --resume --out ../taught --quiet' - "$SPNAS"
-for option in train.mixup=0.4 train.cutmix=1 train.drop_path=0.3 data.randaugment=2 data.erase=0.5 train.teacher=teacher/best.safetensors; do
+for option in train.layer_decay=0.5 train.mixup=0.4 train.cutmix=1 train.drop_path=0.3 data.randaugment=2 data.erase=0.5 train.teacher=teacher/best.safetensors; do
   check "$option" train --out "one-$option" --set "$option" --set train.epochs=1 --quiet
   check "$option makes a difference" sh -c '! cmp -s "$1" "$2"' - "one-$option/best.safetensors" plain/best.safetensors
 done
+# Fine-tuning: the body rests for an epoch, wherever the run is stopped; what it began from must be there.
+tune() { train --init teacher/best.safetensors --set train.frozen_epochs=1 --set train.layer_decay=0.7 --threads 1 "$@"; }
+check "fine-tuning" tune --out tuned
+for steps in 5 14 20; do # an epoch is 13 steps
+  run 3 "stopped at step $steps" tune --out "tuned-$steps" --set run.max_steps=$steps
+  check "resumed at step $steps" tune --out "tuned-$steps" --resume
+  check "the same losses" cmp tuned/metrics.jsonl "tuned-$steps/metrics.jsonl"
+  check "and weights" cmp tuned/last.safetensors "tuned-$steps/last.safetensors"
+done
+run 2 'train.frozen_epochs: expected 0 without weights to start from' train --out none --set train.frozen_epochs=1
+run 2 'train.frozen_epochs: expected at most train.epochs = 3, got 4' tune --out none --set train.frozen_epochs=4
+run 2 'train.layer_decay: expected a number from 0.01 to 1' train --out none --set train.layer_decay=0
 # A learning rate of 0 never improves on the first epoch.
 run 0 'stopped early' train --out early --set optim.lr=0 --set train.epochs=9 --set train.patience=2
 check "after two more epochs" sh -c '[ "$(grep -c epoch_end early/metrics.jsonl)" -eq 3 ]'

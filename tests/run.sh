@@ -124,6 +124,7 @@ test_sanitizers() {
   build_and_test "sanitizers" build-asan -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS_DEBUG=-O1 -g" \
     -DSPN_SANITIZE=address,undefined
   run_one "tests/test_cli.sh with sanitizers" sh "$ROOT/tests/test_cli.sh" "$ROOT/build-asan"
+  run_one "tests/deploy.sh with sanitizers" sh "$ROOT/tests/deploy.sh" "$ROOT/build-asan"
   unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 

@@ -380,13 +380,6 @@ test_asking() {
 
 # ---- Packs and precision ----
 
-# jpeg NAME: the picture of that name in data_input/vectors.h.
-jpeg() {
-  LC_ALL=C awk -v name="$1" 'on { n = split($0, v, ","); for (i = 1; i <= n; i++) if (v[i] ~ /[0-9]/) printf "%c", v[i] + 0 }
-    on && /}/ { exit }
-    index($0, " " name "[]") { on = 1 }' "$TESTS/data_input/vectors.h"
-}
-
 test_pack() {
   mkdir -p photos/train/a photos/train/b photos/test/a photos/test/b
   for i in 1 2 3 4 5 6 7 8; do
@@ -408,16 +401,6 @@ test_pack() {
 }
 
 # ---- Classes, test images alone, suffixes ----
-
-# put KIND FOLDER...: eight pictures of a kind in each folder.
-put() {
-  kind=$1
-  shift
-  for folder in "$@"; do
-    mkdir -p "$folder"
-    for i in 1 2 3 4 5 6 7 8; do jpeg "$kind" >"$folder/$i"; done
-  done
-}
 
 small() {
   "$SPNAS" train --data named --arch "ds_r1_k3_s1_c16_noskip | ir_r1_k3_s2_e3_c24" --set train.size=16 --set train.width=0.25 \

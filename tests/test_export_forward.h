@@ -114,6 +114,19 @@ static void squeeze_excite(plane *x, const spn_tensors *w, const char *block, in
   free(mean);
 }
 
+/* What forward() keeps when it comes there: a block's output or expansion; -1 the stem's, `blocks` the head's. */
+static struct {
+  int wanted, block, expansion;
+  plane map; /* malloc'd */
+} tap;
+
+static void pass(int block, int expansion, const plane *x) {
+  const size_t n = (size_t)(x->c * x->n * x->n);
+  if (!tap.wanted || tap.block != block || tap.expansion != expansion) return;
+  tap.map = plane_new(x->c, x->n);
+  memcpy(tap.map.v, x->v, n * sizeof *x->v);
+}
+
 static void forward_block(const spn_arch *a, const spn_tensors *w, int i, plane *x) {
   const spn_block *b = &a->block[i];
   char block[32], part[64], bn[72];
@@ -135,9 +148,11 @@ static void forward_block(const spn_arch *a, const spn_tensors *w, int i, plane 
              p == 1 ? b->stride : 1, p == 1);
     normalise_batch(a, x, w, bn);
     if (p < 2) activate(act, x);
+    if (p == 0) pass(i, 1, x);
     if (p == 1 && b->se > 0) squeeze_excite(x, w, block, b->in * b->se < 1 ? 1 : (int)floor(b->in * b->se));
   }
   for (int p = 0; b->residual && p < x->c * x->n * x->n; p++) x->v[p] += input.v[p];
+  pass(i, 0, x);
   free(input.v);
 }
 
@@ -148,12 +163,14 @@ __attribute__((unused)) static double *forward(const spn_arch *a, const spn_tens
   convolve(a, &x, weight(w, "stem.conv", "weight"), a->stem_channels, a->stem_kernel, a->stem_stride, 0);
   normalise_batch(a, &x, w, "stem.bn");
   activate(a->activation, &x);
+  pass(-1, 0, &x);
   for (int i = 0; i < a->blocks; i++)
     if (!a->block[i].skipped) forward_block(a, w, i, &x);
   if (a->head_channels) {
     convolve(a, &x, weight(w, "head.conv", "weight"), a->head_channels, 1, 1, 0);
     normalise_batch(a, &x, w, "head.bn");
     activate(a->activation, &x);
+    pass(a->blocks, 0, &x);
   }
   double *mean = pool(&x);
   double *logits = dense(mean, x.c, weight(w, "classifier", "weight"), weight(w, "classifier", "bias"), a->classes);

@@ -91,6 +91,8 @@ int main(void) {
   options.sample_count = 1;
   for (uint64_t i = 0; i < sizeof formats / sizeof *formats; i++) {
     snprintf(path, sizeof path, "%s/x.c", folder);
+    options.endpoints = (spn_endpoints){.count = 0};
+    if (i < 3) options.endpoints = (spn_endpoints){.stride = {2, 4}, .count = 2, .logits = i < 2};
     CHECK_OK(spn_export(formats[i], &arch, w, &options, path, &err), err);
     replay(path, i);
     unlink(path);

@@ -41,10 +41,9 @@ static void check_equal(const spn_settings *a, const spn_settings *b) {
 /* A string that names a file must be a PATH, a SOURCE or a SUM, or else a run goes on only in the working directory
  * that it was begun in. Those that name none, or one only for the moment, stand here. */
 static void check_paths(void) {
-  static const char *const others[] = {
-      "run.isa",     "data.mean",       "data.std",     "search.targets", "search.lambdas",
-      "tune.ranges", "compare.methods", "latency.name", "latency.device", "latency.framework",
-      NULL};
+  static const char *const others[] = {"run.isa",        "data.mean",      "data.std",          "search.targets",
+                                       "search.lambdas", "tune.ranges",    "compare.methods",   "export.endpoints",
+                                       "latency.name",   "latency.device", "latency.framework", NULL};
 #define STRING(section, key, value, help)                                                              \
   CHECK(spn_name_index(others, #section "." #key) >= 0, "%s: PATH, SOURCE or SUM, or no path at all?", \
         #section "." #key);

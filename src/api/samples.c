@@ -3,15 +3,18 @@
 
 #include "api/model_export.h"
 #include "core/rng.h"
+#include "export/interpret.h"
 #include "model/network.h"
 #include "train/data.h"
 #include "train/machine.h"
 
-enum { NOISE = 8, BATCH = 16 };
+enum { NOISE = 8, BATCH = 16, MAPPED = 16 /* images whose feature maps are kept: a map has many thousand numbers */ };
+static const double LARGEST_DIFFERENCE = 1e-3; /* of the logits of plain loops from the network's; they come to 2e-4 */
 
 void spn_export_samples_free(spn_export_samples *samples) {
   free(samples->images);
   free(samples->logits);
+  free(samples->maps);
   *samples = (spn_export_samples){0};
 }
 
@@ -90,13 +93,49 @@ static spn_status ask_network(const spn_model *m, const spn_settings *s, spn_exp
   return status;
 }
 
+/* What the layers inside give: the network with its batch norms in plain loops, whose logits must be the network's own.
+ */
+static spn_status run_layers(const spn_lowered *net, const spn_settings *s, int classes, spn_export_samples *out,
+                             spn_err *err) {
+  out->map_row = spn_lowered_results(net);
+  out->mapped = out->count < MAPPED ? out->count : MAPPED;
+  out->maps = malloc((size_t)out->mapped * out->map_row * sizeof *out->maps);
+  if (!out->maps) return spn_fail(err, SPN_ENOMEM, "export: out of memory");
+  SPN_TRY(spn_interpret(net, spn_thread_count(s), out->images, out->mapped, out->maps, NULL, err));
+  const float *logits = out->maps + out->map_row - classes;
+  const spn_difference off = spn_difference_of(logits, out->map_row, out->logits, (size_t)classes, out->mapped,
+                                               (size_t)classes);
+  if (off.worst <= LARGEST_DIFFERENCE) return SPN_OK;
+  return spn_fail(err, SPN_ENUMERIC,
+                  "export: in plain loops the network gives other logits: off by %.3g of their standard deviation, "
+                  "expected at most %g",
+                  off.worst, LARGEST_DIFFERENCE);
+}
+
+static spn_status ask_layers(const spn_model *m, const spn_settings *s, const spn_endpoints *endpoints,
+                             spn_export_samples *out, spn_err *err) {
+  spn_export_options o = spn_export_defaults();
+  spn_lowered *net;
+  if (!endpoints->count) return SPN_OK;
+  o.fold_bn = 0;
+  o.endpoints = *endpoints;
+  o.endpoints.logits = 1;
+  SPN_TRY(spn_lower(&m->arch, m->tensors, &o, NULL, &net, err));
+  spn_status status = run_layers(net, s, m->arch.classes, out, err);
+  spn_lowered_free(net);
+  return status;
+}
+
 spn_status spn_export_samples_make(const spn_model *m, const spn_settings *s, spn_export_samples *out, spn_err *err) {
   const int given = s->data_path[0] != 0;
+  spn_endpoints endpoints;
   *out = (spn_export_samples){0};
+  SPN_TRY(spn_model_endpoints(m, s, &endpoints, err));
   spn_status status = reserve(m, given ? (int)s->export_samples : NOISE, out, err);
   if (!status && given) status = take_images(m, s, out, err);
   else if (!status) draw_noise(m, (uint64_t)s->run_seed, out);
   if (!status) status = ask_network(m, s, out, err);
+  if (!status) status = ask_layers(m, s, &endpoints, out, err);
   if (status) spn_export_samples_free(out);
   return status;
 }

@@ -23,6 +23,7 @@ static const option options[] = {{'d', "--data", "data.path", "the folder of the
                                  {'o', "--out", NULL, "the file or folder to write"},
                                  {'D', "--dump", NULL, "the file to write"},
                                  {'f', "--format", "export.format", "a format's name"},
+                                 {'E', "--endpoints", "export.endpoints", "strides with commas between"},
                                  {'n', "--networks", "latency.networks", "a CSV of measured networks"},
                                  {'h', "--holdout", "latency.holdout", "a CSV of measured networks"},
                                  {'P', "--plot", "latency.plot", "the CSV to write"},

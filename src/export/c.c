@@ -197,7 +197,8 @@ static spn_status put_header(const writer *w, spn_err *err) {
           " is kept\n * between calls; several threads may run it, each with its own scratch memory. Compile %s.c with"
           " -O3, and with\n * -fopenmp for threads within a call.\n *\n",
           w->name);
-  SPN_TRY(spn_facts_each(w->arch, w->options, "HWC", put_fact, out, err));
+  const spn_facts facts = {w->arch, w->options, "HWC", NULL};
+  SPN_TRY(spn_facts_each(&facts, put_fact, out, err));
   fprintf(out, " */\n#ifndef SPNAS_%s_H\n#define SPNAS_%s_H\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
           w->macro, w->macro);
   fprintf(out, "enum {\n  %s_HEIGHT = %d,\n  %s_WIDTH = %d,\n  %s_CHANNELS = %d,\n  %s_CLASSES = %d,\n", w->macro,

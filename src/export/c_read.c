@@ -150,6 +150,7 @@ static spn_status build(const reader *r, spn_lowered *net) {
     place[i + 1] = r->row[i][Y];
   }
   free(place);
+  if (!status) spn_lowered_give(net, net->count - 1, "logits", sizeof "logits" - 1);
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include "core/status.h"
 #include "io/tensors.h"
 #include "model/arch.h"
+#include "model/endpoints.h"
 
 /* What the exported network takes as `image` (N,C,H,W), float, RGB. */
 typedef enum {
@@ -33,6 +34,7 @@ typedef struct {
                                      network will see: int8 formats choose their ranges by them; NULL: none */
   int sample_count, threads;      /* threads: for walking through the samples; 0: one */
   int int8_io;                    /* int8 formats: 1: input and output are int8 too; 0: float */
+  spn_endpoints endpoints;        /* feature maps that are given, instead of the logits or beside them; {0}: none */
   const char *version;            /* of spnas, for the file's producer; NULL: left out */
   const spn_export_fact
       *facts; /* search method, seed, latency...: written into the file; the last of equal keys wins */
@@ -50,8 +52,9 @@ typedef struct {
                       const char *path, spn_err *err);
   /* What the written file computes, out of its own bytes, for a check; NULL: it computes nothing. The caller frees. */
   spn_status (*read)(const char *path, struct spn_lowered **out, spn_err *err);
-  int takes_pixels; /* obeys options->input; else the file always takes normalised images */
-  int approximate;  /* its numbers are meant to differ from the network's */
+  int takes_pixels;    /* obeys options->input; else the file always takes normalised images */
+  int takes_endpoints; /* obeys options->endpoints; else spn_export refuses them */
+  int approximate;     /* its numbers are meant to differ from the network's */
 } spn_exporter;
 
 #define SPN_EXPORTER(name) extern const spn_exporter spn_exporter_##name;
@@ -67,6 +70,9 @@ extern const char *const spn_export_format_names[];
 /* The format to write to path: the one named, or with NULL or "auto" the one whose suffix the path has. SPN_EINPUT: no
  * such format, a suffix that no format has, or the suffix of another format than the one named. */
 spn_status spn_export_format(const char *format, const char *path, const char **out, spn_err *err);
+
+/* SPN_EINPUT when the format gives the logits alone. */
+spn_status spn_export_takes_endpoints(const char *format, spn_err *err);
 
 /* Writes the network to path, atomically, in a format of spn_exporter_names. weights hold float32 under these names (i
  * counts arch->block, skipped ones included but without tensors; K kernel side, E expanded and S squeeze channels;

@@ -153,13 +153,18 @@ static void run_node(const interpreter *t, int i, float *arena, spn_range *range
 
 static void run_image(void *context, int image, int thread) {
   const interpreter *t = context;
-  const spn_lowered_node *last = &t->net->node[t->net->count - 1];
-  const size_t in = spn_lowered_elements(&t->net->node[0]), out = spn_lowered_elements(last);
+  const size_t in = spn_lowered_elements(&t->net->node[0]);
   float *arena = t->memory + (size_t)thread * t->arena;
   memcpy(arena, t->images + (size_t)image * in, in * sizeof *arena);
   for (int i = 0; i < t->net->count; i++)
     run_node(t, i, arena, t->range ? t->range + (size_t)thread * 2 * (size_t)t->net->count : NULL);
-  if (t->out) memcpy(t->out + (size_t)image * out, arena + t->place[t->net->count - 1], out * sizeof *arena);
+  float *out = t->out ? t->out + (size_t)image * spn_lowered_results(t->net) : NULL;
+  for (int i = 0; out && i < t->net->outputs; i++) {
+    const int node = t->net->output[i].node;
+    const size_t n = spn_lowered_elements(&t->net->node[node]);
+    memcpy(out, arena + t->place[node], n * sizeof *out);
+    out += n;
+  }
 }
 
 /* (O,I,K,K) -> (K,K,I,O) */

@@ -11,9 +11,9 @@ typedef struct {
 } spn_range;
 #define SPN_RANGE_NONE ((spn_range){3.4e38f, -3.4e38f})
 
-/* images (count,h,w,c) of the input, out (count, elements of the last node) or NULL. ranges: NULL, or two for each
- * node, before and after its activation, which are widened. Images are shared out to the threads; the numbers do not
- * depend on how many there are. */
+/* images (count,h,w,c) of the input, out (count, spn_lowered_results: its outputs one after another) or NULL. ranges:
+ * NULL, or two for each node, before and after its activation, which are widened. Images are shared out to the threads;
+ * the numbers do not depend on how many there are. */
 spn_status spn_interpret(const spn_lowered *net, int threads, const float *images, int count, float *out,
                          spn_range *ranges, spn_err *err);
 

@@ -9,13 +9,15 @@
 
 spn_lowered *spn_lowered_new(void) { return calloc(1, sizeof(spn_lowered)); }
 
+static void free_node(spn_lowered_node *n) {
+  free(n->weight);
+  free(n->bias);
+  free(n->norm);
+}
+
 void spn_lowered_free(spn_lowered *net) {
   if (!net) return;
-  for (int i = 0; i < net->count; i++) {
-    free(net->node[i].weight);
-    free(net->node[i].bias);
-    free(net->node[i].norm);
-  }
+  for (int i = 0; i < net->count; i++) free_node(&net->node[i]);
   free(net->node);
   free(net);
 }
@@ -35,6 +37,27 @@ spn_lowered_node *spn_lowered_add(spn_lowered *net, spn_lowered_kind kind) {
 
 size_t spn_lowered_elements(const spn_lowered_node *n) { return (size_t)n->h * (size_t)n->w * (size_t)n->c; }
 
+size_t spn_lowered_results(const spn_lowered *net) {
+  size_t n = 0;
+  for (int i = 0; i < net->outputs; i++) n += spn_lowered_elements(&net->node[net->output[i].node]);
+  return n;
+}
+
+const char *spn_lowered_output_name(const spn_lowered *net, int node) {
+  for (int i = 0; i < net->outputs; i++)
+    if (net->output[i].node == node) return net->output[i].name;
+  return NULL;
+}
+
+int spn_lowered_give(spn_lowered *net, int node, const char *name, size_t length) {
+  spn_lowered_output *o = &net->output[net->outputs];
+  if (net->outputs == SPN_MAX_OUTPUTS || length >= sizeof o->name) return 0;
+  *o = (spn_lowered_output){.node = node};
+  memcpy(o->name, name, length);
+  net->outputs++;
+  return 1;
+}
+
 size_t spn_lowered_weights(const spn_lowered_node *n, int in) {
   const size_t out = (size_t)n->c, taps = (size_t)n->kernel * (size_t)n->kernel;
   switch (n->kind) {
@@ -53,7 +76,9 @@ typedef struct {
   const spn_tensors *weights;
   const spn_export_options *options;
   spn_lowered *net;
-  int at; /* the node that the next one reads */
+  int at;                                   /* the node that the next one reads */
+  spn_endpoint endpoint[SPN_MAX_ENDPOINTS]; /* of options->endpoints */
+  int endpoints;
   spn_err *err;
 } builder;
 
@@ -172,6 +197,16 @@ static spn_status pool(builder *b, const char *name) {
 
 /* ---- The network ---- */
 
+/* The current node is what `place` says: an output, where it is an endpoint. */
+static void mark(builder *b, int block, int expansion) {
+  char name[16];
+  for (int i = 0; i < b->endpoints; i++) {
+    if (b->endpoint[i].block != block || b->endpoint[i].expansion != expansion) continue;
+    snprintf(name, sizeof name, "stride%d", b->options->endpoints.stride[i]);
+    spn_lowered_give(b->net, b->at, name, strlen(name));
+  }
+}
+
 static spn_status squeeze_excite(builder *b, const char *block, int squeeze) {
   const int x = b->at;
   char name[SPN_LOWERED_NAME], reduce[SPN_LOWERED_NAME], expand[SPN_LOWERED_NAME];
@@ -208,11 +243,14 @@ static spn_status block(builder *b, int i) {
     SPN_TRY(conv(b, &plain));
   } else {
     if (s->expand > 1) SPN_TRY(conv(b, &expand));
+    mark(b, i, 1);
     SPN_TRY(conv(b, &depthwise));
     if (squeeze) SPN_TRY(squeeze_excite(b, prefix, squeeze));
     SPN_TRY(conv(b, &project));
   }
-  return s->residual ? join(b, SPN_LOWERED_ADD, prefix, input) : SPN_OK;
+  if (s->residual) SPN_TRY(join(b, SPN_LOWERED_ADD, prefix, input));
+  mark(b, i, 0);
+  return SPN_OK;
 }
 
 /* (pixel - 255 mean) / (255 std), before the first convolution, so that its padding stays zero. */
@@ -234,7 +272,9 @@ static spn_status stem(builder *b) {
   const layer l = {"stem.conv",    "stem.bn", a->stem_channels,        a->stem_kernel,
                    a->stem_stride, 0,         (spn_fused)a->activation};
   if (b->options->input == SPN_INPUT_PIXELS) SPN_TRY(normalise(b));
-  return conv(b, &l);
+  SPN_TRY(conv(b, &l));
+  mark(b, -1, 0);
+  return SPN_OK;
 }
 
 static spn_status head(builder *b) {
@@ -242,7 +282,10 @@ static spn_status head(builder *b) {
   const layer l = {"head.conv", "head.bn", a->head_channels, 1, 1, 0, (spn_fused)a->activation};
   const float *w, *bias;
   spn_lowered_node *n;
-  if (a->head_channels) SPN_TRY(conv(b, &l));
+  if (a->head_channels) {
+    SPN_TRY(conv(b, &l));
+    mark(b, a->blocks, 0);
+  }
   SPN_TRY(pool(b, "features"));
   const size_t in = (size_t)b->net->node[b->at].c, out = (size_t)a->classes, sides[] = {out, in};
   SPN_TRY(next_node(b, SPN_LOWERED_DENSE, "classifier", &n));
@@ -280,7 +323,6 @@ static spn_status build(builder *b, const spn_lower_part *part) {
     return spn_fail(b->err, SPN_EINPUT, "export: no part of %d blocks from %d on in a network of %d blocks",
                     part->blocks, part->first, a->blocks);
   b->net->input = part->stem ? "image" : "input";
-  b->net->output = part->head ? "logits" : "output";
   SPN_TRY(input(b, part));
   if (part->stem) SPN_TRY(stem(b));
   for (int i = part->first; i < part->first + part->blocks; i++)
@@ -288,13 +330,34 @@ static spn_status build(builder *b, const spn_lower_part *part) {
   return part->head ? head(b) : SPN_OK;
 }
 
+static spn_status find_endpoints(builder *b) {
+  const spn_endpoints *e = &b->options->endpoints;
+  for (; b->endpoints < e->count; b->endpoints++)
+    SPN_TRY(spn_endpoint_find(b->arch, e->stride[b->endpoints], e->layer, &b->endpoint[b->endpoints], b->err));
+  return SPN_OK;
+}
+
+/* The last node is the last output: the logits or what a part gives; or else nodes go that no endpoint needs. */
+static void end(builder *b, const spn_lower_part *part) {
+  const char *name = part->head ? "logits" : "output";
+  if (!b->endpoints || b->options->endpoints.logits) spn_lowered_give(b->net, b->at, name, strlen(name));
+  const int count = b->net->output[b->net->outputs - 1].node + 1;
+  while (b->net->count > count) free_node(&b->net->node[--b->net->count]);
+}
+
 spn_status spn_lower(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
                      const spn_lower_part *part, spn_lowered **out, spn_err *err) {
   const spn_lower_part whole = {1, 0, arch->blocks, 1};
   builder b = {.arch = arch, .weights = weights, .options = options, .net = spn_lowered_new(), .err = err};
   if (!b.net) return no_memory(&b);
-  spn_status status = build(&b, part ? part : &whole);
-  if (status) spn_lowered_free(b.net);
-  else *out = b.net;
-  return status;
+  spn_status status = part ? SPN_OK : find_endpoints(&b);
+  if (!part) part = &whole;
+  if (!status) status = build(&b, part);
+  if (status) {
+    spn_lowered_free(b.net);
+    return status;
+  }
+  end(&b, part);
+  *out = b.net;
+  return SPN_OK;
 }

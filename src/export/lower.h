@@ -42,10 +42,20 @@ typedef struct {
   spn_quant quant; /* the output is rounded to what 8 bits can say */
 } spn_lowered_node;
 
+/* What the network gives, and its name for users: "logits", "stride16"; "output" of a part. */
+typedef struct {
+  int node;
+  char name[16];
+} spn_lowered_output;
+
+enum { SPN_MAX_OUTPUTS = SPN_MAX_ENDPOINTS + 1 };
+
 typedef struct spn_lowered {
-  spn_lowered_node *node; /* node[0] is the input; the last one is the output; inputs stand before their readers */
+  spn_lowered_node *node; /* node[0] is the input; inputs stand before their readers */
   int count, room;
-  const char *input, *output; /* names of both for users: "image" and "logits", or of a part */
+  const char *input;                          /* its name for users: "image", or "input" of a part */
+  spn_lowered_output output[SPN_MAX_OUTPUTS]; /* in the order of their nodes; the last one is the last node's */
+  int outputs;
 } spn_lowered;
 
 /* Which part of a network: the input is then what arrives at it. All of it: {1, 0, arch->blocks, 1}. */
@@ -55,8 +65,10 @@ typedef struct {
   int head;          /* with head, pool and classifier */
 } spn_lower_part;
 
-/* part NULL: the whole network. options: fold_bn, input, mean and std count. Weights as for spn_export. SPN_EINPUT for
- * a missing or wrong tensor or a part that is not there, SPN_ENUMERIC when a fold overflows. The caller frees. */
+/* part NULL: the whole network, up to the last of options->endpoints where those are asked for without the logits; a
+ * part has no endpoints. options: fold_bn, input, mean, std and endpoints count. Weights as for spn_export. SPN_EINPUT
+ * for a missing or wrong tensor, a part or a stride that is not there, SPN_ENUMERIC when a fold overflows. The caller
+ * frees. */
 spn_status spn_lower(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
                      const spn_lower_part *part, spn_lowered **out, spn_err *err);
 void spn_lowered_free(spn_lowered *net); /* NULL is allowed */
@@ -66,6 +78,11 @@ spn_lowered *spn_lowered_new(void);
 spn_lowered_node *spn_lowered_add(spn_lowered *net, spn_lowered_kind kind);
 
 size_t spn_lowered_elements(const spn_lowered_node *n); /* of one image's output */
+size_t spn_lowered_results(const spn_lowered *net);     /* of one image, all outputs together */
+/* The name of a node that is an output, or NULL. */
+const char *spn_lowered_output_name(const spn_lowered *net, int node);
+/* For readers: one more output; name (length) need not end with zero. 0 when there is no room for it. */
+int spn_lowered_give(spn_lowered *net, int node, const char *name, size_t length);
 /* Elements of a node's weight; 0 where it has none. in: channels of what it reads. */
 size_t spn_lowered_weights(const spn_lowered_node *n, int in);
 

@@ -34,16 +34,18 @@ typedef struct {
   int at;            /* the node under way */
 } exporter;
 
-/* The value x, renamed: the node's name with a suffix, or the graph's output where nothing follows. */
+/* The value x, renamed: the node's name with a suffix, or an output's name where no more of the node follows. */
 static onnx_value follow(const exporter *e, const onnx_value *x, const char *suffix, int last) {
+  const char *name = last ? spn_lowered_output_name(e->net, e->at) : NULL;
   onnx_value y = *x;
-  if (last && e->at == e->net->count - 1) snprintf(y.name, sizeof y.name, "%s", e->net->output);
+  if (name) snprintf(y.name, sizeof y.name, "%s", name);
   else spn_onnx_name(y.name, e->net->node[e->at].name, suffix);
   return y;
 }
 
 static void declare(exporter *e, const onnx_value *y) {
-  spn_onnx_declare(&e->graph, strcmp(y->name, e->net->output) ? ONNX_EDGE : ONNX_OUTPUT, y);
+  const char *name = spn_lowered_output_name(e->net, e->at);
+  spn_onnx_declare(&e->graph, name && !strcmp(y->name, name) ? ONNX_OUTPUT : ONNX_EDGE, y);
 }
 
 /* A node without attributes from x, and other when it is not NULL. */
@@ -232,7 +234,8 @@ static spn_status model(const exporter *e, spn_pb *pb, spn_err *err) {
   spn_pb_string(pb, OPSET_DOMAIN, "");
   spn_pb_int(pb, OPSET_VERSION, e->options->opset);
   spn_pb_close(pb, opset);
-  return spn_facts_each(e->arch, e->options, "NCHW", put_fact, pb, err);
+  const spn_facts facts = {e->arch, e->options, "NCHW", e->net};
+  return spn_facts_each(&facts, put_fact, pb, err);
 }
 
 /* The graph's size is known, so it need not be copied into the model: head and graph are written one after the other.
@@ -287,4 +290,5 @@ const spn_exporter spn_exporter_onnx = {.suffix = ".onnx",
                                         .about = "ONNX, for onnxruntime and most other runtimes",
                                         .write = write_onnx,
                                         .read = spn_onnx_read,
-                                        .takes_pixels = 1};
+                                        .takes_pixels = 1,
+                                        .takes_endpoints = 1};

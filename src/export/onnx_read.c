@@ -272,6 +272,16 @@ static spn_status read_unary(reader *r, const operation *o, value *const *in) {
   return n->act ? SPN_OK : broken(r, "an operator is unknown");
 }
 
+static spn_status read_output(reader *r, spn_pb_view info) {
+  int shape[4];
+  spn_pb_view name = {NULL, NULL};
+  read_shape(info, &name, shape);
+  const value *v = name.at ? find(r, name) : NULL;
+  if (!v || v->node < 0 || v->hard_sigmoid || !spn_lowered_give(r->net, v->node, (const char *)name.at, length(name)))
+    return broken(r, "an output is nothing that a node gives");
+  return SPN_OK;
+}
+
 static spn_status read_node(reader *r, spn_pb_view node) {
   operation o;
   value *in[MAX_INPUTS] = {NULL};
@@ -289,21 +299,24 @@ static spn_status read_node(reader *r, spn_pb_view node) {
 /* ---- The file ---- */
 
 static spn_status read_graph(reader *r, spn_pb_view graph) {
-  static const int passes[] = {5, 11, 1}; /* constants, input, nodes */
+  static const struct {
+    int field;
+    spn_status (*read)(reader *r, spn_pb_view part);
+  } passes[] = {{5, read_constant}, {11, read_input}, {1, read_node}, {12, read_output}};
   r->v = malloc(MAX_VALUES * sizeof *r->v);
   if (!r->v) return spn_fail(r->err, SPN_ENOMEM, "%s: out of memory", r->path);
-  for (int pass = 0; pass < 3; pass++) {
+  for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++) {
     spn_pb_view at = graph;
     spn_pb_field f;
     int more;
     while ((more = spn_pb_next(&at, &f)) > 0) {
-      if (f.number != passes[pass]) continue;
+      if (f.number != passes[pass].field) continue;
       if (!f.is_content) return broken(r, "a field of another type");
-      SPN_TRY(pass == 0 ? read_constant(r, f.content) : pass == 1 ? read_input(r, f.content) : read_node(r, f.content));
+      SPN_TRY(passes[pass].read(r, f.content));
     }
     if (more < 0) return broken(r, "its graph is damaged");
   }
-  return r->net->count > 1 ? SPN_OK : broken(r, "it has no nodes");
+  return r->net->count > 1 && r->net->outputs ? SPN_OK : broken(r, "it has no nodes or no output");
 }
 
 spn_status spn_onnx_parse(const char *name, const void *data, size_t size, spn_lowered **out, spn_err *err) {

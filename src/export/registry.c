@@ -81,6 +81,19 @@ static spn_status check_options(const spn_arch *arch, const spn_export_options *
   return SPN_OK;
 }
 
+spn_status spn_export_takes_endpoints(const char *format, spn_err *err) {
+  const char *able[sizeof spn_exporters / sizeof *spn_exporters];
+  char list[SPN_NAMES_TEXT];
+  int at, count = 0;
+  SPN_TRY(spn_name_find(spn_exporter_names, "export format", format, &at, err));
+  if (spn_exporters[at]->takes_endpoints) return SPN_OK;
+  for (int i = 0; spn_exporters[i]; i++)
+    if (spn_exporters[i]->takes_endpoints) able[count++] = spn_exporter_names[i];
+  able[count] = NULL;
+  spn_names_text(able, "", NULL, list, sizeof list);
+  return spn_fail(err, SPN_EINPUT, "export.endpoints: format %s gives the logits alone; expected %s", format, list);
+}
+
 spn_status spn_export(const char *format, const spn_arch *arch, const spn_tensors *weights,
                       const spn_export_options *options, const char *path, spn_err *err) {
   int at;
@@ -89,5 +102,6 @@ spn_status spn_export(const char *format, const spn_arch *arch, const spn_tensor
   SPN_TRY(spn_name_find(spn_exporter_names, "export format", format, &at, err));
   SPN_TRY(spn_arch_check(arch, err));
   SPN_TRY(check_options(arch, options, err));
+  if (options->endpoints.count) SPN_TRY(spn_export_takes_endpoints(format, err));
   return spn_exporters[at]->write(arch, weights, options, path, err);
 }

@@ -29,12 +29,13 @@ static void set_quant(exporter *e, int number, spn_quant q) {
   spn_tfl_quantise(&e->graph, number, &q.scale, 1, q.zero, 0);
 }
 
-/* A tensor of the node's output shape; the last of the last node is the network's output. */
+/* A tensor of the node's output shape; last: what the node gives, which may be an output of the network. */
 static int tensor(exporter *e, const char *suffix, int last) {
   const spn_lowered_node *n = current(e);
+  const char *output = last ? spn_lowered_output_name(e->net, e->at) : NULL;
   const int four[] = {1, n->h, n->w, n->c}, two[] = {1, n->c};
   char name[TFL_NAME];
-  if (last && e->at == e->net->count - 1) snprintf(name, sizeof name, "%s", e->net->output);
+  if (output) snprintf(name, sizeof name, "%s", output);
   else name_of(e, suffix, name);
   const int flat = n->kind == SPN_LOWERED_DENSE;
   const tfl_type type = e->int8 ? TFL_INT8 : TFL_FLOAT32;
@@ -253,8 +254,10 @@ static int emit(exporter *e) {
 }
 
 /* Float input or output of an int8 network: another tensor, and an operator between. Returns the new tensor. */
-static int float_end(exporter *e, int number, tfl_code code, const char *name) {
+static int float_end(exporter *e, int number, tfl_code code, const char *end) {
+  char name[TFL_NAME];
   if (e->graph.failed) return 0;
+  snprintf(name, sizeof name, "%.40s_float", end);
   const tfl_tensor t = e->graph.tensor[number];
   const int given = spn_tfl_tensor(&e->graph, name, TFL_FLOAT32, t.dims, t.shape, NULL, 0);
   if (code == TFL_QUANTIZE) add_op(e, code, given, -1, -1, (tfl_op){0}, number);
@@ -276,13 +279,17 @@ spn_status spn_tflite_write(const spn_lowered *net, const spn_tflite_int8 *int8,
   SPN_TRY(check(net, path, err));
   exporter e = {.net = net, .int8 = int8, .value = calloc((size_t)net->count, sizeof *e.value)};
   if (!e.value) return spn_fail(err, SPN_ENOMEM, "%s: out of memory while exporting", path);
-  e.value[0] = e.graph.input = emit(&e);
-  if (float_ends) e.graph.input = float_end(&e, e.value[0], TFL_QUANTIZE, "image_float");
+  e.value[0] = emit(&e);
+  e.graph.input = (tfl_end){net->input, e.value[0]};
+  if (float_ends) e.graph.input.tensor = float_end(&e, e.value[0], TFL_QUANTIZE, net->input);
   for (e.at = 1; e.at < net->count; e.at++) e.value[e.at] = emit(&e);
-  e.graph.output = e.value[net->count - 1];
-  if (float_ends) e.graph.output = float_end(&e, e.graph.output, TFL_DEQUANTIZE, "logits_float");
-  const tfl_file file = {
-      .description = name, .metadata_name = "spnas", .metadata = metadata, .input = net->input, .output = net->output};
+  for (int i = 0; i < net->outputs; i++) {
+    const char *output = net->output[i].name;
+    const int number = e.value[net->output[i].node];
+    e.graph.output[e.graph.outputs++] = (tfl_end){output,
+                                                  float_ends ? float_end(&e, number, TFL_DEQUANTIZE, output) : number};
+  }
+  const tfl_file file = {.description = name, .metadata_name = "spnas", .metadata = metadata};
   spn_status status = spn_tfl_save(&e.graph, &file, path, err);
   spn_tfl_free(&e.graph);
   free(e.value);
@@ -291,10 +298,10 @@ spn_status spn_tflite_write(const spn_lowered *net, const spn_tflite_int8 *int8,
 
 /* ---- The exporter ---- */
 
-static spn_status facts_text(const spn_arch *arch, const spn_export_options *o, char **text, spn_err *err) {
+static spn_status facts_text(const spn_facts *facts, char **text, spn_err *err) {
   spn_json_writer w = {0};
   spn_json_object(&w, NULL, SPN_JSON_LINES);
-  spn_status status = spn_facts_put(arch, o, "NHWC", &w, err);
+  spn_status status = spn_facts_put(facts, &w, err);
   spn_json_end(&w);
   if (status) {
     spn_json_writer_free(&w);
@@ -307,10 +314,11 @@ static spn_status facts_text(const spn_arch *arch, const spn_export_options *o, 
 /* Float when ranges is NULL. */
 static spn_status write_lowered(const spn_arch *arch, const spn_lowered *net, const spn_export_options *options,
                                 const spn_tflite_int8 *int8, const char *path, spn_err *err) {
-  char *facts;
-  SPN_TRY(facts_text(arch, options, &facts, err));
-  spn_status status = spn_tflite_write(net, int8, arch->name, facts, path, err);
-  free(facts);
+  const spn_facts facts = {arch, options, "NHWC", net};
+  char *text;
+  SPN_TRY(facts_text(&facts, &text, err));
+  spn_status status = spn_tflite_write(net, int8, arch->name, text, path, err);
+  free(text);
   return status;
 }
 
@@ -329,7 +337,8 @@ const spn_exporter spn_exporter_tflite = {.suffix = ".tflite",
                                           .about = "TFLite (LiteRT), float, for phones; batch norm is always folded",
                                           .write = write_tflite,
                                           .read = spn_tflite_read,
-                                          .takes_pixels = 1};
+                                          .takes_pixels = 1,
+                                          .takes_endpoints = 1};
 
 /* ---- int8 ---- */
 
@@ -363,4 +372,5 @@ const spn_exporter spn_exporter_tflite_int8 = {.suffix = ".int8.tflite",
                                                .about = "TFLite, full-integer int8; needs --data for its ranges",
                                                .write = write_int8,
                                                .read = spn_tflite_read,
+                                               .takes_endpoints = 1,
                                                .approximate = 1};

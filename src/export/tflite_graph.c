@@ -223,7 +223,8 @@ static void write_operator(spn_fb *fb, size_t reference, const tfl_op *op, int c
 }
 
 static void write_subgraph(spn_fb *fb, size_t reference, const tfl_graph *g, op_codes *codes) {
-  const int32_t input = g->input, output = g->output;
+  const int32_t input = g->input.tensor;
+  int32_t output[TFL_OUTPUTS];
   size_t list = spn_fb_references(fb, reference, 1);
   spn_fb_open(fb, list, 5);
   size_t tensors = spn_fb_put_reference(fb, SUBGRAPH_TENSORS), in = spn_fb_put_reference(fb, SUBGRAPH_INPUTS);
@@ -231,7 +232,8 @@ static void write_subgraph(spn_fb *fb, size_t reference, const tfl_graph *g, op_
   size_t name = spn_fb_put_reference(fb, SUBGRAPH_NAME);
   spn_fb_close(fb);
   spn_fb_vector(fb, in, &input, 1, sizeof input, sizeof input);
-  spn_fb_vector(fb, out, &output, 1, sizeof output, sizeof output);
+  for (int i = 0; i < g->outputs; i++) output[i] = g->output[i].tensor;
+  spn_fb_vector(fb, out, output, (size_t)g->outputs, sizeof *output, sizeof *output);
   spn_fb_string(fb, name, "main");
   tensors = spn_fb_references(fb, tensors, (size_t)g->tensors);
   for (int i = 0, buffer = 0; i < g->tensors; i++)
@@ -240,23 +242,25 @@ static void write_subgraph(spn_fb *fb, size_t reference, const tfl_graph *g, op_
   for (int i = 0; i < g->ops; i++) write_operator(fb, ops + 4 * (size_t)i, &g->op[i], code_number(codes, &g->op[i]));
 }
 
-static void write_map(spn_fb *fb, size_t reference, const char *name, int tensor) {
-  size_t list = spn_fb_references(fb, reference, 1);
-  spn_fb_open(fb, list, 2);
-  size_t text = spn_fb_put_reference(fb, MAP_NAME);
-  spn_fb_put_int(fb, MAP_TENSOR, tensor);
-  spn_fb_close(fb);
-  spn_fb_string(fb, text, name);
+static void write_maps(spn_fb *fb, size_t reference, const tfl_end *end, int count) {
+  const size_t list = spn_fb_references(fb, reference, (size_t)count);
+  for (int i = 0; i < count; i++) {
+    spn_fb_open(fb, list + 4 * (size_t)i, 2);
+    const size_t text = spn_fb_put_reference(fb, MAP_NAME);
+    spn_fb_put_int(fb, MAP_TENSOR, end[i].tensor);
+    spn_fb_close(fb);
+    spn_fb_string(fb, text, end[i].name);
+  }
 }
 
-static void write_signature(spn_fb *fb, size_t reference, const tfl_graph *g, const tfl_file *file) {
+static void write_signature(spn_fb *fb, size_t reference, const tfl_graph *g) {
   size_t list = spn_fb_references(fb, reference, 1);
   spn_fb_open(fb, list, 3);
   size_t in = spn_fb_put_reference(fb, SIGNATURE_INPUTS), out = spn_fb_put_reference(fb, SIGNATURE_OUTPUTS);
   size_t key = spn_fb_put_reference(fb, SIGNATURE_KEY);
   spn_fb_close(fb);
-  write_map(fb, in, file->input, g->input);
-  write_map(fb, out, file->output, g->output);
+  write_maps(fb, in, &g->input, 1);
+  write_maps(fb, out, g->output, g->outputs);
   spn_fb_string(fb, key, "serving_default");
 }
 
@@ -306,7 +310,7 @@ static void write_model(spn_fb *fb, const tfl_graph *g, const tfl_file *file) {
   write_subgraph(fb, subgraphs, g, &codes);
   spn_fb_string(fb, description, file->description);
   if (file->metadata) write_metadata(fb, metadata, file->metadata_name, count_buffers(g));
-  write_signature(fb, signatures, g, file);
+  write_signature(fb, signatures, g);
   write_buffers(fb, buffers, g, file);
 }
 

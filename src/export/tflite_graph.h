@@ -28,7 +28,7 @@ typedef enum {
 typedef enum { TFL_FUSE_NONE = 0, TFL_FUSE_RELU = 1, TFL_FUSE_RELU6 = 3 } tfl_fused;
 typedef enum { TFL_SAME = 0, TFL_VALID = 1 } tfl_padding;
 
-enum { TFL_NAME = 64, TFL_INPUTS = 3 };
+enum { TFL_NAME = 64, TFL_INPUTS = 3, TFL_OUTPUTS = 16 };
 
 typedef struct {
   char name[TFL_NAME];
@@ -51,14 +51,21 @@ typedef struct {
   int keep_dims; /* MEAN */
 } tfl_op;
 
+/* A tensor that the graph takes or gives, and its name in the signature. */
+typedef struct {
+  const char *name;
+  int tensor;
+} tfl_end;
+
 typedef struct {
   tfl_tensor *tensor;
   int tensors, tensor_room;
   tfl_op *op;
   int ops, op_room;
-  int input, output; /* tensors */
-  int failed;        /* memory ran out: later calls do nothing */
-} tfl_graph;         /* begin with {0} */
+  tfl_end input, output[TFL_OUTPUTS];
+  int outputs;
+  int failed; /* memory ran out: later calls do nothing */
+} tfl_graph;  /* begin with {0} */
 
 void spn_tfl_free(tfl_graph *g);
 
@@ -72,7 +79,6 @@ void spn_tfl_op(tfl_graph *g, const tfl_op *op);
 typedef struct {
   const char *description;
   const char *metadata_name, *metadata; /* one entry of text; NULL: none */
-  const char *input, *output;           /* names in the signature */
 } tfl_file;
 
 /* Atomically. */

@@ -280,6 +280,24 @@ static spn_status read_input(reader *r, int32_t number) {
   return n->h <= MAX_SIDE && n->w <= MAX_SIDE ? SPN_OK : broken(r, "the input is too large");
 }
 
+/* The names of the signature, whose tensors are the outputs. */
+static spn_status read_outputs(reader *r, size_t model) {
+  spn_fb_view *fb = &r->fb;
+  size_t signatures, outs, length;
+  const size_t list = spn_fb_list(fb, model, 7, 4, &signatures);
+  const size_t signature = list && signatures == 1 ? spn_fb_item(fb, list, 0) : 0;
+  const size_t maps = signature ? spn_fb_list(fb, signature, 1, 4, &outs) : 0;
+  if (fb->bad || !maps || !outs) return broken(r, "no output is named");
+  for (size_t i = 0; i < outs; i++) {
+    const size_t map = spn_fb_item(fb, maps, i), name = spn_fb_list(fb, map, 0, 1, &length);
+    const int64_t number = spn_fb_int(fb, map, 1, 4, 0);
+    if (fb->bad || !name || number < 0 || (size_t)number >= r->tensors || r->t[number].node < 0 ||
+        !spn_lowered_give(r->net, r->t[number].node, (const char *)fb->data + name, length))
+      return broken(r, "an output is no tensor that an operator makes");
+  }
+  return SPN_OK;
+}
+
 static spn_status read_graph(reader *r, size_t model, size_t graph) {
   spn_fb_view *fb = &r->fb;
   size_t buffer_count, op_count, code_count, ins;
@@ -299,7 +317,7 @@ static spn_status read_graph(reader *r, size_t model, size_t graph) {
     SPN_TRY(take_operation(r, spn_fb_item(fb, ops, i), codes, code_count, &o));
     SPN_TRY(read_operator(r, &o));
   }
-  return fb->bad ? broken(r, "an operator is damaged") : SPN_OK;
+  return fb->bad ? broken(r, "an operator is damaged") : read_outputs(r, model);
 }
 
 spn_status spn_tflite_parse(const char *name, const void *data, size_t size, spn_lowered **out, spn_err *err) {

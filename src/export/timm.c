@@ -70,12 +70,13 @@ static void put_meta(void *context, const char *key, const char *value) {
 
 static spn_status fill(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
                        spn_tensors *set, spn_err *err) {
+  const spn_facts facts = {arch, options, "NCHW", NULL};
   meta_sink sink = {set, SPN_OK, err};
   spn_lowered *net;
   SPN_TRY(spn_lower(arch, weights, options, NULL, &net, err)); /* every tensor is there and has its shape */
   spn_lowered_free(net);
   SPN_TRY(spn_naming_write(SPN_NAMING_TIMM, arch, weights, set, err));
-  SPN_TRY(spn_facts_each(arch, options, "NCHW", put_meta, &sink, err));
+  SPN_TRY(spn_facts_each(&facts, put_meta, &sink, err));
   SPN_TRY(sink.status);
   SPN_TRY(set_text(set, "spnas.arch", spn_arch_to_json(arch), err));
   SPN_TRY(set_text(set, "timm.arch_def", arch_def(arch), err));

@@ -212,7 +212,7 @@ spn_status spn_graph_backward(spn_graph *g, spn_err *err) {
     if (v->dgate) memset(v->dgate, 0, (size_t)g->batch * v->c * sizeof *v->dgate);
   }
   g->failed = 0;
-  for (int i = g->node_count - 1; i >= 0 && !g->failed; i--) run(g, g->nodes[i], 1);
+  for (int i = g->node_count - 1; i >= g->backward_from && !g->failed; i--) run(g, g->nodes[i], 1);
   return failure_of(g, err);
 }
 

@@ -172,6 +172,7 @@ struct spn_graph {
    * images, teachers and weighted classes. Rows need not sum to 1: a row times w weighs its image w times. */
   const real *targets;
   const real *logits; /* (N,classes) after forward */
+  int backward_from;  /* backward ends at this node: parameters before it get a gradient of 0 */
   int profile;
 
   spn_team *team;                /* (threads), from compile on */

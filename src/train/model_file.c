@@ -140,11 +140,21 @@ static spn_status parse_meta(const char *path, const spn_tensors *set, const cha
   return spn_json_parse(name, text, strlen(text), doc, err);
 }
 
+/* A file of another program's names is none of ours, although spnas writes such files and describes them (timm). */
+static spn_status check_names(const char *path, const spn_tensors *set, spn_err *err) {
+  if (!spn_tensors_find(set, "conv_stem.weight")) return SPN_OK;
+  return spn_fail(err, SPN_EINPUT,
+                  "%s: expected a network of spnas, got tensors of timm's names (conv_stem.weight, ...); spnas import "
+                  "makes the one of the other",
+                  path);
+}
+
 spn_status spn_model_load(const char *path, spn_model *out, spn_err *err) {
   spn_model m = {0};
   spn_json_doc *arch = NULL, *pre = NULL;
   SPN_TRY(spn_tensors_load(path, &m.tensors, err));
-  spn_status status = parse_meta(path, m.tensors, "spnas.arch", &arch, err);
+  spn_status status = check_names(path, m.tensors, err);
+  if (!status) status = parse_meta(path, m.tensors, "spnas.arch", &arch, err);
   if (!status) status = parse_meta(path, m.tensors, "spnas.preprocessing", &pre, err);
   if (!status) {
     spn_json root = spn_json_root(arch), preprocessing = spn_json_root(pre);

@@ -41,6 +41,7 @@ void spn_optimizer_free(spn_optimizer *o) {
   free(o->slot[1]);
   free(o->ema);
   free(o->penalty);
+  free(o->rate);
   free(o);
 }
 
@@ -100,8 +101,9 @@ static void update_param(void *context, int i, int thread) {
   spn_graph *g = j->g;
   const spn_param *p = &g->params[i];
   size_t at = p->offset;
-  if (p->kind != SPN_PARAM_STATE) {
+  if (p->kind != SPN_PARAM_STATE && i >= o->first) {
     coefficients own = j->c;
+    if (o->rate) own.lr *= (real)o->rate[i];
     own.decay = p->kind == SPN_PARAM_WEIGHT ? (real)o->weight_decay : 0;
     if (p->kind == SPN_PARAM_WEIGHT && o->weight_decay > 0)
       o->penalty[i] = 0.5 * o->weight_decay * g->kernels->dot(p->size, g->weights + at, g->weights + at);
@@ -113,6 +115,7 @@ static void update_param(void *context, int i, int thread) {
 
 double spn_optimizer_step(spn_optimizer *o, spn_graph *g, double lr) {
   o->steps++;
+  for (int i = 0; i < o->first; i++) o->penalty[i] = 0;
   update_job job = {.o = o, .g = g, .c = coefficients_of(o, lr)};
   double sum = 0;
   spn_team_run(g->team, g->param_count, update_param, &job);

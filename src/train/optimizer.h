@@ -13,6 +13,8 @@ typedef struct {
   real *slot[2];   /* RMSProp: mean square, velocity. SGD: velocity. Adam: first and second moment */
   real *ema;       /* averaged parameters and running statistics; NULL when off */
   double *penalty; /* per parameter: its part of the weight decay of this step */
+  double *rate;    /* per parameter: multiplier of the learning rate; owned; NULL: 1 */
+  int first;       /* parameters before this one rest: neither gradient nor weight decay moves them */
   uint64_t steps;
 } spn_optimizer;
 

@@ -7,6 +7,7 @@
 #include "core/status.h"
 #include "io/json_write.h"
 #include "input/input.h"
+#include "model/endpoints.h"
 #include "train/choices.h"
 
 typedef struct {

@@ -7,6 +7,7 @@
 
 #include "io/json_write.h"
 #include "model/network.h"
+#include "train/finetune.h"
 #include "train/machine.h"
 #include "train/model_file.h"
 #include "train/parting.h"
@@ -75,6 +76,7 @@ static spn_status pass(trainer *t, const spn_batch *batch, spn_err *err) {
 static spn_status train_step(void *owner, const spn_batch *batch, spn_err *err) {
   trainer *t = owner;
   double lr = spn_learning_rate(t->walk.s, t->walk.epoch, (double)t->walk.s->train_epochs);
+  spn_finetune_step(t->walk.s, t->walk.epoch, t->walk.graph, t->walk.optimizer);
   SPN_TRY(pass(t, batch, err));
   double decay = spn_optimizer_step(t->walk.optimizer, t->walk.graph, lr);
   t->n.epoch_loss += t->walk.graph->loss * batch->count;
@@ -239,6 +241,7 @@ static spn_status prepare(trainer *t, spn_err *err) {
   if (t->job->init) SPN_TRY(spn_model_start(t->walk.graph, t->job->init, t->walk.data, note, sizeof note, err));
   if (note[0]) spn_run_say(t->walk.run, "%s", note);
   SPN_TRY(spn_optimizer_create(t->walk.graph, s, &t->walk.optimizer, err));
+  SPN_TRY(spn_finetune_begin(s, t->walk.graph, t->job->init != NULL, t->walk.optimizer, err));
   t->judged = calloc(t->walk.graph->param_elements + 16, sizeof *t->judged); /* kernels load whole vectors */
   if (!t->judged) return spn_fail(err, SPN_ENOMEM, "training: out of memory for a copy of the weights");
   SPN_TRY(spn_steps_open(&t->walk, (int)s->train_epochs, err));

@@ -48,6 +48,23 @@ tiny_data() {
   LC_ALL=C awk -v n="${2:-80}" -v seed=9 -f "$TESTS/tiny_data.awk" >"$1/test_batch.bin"
 }
 
+# jpeg NAME: the picture of that name in data_input/vectors.h.
+jpeg() {
+  LC_ALL=C awk -v name="$1" 'on { n = split($0, v, ","); for (i = 1; i <= n; i++) if (v[i] ~ /[0-9]/) printf "%c", v[i] + 0 }
+    on && /}/ { exit }
+    index($0, " " name "[]") { on = 1 }' "$TESTS/data_input/vectors.h"
+}
+
+# put KIND FOLDER...: eight pictures of a kind in each folder.
+put() {
+  kind=$1
+  shift
+  for folder in "$@"; do
+    mkdir -p "$folder"
+    for i in 1 2 3 4 5 6 7 8; do jpeg "$kind" >"$folder/$i"; done
+  done
+}
+
 # finish NAME: the script's last line.
 finish() {
   echo "$1: $PASSED passed, $FAILED failed"

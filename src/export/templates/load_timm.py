@@ -1,9 +1,10 @@
 """Loads a network that spnas exported for timm: python load_timm.py FILE.safetensors [IMAGE...]
 
-    from load_timm import load, transform
+    from load_timm import features, load, transform
     model, facts = load("net.safetensors")     # a timm EfficientNet in evaluation mode; every tensor must fit
     image = transform(facts)(PIL.Image.open("cat.jpg").convert("RGB"))[None]
     print(model(image).softmax(1))
+    maps = features(model, (8, 16, 32))(image)  # for detection heads: the last block's output at each stride
 
 Needs timm and torch (transform and IMAGE arguments also torchvision and Pillow). One copy of this file serves any number of
 networks: what it must know stands in their metadata.
@@ -55,6 +56,13 @@ def load(path):
     model = build(json.loads(facts["spnas.arch"]), json.loads(facts["timm.arch_def"]))
     model.load_state_dict(weights, strict=True)
     return model.eval(), facts
+
+
+def features(model, strides=(8, 16, 32)):
+    """A function from images to the feature maps at these strides, which is what timm's features_only gives, with gradients."""
+    stem = model.conv_stem.stride[0]  # timm takes it to be 2
+    place = {info["reduction"] * stem // 2: i for i, info in enumerate(model.feature_info)}
+    return partial(model.forward_intermediates, indices=[place[stride] for stride in strides], intermediates_only=True)
 
 
 def transform(facts):
