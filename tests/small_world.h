@@ -75,7 +75,7 @@ static void make_settings(spn_settings *s) {
 
 /* ---- What is done ---- */
 
-static const char *world_method = "gradient", *world_evaluator = "shared"; /* of searches */
+static const char *world_method = "gradient"; /* of searches */
 
 __attribute__((unused)) static spn_status search_once(int resume, spn_err *err) {
   static spn_settings s;
@@ -86,9 +86,8 @@ __attribute__((unused)) static spn_status search_once(int resume, spn_err *err) 
   spn_problem p = {.settings = &s, .space = &space, .cost = &cost, .data = &data};
   make_settings(&s);
   s.search_method = world_method;
-  s.search_evaluator = world_evaluator;
-  s.search_samples = s.search_scratch_epochs = s.search_top = 1;
-  if (strcmp(world_method, "gradient")) s.search_evaluations = strcmp(world_evaluator, "shared") ? 2 : 4;
+  s.search_samples = 1;
+  if (strcmp(world_method, "gradient")) s.search_evaluations = 4;
   SPN_TRY(spn_space_parse("tiny", space_text, strlen(space_text), &space, err));
   SPN_TRY(spn_cost_load("macs", &space, &cost, err));
   SPN_TRY(spn_problem_budget(&p, err));

@@ -1,5 +1,5 @@
-/* Nothing fails in silence: oneDNN's primitives and the allocations of searches, a sweep, a comparison, a training, an
- * evaluation and an export are made to fail one by one. Each time there is an error, nothing crashes or leaks (the
+/* Nothing fails in silence: oneDNN's primitives and the allocations of searches, a training, an evaluation and an
+ * export are made to fail one by one. Each time there is an error, nothing crashes or leaks (the
  * sanitizers look), and every file that is there is whole. The linker puts the functions below in front of the real
  * ones (--wrap). */
 #define _GNU_SOURCE
@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "api/model_export.h"
-#include "cli/cli.h"
 #include "dnnl/shim.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -88,52 +87,6 @@ static spn_status ask_anew(spn_err *err) {
   spn_status status = search_once(0, err);
   world_method = "gradient";
   return status;
-}
-
-static spn_status ask_trainings_anew(spn_err *err) {
-  world_method = "random";
-  world_evaluator = "scratch";
-  spn_status status = search_once(0, err);
-  world_method = "gradient";
-  world_evaluator = "shared";
-  return status;
-}
-
-/* A command on a table of the small space, without images. */
-static spn_status run_command(const spn_command *command, spn_err *err) {
-  static spn_arguments a;
-  spn_settings *s = &a.settings;
-  a.out = run_folder;
-  a.quiet = 1;
-  make_settings(s);
-  snprintf(s->search_space, sizeof s->search_space, "%s/space.json", folder);
-  snprintf(s->search_table, sizeof s->search_table, "%s/table.csv", folder);
-  strcpy(s->search_cost, "macs");
-  strcpy(s->search_targets, "70%,90%");
-  strcpy(s->compare_methods, "random,layernas");
-  s->search_method = "random";
-  s->search_evaluator = "tabular";
-  s->search_evaluations = s->compare_population = 2;
-  s->compare_seeds = 2;
-  return command->run(&a, err);
-}
-
-static spn_status sweep_anew(spn_err *err) { return run_command(&spn_cmd_sweep, err); }
-static spn_status compare_anew(spn_err *err) { return run_command(&spn_cmd_compare, err); }
-
-/* Every network: eight options in the first layer, and the second may be skipped. */
-static void write_table(void) {
-  char path[256];
-  snprintf(path, sizeof path, "%s/space.json", folder);
-  FILE *f = fopen(path, "w");
-  fputs(space_text, f);
-  fclose(f);
-  snprintf(path, sizeof path, "%s/table.csv", folder);
-  f = fopen(path, "w");
-  fputs("network,accuracy\n", f);
-  for (int a = 1; a <= 8; a++)
-    for (int b = 0; b <= 8; b++) fprintf(f, "%d%d,0.%d%d\n", a, b, a, b);
-  fclose(f);
 }
 
 static spn_status train_anew(spn_err *err) { return train_once(0, err); }
@@ -335,16 +288,12 @@ int main(void) {
   cJSON_InitHooks(&hooks);
   spn_backend_init();
   make_world();
-  write_table();
   snprintf(trained, sizeof trained, "%s/run/best.safetensors", folder);
   snprintf(exported, sizeof exported, "%s/net.onnx", folder);
   test_executions();
   fail_each("stages", decode_stages, run_folder);
   fail_each("search", search_anew, run_folder);
   fail_each("search that asks shared weights", ask_anew, run_folder);
-  fail_each("search that asks trainings", ask_trainings_anew, run_folder);
-  fail_each("sweep", sweep_anew, run_folder);
-  fail_each("comparison", compare_anew, run_folder);
   fail_each("training", train_anew, run_folder);
   remove_all(run_folder);
   spn_err err;
