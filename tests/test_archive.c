@@ -130,7 +130,7 @@ static void add(const table_case *t, spn_archive *a, size_t from, size_t to) {
 }
 
 /* The front is what a slow look over all pairs says, from the first that counts. */
-static void check_front(const spn_archive *a, size_t from) {
+static void check_front(const table_case *t, const spn_archive *a, size_t from) {
   size_t index[64], count = 0;
   spn_err err;
   must(spn_archive_front(a, index, &count, &err), &err);
@@ -148,9 +148,9 @@ static void check_front(const spn_archive *a, size_t from) {
     on += listed;
   }
   CHECK(on == count, "each once");
-  const spn_evaluation *best = spn_archive_best(a, 0, 1e9);
+  const spn_evaluation *best = spn_archive_best(a, &t->cost, 1e9);
   CHECK(best->answer.accuracy == spn_archive_at(a, index[count - 1])->answer.accuracy, "the best ends the front");
-  CHECK(!spn_archive_best(a, 0, 1e-9), "nothing is that cheap");
+  CHECK(!spn_archive_best(a, &t->cost, 1e-9), "nothing is that cheap");
 }
 
 static void test_archive(const table_case *t) {
@@ -158,7 +158,7 @@ static void test_archive(const table_case *t) {
   remove(path);
   spn_archive *a = reopen(t, 0, 0);
   add(t, a, 0, 30);
-  check_front(a, 0);
+  check_front(t, a, 0);
   spn_archive_free(a);
   spn_archive_free(reopen(t, 30, 0));
   struct stat info;
@@ -175,13 +175,13 @@ static void test_archive(const table_case *t) {
   a = reopen(t, 12, 0);
   add(t, a, 12, 50);
   CHECK(spn_archive_rescored(a) == 10, "%zu rescored", spn_archive_rescored(a));
-  check_front(a, RESCORED);
+  check_front(t, a, RESCORED);
   spn_archive_free(a);
   a = reopen(t, 50, 0);
-  check_front(a, RESCORED);
+  check_front(t, a, RESCORED);
   must(spn_archive_cut(a, RESCORED, &err), &err);
   CHECK(!spn_archive_rescored(a), "cut off");
-  check_front(a, 0);
+  check_front(t, a, 0);
   spn_archive_free(a);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/rng.h"
 #include "core/phase.h"
+#include "search/budget.h"
 #include "search/outcome.h"
 
 enum {
@@ -210,12 +211,31 @@ uint64_t spn_inquiry_below(spn_inquiry *q, uint64_t n) { return spn_rng_below(q-
 
 void spn_inquiry_random(spn_inquiry *q, spn_choice *out) { spn_choice_random(q->space, q->seed, q->draws++, out); }
 
+/* Of random gains the best network of the range, which is there if there is one. */
+static spn_status best_of_random_gains(spn_inquiry *q, double low, double high, spn_choice *out, int *found,
+                                       spn_err *err) {
+  spn_budget *b = spn_budget_new(q->space, q->cost);
+  spn_budget_answer best;
+  if (!b) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
+  for (int l = 0; l < b->layers; l++)
+    for (int o = 0; o < b->count[l]; o++) b->option[l][o].gain = spn_rng_normal(q->seed, SPN_RNG_METHOD, q->draws++);
+  spn_status status = spn_budget_best(b, low, high, &best, err);
+  free(b);
+  if (status) return status;
+  *found = best.outcome == SPN_BUDGET_MET;
+  *out = best.choice;
+  return SPN_OK;
+}
+
 spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err) {
   for (int i = 0; i < DRAWS; i++) {
     spn_inquiry_random(q, out);
-    double cost = spn_cost_of(q->cost, out);
+    double cost = spn_cost_worst(q->cost, out);
     if (cost >= low && cost <= high) return SPN_OK;
   }
+  int found = 0;
+  if (!q->cost->whole) SPN_TRY(best_of_random_gains(q, low, high, out, &found, err));
+  if (found) return SPN_OK;
   return spn_fail(err, SPN_EINPUT,
                   "search.target: none of %d random networks of space %s costs between %.4g and %.4g %s", DRAWS,
                   q->space->name, low, high, q->cost->unit);
@@ -228,7 +248,8 @@ static int next_best(const spn_inquiry *q, size_t first, spn_choice *out) {
   const spn_evaluation *best = NULL;
   for (size_t i = 0; i < first; i++) {
     const spn_evaluation *e = spn_archive_at(q->archive, i);
-    if (e->answer.cost > q->high || (best && e->answer.accuracy <= best->answer.accuracy)) continue;
+    if (spn_cost_worst(q->cost, &e->choice) > q->high || (best && e->answer.accuracy <= best->answer.accuracy))
+      continue;
     size_t k = first;
     while (k < q->asked && !spn_choice_equal(&spn_archive_at(q->archive, k)->choice, &e->choice)) k++;
     if (k == q->asked) best = e;
@@ -242,7 +263,7 @@ spn_status spn_inquiry_rescore(spn_inquiry *q, spn_err *err) {
   spn_choice choice;
   spn_answer answer;
   if (!q->finals) return SPN_OK;
-  if (q->nominated && spn_cost_of(q->cost, &q->nominee) <= q->high) SPN_TRY(ask(q, &q->nominee, 1, &answer, err));
+  if (q->nominated && spn_cost_worst(q->cost, &q->nominee) <= q->high) SPN_TRY(ask(q, &q->nominee, 1, &answer, err));
   while (q->asked - first < q->finals && next_best(q, first, &choice)) SPN_TRY(ask(q, &choice, 1, &answer, err));
   return SPN_OK;
 }
@@ -253,7 +274,7 @@ spn_status spn_inquiry_rescore(spn_inquiry *q, spn_err *err) {
 static int are_comparable(const spn_inquiry *q) { return q->finals || (q->evaluator && q->evaluator->settled); }
 
 spn_status spn_inquiry_result(const spn_inquiry *q, spn_choice *out, spn_err *err) {
-  const spn_evaluation *best = spn_archive_best(q->archive, -INFINITY, q->high);
+  const spn_evaluation *best = spn_archive_best(q->archive, q->cost, q->high);
   if (q->nominated && !(best && are_comparable(q))) *out = q->nominee;
   else if (best) *out = best->choice;
   else
@@ -289,7 +310,7 @@ static void write_facts(const void *owner, spn_json_writer *w) {
   const arch_facts *f = owner;
   const spn_inquiry *q = f->q;
   spn_images done = processed(q);
-  const spn_evaluation *found = spn_archive_best(q->archive, -INFINITY, q->high);
+  const spn_evaluation *found = spn_archive_best(q->archive, q->cost, q->high);
   if (!found || !spn_choice_equal(&found->choice, &f->result->choice))
     found = spn_archive_find(q->archive, &f->result->choice);
   spn_json_put_text(w, "evaluator", q->settings->search_evaluator);
@@ -306,7 +327,8 @@ static spn_status finish(spn_inquiry *q, const spn_problem *p, spn_search_result
   spn_images done = processed(q);
   SPN_TRY(spn_inquiry_result(q, &out->choice, err));
   out->cost = spn_cost_of(q->cost, &out->choice);
-  out->within = out->cost >= q->low && out->cost <= q->high;
+  double worst = spn_cost_worst(q->cost, &out->choice);
+  out->within = worst >= q->low && worst <= q->high;
   out->images = images_of(&done);
   if (q->evaluator && q->evaluator->finish) SPN_TRY(q->evaluator->finish(q->own, p, out, err));
   out->seconds = spn_run_seconds(p->run);
