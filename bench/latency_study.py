@@ -1,16 +1,23 @@
 """How well latency measured on this computer predicts whole networks, and whether a search for it meets its target:
 
-    python bench/latency_study.py [--spnas build/spnas] [--networks 30] [--seconds 60] [--runs 2] [--minimum] [--data DIR --target MS]
+    python bench/latency_study.py [--spnas build/spnas] [--networks 30] [--seconds 60] [--runs 2] [--minimum]
+    python bench/latency_study.py --runs 0 --data CIFAR10 [--target MS]       (about five minutes)
 
 Each run measures the table of `singlepath` (spnas latency measure), times whole random networks in turns, and compares. With
---data a search for --target ms (default: halfway between the cheapest and the dearest network) follows, and the found network
-is timed in turns with the one of all 3x3-e3. Run it with nothing else running; --minimum is for a computer that has other work."""
+--data a short search by that table for --target ms follows (default: halfway between the cheapest and the dearest network;
+method, images and proxy are SEARCH below), and the found network is timed in turns with the one of all 3x3-e3, which was timed
+right after the table too: what the machine's speed has changed by in between is said, and divided out. Run it with nothing else
+running; --minimum is for a computer that has other work."""
 import argparse
 import json
 import pathlib
 import random
 import subprocess
 import tempfile
+
+# Seconds of supernet training, enough for the steering: which network is found is judged by its time here, not by its accuracy.
+SEARCH = ["--set", "data.max_train=2000", "--set", "data.max_test=200", "--set", "search.proxy_size=32", "--set", "search.proxy_width=0.25",
+          "--set", "optim.batch=64", "--set", "search.epochs=8", "--set", "search.force=1", "--quiet"]
 
 FIRST = "r1_k3_s11_e1_i32_o16_noskip"
 LAST = "r1_k3_s11_e6_i192_o320_noskip"
@@ -63,9 +70,14 @@ def kendall(a, b):
     return sum(1 if (a[i] - a[j]) * (b[i] - b[j]) > 0 else -1 for i, j in pairs) / len(pairs)
 
 
-def study(a, folder, seed):
+def measure_table(a, folder):
     table = folder / "here.json"
-    print(run(a.spnas, "latency", "measure", "singlepath", "--out", table, "--set", f"latency.seconds={a.seconds}", *a.how), end="")
+    print(run(a.spnas, "latency", "measure", "singlepath", "--out", table, "--set", f"latency.seconds={a.seconds}", *a.how), end="", flush=True)
+    return table
+
+
+def study(a, folder, seed):
+    table = measure_table(a, folder)
     draw = random.Random(seed)
     networks = [random_network(draw) for _ in range(a.networks)]
     measured, predicted = measure(a, folder, networks, a.seconds), predict(a, table, networks)
@@ -75,20 +87,22 @@ def study(a, folder, seed):
     print(f"run {seed}: {len(errors)} networks of {min(measured):.2f} to {max(measured):.2f} ms: "
           f"MAPE {100 * sum(errors) / len(errors):.2f} %, worst {100 * errors[-1]:.1f} %, Kendall {kendall(predicted, measured):.3f}; "
           f"after scaling by {scale:.3f}: {100 * sum(scaled) / len(scaled):.2f} %", flush=True)
-    return table
 
 
-def search(a, folder, table):
+def search(a, folder):
+    table, reference = measure_table(a, folder), network(lambda i: (3, 3), lambda i: True)
+    before = measure(a, folder, [reference], a.seconds / 3)[0]
     cheap, dear = network(lambda i: (3, 3), lambda i: False), network(lambda i: (5, 6), lambda i: True)
     low, high = predict(a, table, [cheap, dear])
     target = a.target or (low + high) / 2
     out = folder / "found"
-    run(a.spnas, "search", "--data", a.data, "--target", target, "--out", out, "--set", f"search.cost={table}", *a.search)
+    run(a.spnas, "search", "--data", a.data, "--target", target, "--out", out, "--set", f"search.cost={table}", *SEARCH, *a.search)
     found = out / "arch.json"
-    took = measure(a, folder, [found, network(lambda i: (3, 3), lambda i: True)], a.seconds)
-    predicted = predict(a, table, [found])[0]
-    print(f"search: target {target:.3f} ms, found {predicted:.3f} ms predicted, {took[0]:.3f} ms timed "
-          f"({100 * (took[0] / target - 1):+.1f} % of the target)", flush=True)
+    took, after = measure(a, folder, [found, reference], a.seconds)
+    predicted, drift = predict(a, table, [found])[0], after / before
+    print(f"search: target {target:.3f} ms, found {predicted:.3f} ms predicted, {took:.3f} ms timed ({100 * (took / target - 1):+.1f} % of the target); "
+          f"the machine's speed has changed by {100 * (drift - 1):+.1f} % since the table, without it {took / drift:.3f} ms "
+          f"({100 * (took / drift / target - 1):+.1f} %)", flush=True)
 
 
 def main():
@@ -107,9 +121,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for seed in range(1, a.runs + 1):
-            table = study(a, folder, seed)
+            study(a, folder, seed)
         if a.data:
-            search(a, folder, table)
+            search(a, folder)
 
 
 if __name__ == "__main__":

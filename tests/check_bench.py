@@ -5,7 +5,10 @@ bench/compare.py goes on where this machine refuses a mode, and says so in the r
 A stand-in takes the place of bench_step: it answers every work but bf16, as on a CPU without it.
 """
 import json
+import os
 import pathlib
+import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -88,6 +91,24 @@ before, again, shown = truth()
 checks["a row for each network and training"] = before.count("\n") == 1 + 3 + 2 and before == again
 checks["the population's mean and noise"] = "| 50 | random | 3 | 51.00, deviation 0.00, of one network 0.71 (2 trained twice) | |" in shown
 checks["a method's place in it"] = "| 50 | gradient:search.explore=0 | 2 | 51.00 | 50, 50 |" in shown
+
+
+def latency(build):
+    """A table, two random networks and a search for this computer, each as short as can be."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw = random.Random(1)
+        for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+            pathlib.Path(folder, name + ".bin").write_bytes(b"".join(bytes([i % 10]) + draw.randbytes(3072) for i in range(20)))
+        return subprocess.run([sys.executable, str(BENCH / "latency_study.py"), "--spnas", str(pathlib.Path(build, "spnas")), "--networks", "2", "--runs", "1",
+                               "--seconds", "0.1", "--data", folder, "--search=--set=search.epochs=2", "--search=--set=optim.batch=20"],
+                              capture_output=True, text=True, timeout=600, env={**os.environ, "SPNAS_DATA": str(BENCH.parent / "data")})
+
+
+if len(sys.argv) > 1:
+    done = latency(sys.argv[1])
+    checks["latency_study: two networks"] = "2 networks of" in done.stdout
+    checks["latency_study: a search, timed and without the drift: " + done.stderr] = (
+        re.search(r"search: target [0-9.]+ ms, found [0-9.]+ ms predicted, [0-9.]+ ms timed .* without it [0-9.]+ ms \(", done.stdout) is not None)
 for name, holds in checks.items():
     print(("ok  " if holds else "FAILED ") + name)
 print(f"{sum(checks.values())} passed, {len(checks) - sum(checks.values())} failed")

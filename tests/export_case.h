@@ -6,38 +6,28 @@
 #include "check.h"
 #include "core/rng.h"
 #include "export/export.h"
+#include "tiny_arch.h"
 
 enum { SEED = 7 };
 
 /* ---- Networks ---- */
 
-static spn_block mb(int in, int out, int kernel, int stride, int expand, double se) {
-  return (spn_block){in, out, kernel, stride, expand, se, stride == 1 && in == out, 0, SPN_ACT_NONE};
-}
-
 static spn_arch network(const char *name, int size, int channels, spn_act act, spn_padding padding) {
-  spn_arch a = {.input_size = size,
-                .input_channels = channels,
-                .classes = 7,
-                .stem_channels = 6,
-                .stem_kernel = 3,
-                .stem_stride = 2,
-                .head_channels = 20,
-                .blocks = 6,
-                .activation = act,
-                .padding = padding,
-                .bn_momentum = 0.99,
-                .bn_eps = 1e-3,
-                .dropout = 0.2};
-  snprintf(a.name, sizeof a.name, "%s", name);
-  a.block[0] = mb(6, 4, 3, 1, 1, 0);
-  a.block[1] = mb(4, 8, 5, 2, 3, 0.25);
-  a.block[2] = mb(8, 8, 7, 1, 6, 0.5);
-  a.block[3] = mb(8, 8, 5, 1, 3, 0);
+  spn_arch a = tiny_arch(name, size, 7);
+  a.input_channels = channels;
+  a.stem_channels = 6;
+  a.head_channels = 20;
+  a.activation = act;
+  a.padding = padding;
+  a.dropout = 0.2;
+  tiny_add(&a, 4, 3, 1, 1, 0);
+  tiny_add(&a, 8, 5, 2, 3, 0.25);
+  tiny_add(&a, 8, 7, 1, 6, 0.5);
+  tiny_add(&a, 8, 5, 1, 3, 0);
   a.block[3].skipped = 1;
-  a.block[4] = mb(8, 8, 3, 1, 2, 0);
+  tiny_add(&a, 8, 3, 1, 2, 0);
   a.block[4].residual = 0;
-  a.block[5] = mb(8, 10, 7, 2, 1, 0.25);
+  tiny_add(&a, 10, 7, 2, 1, 0.25);
   return a;
 }
 
@@ -65,10 +55,10 @@ static spn_arch network_at(int i) {
     case 6: /* plain convolutions, and activations that change from block to block */
       a = network(name, 31, 3, SPN_ACT_HSWISH, SPN_PAD_SAME);
       a.block[0].activation = a.block[1].activation = SPN_ACT_RELU;
-      a.block[2] = mb(8, 8, 3, 1, 0, 0);
-      a.block[4] = mb(8, 8, 5, 1, 0, 0);
+      a.block[2] = tiny_block(8, 8, 3, 1, 0, 0);
+      a.block[4] = tiny_block(8, 8, 5, 1, 0, 0);
       a.block[4].activation = SPN_ACT_RELU6;
-      a.block[5] = mb(8, 10, 3, 2, 0, 0);
+      a.block[5] = tiny_block(8, 10, 3, 2, 0, 0);
       return a;
     default:
       a = network(name, 8, 3, SPN_ACT_RELU, SPN_PAD_SYMMETRIC);

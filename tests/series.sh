@@ -36,7 +36,7 @@ same() {
 
 table() {
   "$SPNAS" compare --set search.space=nas-bench-macro --set search.cost=flops --set search.evaluator=tabular --set search.table=table.csv \
-    --set search.evaluations=30 --set compare.population=10 --target 40%,60% --quiet "$@"
+    --set search.evaluations=30 --set compare.population=10 --set search.limits='params <= 70%' --target 40%,60% --quiet "$@"
 }
 
 images() {
@@ -51,6 +51,9 @@ test_compare_table() {
   for row in ppo reinforce layernas evolution random "random networks of equal cost"; do check "a row $row" grep -q "$row" said; done
   check "every network is a line" [ "$(wc -l <compared/compare.csv)" -eq $((1 + 2 * (5 * 3 + 10))) ]
   check "a page" [ -s compared/report.html ]
+  for arch in compared/search/*/arch.json compared/random/*/arch.json; do
+    check "$arch keeps the limit" [ "$(member "$arch" '["limits"][0]["predicted"] <= d["limits"][0]["limit"]')" = True ]
+  done
   check "15 tests" [ "$(member compared/compare.json '["tests"].__len__()')" -eq 15 ]
   run 2 "holds a run already" table --out compared
   run 0 "Welch" table --out compared --resume
@@ -98,13 +101,15 @@ tiny() {
     --set run.log_steps=1 --reproducible --threads 1
 }
 
+limited() { tiny "$@" --set search.limits='params <= 75%'; }
+
 # Each target's search is the one that `spnas search` does by itself, with a warm-up of its own.
 test_sweep() {
-  run 0 "on the front" tiny sweep --target 50%,80% --out swept
+  run 0 "on the front" limited sweep --target 50%,80% --out swept
   check "one warm-up" [ -f swept/warmup/warmup.json ]
   check "without a network" [ ! -e swept/warmup/arch.json ]
   for share in 50 80; do
-    run 0 "found" tiny search --set search.target_share=0.$share --out alone$share
+    run 0 "found" limited search --set search.target_share=0.$share --out alone$share
     for file in arch.json metrics.jsonl; do check "$share %: the same $file" same swept/$share%/$file alone$share/$file; done
     check "$share %: the same weights" cmp swept/$share%/inherited.safetensors alone$share/inherited.safetensors
   done
@@ -112,7 +117,7 @@ test_sweep() {
   check "two points" [ "$(wc -l <swept/front.csv)" -eq 3 ]
   check "the cheapest is on the front or as good as the other" \
     [ "$(member swept/front.json '["networks"][0]["front"] or d["networks"][0]["accuracy"] <= d["networks"][1]["accuracy"]')" = True ]
-  run 3 "resume goes on" tiny sweep --target 50%,80% --out cut --set run.max_steps=3
+  run 3 "resume goes on" limited sweep --target 50%,80% --out cut --set run.max_steps=3
   check "stopped in the warm-up" [ ! -e cut/warmup/warmup.json ]
   tries=0
   while [ $tries -lt 40 ] && ! tiny sweep --out cut --quiet --set run.max_steps=3 --resume >log 2>&1; do tries=$((tries + 1)); done

@@ -104,7 +104,7 @@ static void table_free(table_case *t) {
 
 static void keep_best(const table_case *t, const spn_choice *c, void *context) {
   double *best = context;
-  if (spn_cost_of(&t->cost, c) <= t->problem.target) *best = fmax(*best, truth(t, c));
+  if (spn_cost_worst(&t->cost, c) <= t->problem.target) *best = fmax(*best, truth(t, c));
 }
 
 /* The best accuracy within the budget. */
@@ -125,7 +125,7 @@ __attribute__((unused)) static spn_status search_table(const table_case *t, cons
   SPN_TRY(spn_inquiry_open(&t->problem, spn_evaluator_of(&t->settings), archive, &q, err));
   spn_status status = method_named(method)->search(&q, err);
   if (!status) status = spn_inquiry_result(&q, &found, err);
-  if (!status) CHECK(spn_cost_of(&t->cost, &found) <= t->problem.target, "%s: over the budget", method);
+  if (!status) CHECK(spn_cost_worst(&t->cost, &found) <= t->problem.target, "%s: over the budget", method);
   if (!status && accuracy) *accuracy = truth(t, &found);
   spn_inquiry_close(&q);
   return status;

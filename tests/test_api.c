@@ -7,29 +7,17 @@
 #include "check.h"
 #include "core/rng.h"
 #include "io/tensors.h"
-#include "model/arch.h"
 #include "model/network.h"
+#include "tiny_arch.h"
 
 enum { SIDE = 40 };
 
 static void make_model(const char *path) {
   spn_err err;
-  spn_arch arch = {.name = "tiny",
-                   .input_size = 16,
-                   .input_channels = 3,
-                   .classes = 3,
-                   .stem_channels = 8,
-                   .stem_kernel = 3,
-                   .stem_stride = 2,
-                   .head_channels = 16,
-                   .blocks = 1,
-                   .activation = SPN_ACT_RELU,
-                   .padding = SPN_PAD_SAME,
-                   .bn_momentum = 0.9,
-                   .bn_eps = 1e-3,
-                   .block = {{.in = 8, .out = 8, .kernel = 3, .stride = 1, .expand = 3, .residual = 1}}};
+  spn_arch arch = tiny_arch("tiny", 16, 3);
   spn_network_options o = {.batch = 1, .threads = 1, .kernels = spn_kernels_get(NULL), .seed = 5};
   spn_graph *g;
+  tiny_add(&arch, 8, 3, 1, 3, 0);
   CHECK_OK(spn_network_create(&arch, &o, 1, &g, &err), err);
   spn_tensors *set = spn_tensors_new();
   char *json = spn_arch_to_json(&arch);

@@ -127,7 +127,7 @@ static void add(const table_case *t, spn_archive *a, size_t from, size_t to) {
 }
 
 /* The front is what a slow look over all pairs says. */
-static void check_front(const spn_archive *a) {
+static void check_front(const table_case *t, const spn_archive *a) {
   size_t index[64], count = 0;
   spn_err err;
   must(spn_archive_front(a, index, &count, &err), &err);
@@ -145,9 +145,9 @@ static void check_front(const spn_archive *a) {
     on += listed;
   }
   CHECK(on == count, "each once");
-  const spn_evaluation *best = spn_archive_best(a, 0, 1e9);
+  const spn_evaluation *best = spn_archive_best(a, &t->cost, 1e9);
   CHECK(best->answer.accuracy == spn_archive_at(a, index[count - 1])->answer.accuracy, "the best ends the front");
-  CHECK(!spn_archive_best(a, 0, 1e-9), "nothing is that cheap");
+  CHECK(!spn_archive_best(a, &t->cost, 1e-9), "nothing is that cheap");
 }
 
 static void test_archive(const table_case *t) {
@@ -155,7 +155,7 @@ static void test_archive(const table_case *t) {
   remove(path);
   spn_archive *a = reopen(t, 0, 0);
   add(t, a, 0, 30);
-  check_front(a);
+  check_front(t, a);
   spn_archive_free(a);
   spn_archive_free(reopen(t, 30, 0));
   struct stat info;

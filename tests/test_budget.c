@@ -123,6 +123,137 @@ static void test_brute_force(void) {
   free(b);
 }
 
+/* ---- Limits of further costs ---- */
+
+/* A second and third cost: independent of the first, its opposite (what is dear here is cheap there), or nearly it. */
+typedef enum { OWN, OPPOSITE, ALIKE, LIMIT_KINDS } limit_kind;
+
+static void draw_limits(spn_budget *b, limit_kind kind, uint64_t seed, int limits) {
+  b->limits = limits;
+  for (int m = 0; m < limits; m++) {
+    spn_budget_limit *limit = &b->limit[m];
+    limit->rest = seed % 2 ? 0.25 : 0;
+    for (int l = 0; l < b->layers; l++)
+      for (int o = 0; o < b->count[l]; o++) {
+        uint64_t at = 3000 + (uint64_t)(m * 1000 + l * OPTIONS + o);
+        double noise = spn_rng_uniform(seed, SPN_RNG_TEST, at), first = b->option[l][o].cost;
+        limit->cost[l][o] = kind == OWN ? noise : kind == OPPOSITE ? 10.1 - first + noise : 0.5 * first + 0.01 * noise;
+      }
+  }
+}
+
+/* As spn_cost_worst adds up. */
+static double worst_of(const spn_budget *b, int number, double *gain) {
+  double worst;
+  network(b, number, &worst, gain);
+  for (int m = 0; m < b->limits; m++) {
+    double sum = b->limit[m].rest;
+    for (int l = 0, n = number; l < b->layers; l++, n /= OPTIONS) sum += b->limit[m].cost[l][n % OPTIONS];
+    worst = fmax(worst, spn_limit_counts(sum, b->limit[m].high, b->limit[m].target));
+  }
+  return worst;
+}
+
+static double best_within(const spn_budget *b, double low, double high) {
+  double best = -INFINITY, gain;
+  for (int i = 0; i < NETWORKS; i++) {
+    double worst = worst_of(b, i, &gain);
+    if (worst >= low && worst <= high) best = fmax(best, gain);
+  }
+  return best;
+}
+
+static int number_of(const spn_budget *b, const spn_budget_answer *a) {
+  int number = 0;
+  for (int l = b->layers - 1; l >= 0; l--) number = number * OPTIONS + a->choice.layer[l].kernel;
+  return number;
+}
+
+/* Limits between what the cheapest and a random network take; target: of a random one. */
+static double set_limits(spn_budget *b, uint64_t seed) {
+  double target, gain;
+  network(b, (int)spn_rng_below(seed, SPN_RNG_TEST, 996, NETWORKS), &target, &gain);
+  for (int m = 0; m < b->limits; m++) {
+    int number = (int)spn_rng_below(seed, SPN_RNG_TEST, 990 + (uint64_t)m, NETWORKS);
+    double sum = b->limit[m].rest;
+    for (int l = 0; l < b->layers; l++, number /= OPTIONS) sum += b->limit[m].cost[l][number % OPTIONS];
+    b->limit[m].high = sum;
+    b->limit[m].target = target;
+  }
+  return target;
+}
+
+static void compare_limits(const spn_budget *b, double low, double high, const char *what) {
+  spn_budget_answer a;
+  spn_err err;
+  double least = INFINITY, gain, best = best_within(b, low, high);
+  for (int i = 0; i < NETWORKS; i++) least = fmin(least, worst_of(b, i, &gain));
+  CHECK_OK(spn_budget_least(b, &a, &err), err);
+  CHECK(fabs(a.worst - least) <= 1e-11 * least, "%s: least worst cost %.17g, expected %.17g", what, a.worst, least);
+  CHECK_OK(spn_budget_best(b, low, high, &a, &err), err);
+  check_sums(b, &a, what);
+  CHECK(a.worst == worst_of(b, number_of(b, &a), &gain), "%s: worst cost of the answer", what);
+  CHECK(a.bound == a.gain, "%s: exact", what);
+  if (isfinite(best)) {
+    CHECK(a.outcome == SPN_BUDGET_MET && a.worst >= low && a.worst <= high,
+          "%s: outcome %d, worst %.17g of %.17g to %.17g", what, (int)a.outcome, a.worst, low, high);
+    CHECK_NEAR(a.gain, best, 1e-8, "%s: gain in %.17g to %.17g", what, low, high);
+  } else if (least > high) {
+    CHECK(a.outcome == SPN_BUDGET_ABOVE, "%s: nothing keeps all, %.9g", what, least);
+  } else {
+    double width = high - low;
+    while (!isfinite(best = best_within(b, high - width, high))) width = fmax(2 * width, 1e-6 * fabs(high));
+    CHECK(a.outcome == SPN_BUDGET_BELOW && a.worst < low, "%s: below %.17g: %.17g", what, low, a.worst);
+    CHECK_NEAR(a.gain, best, 1e-8, "%s: gain just below %.17g", what, low);
+  }
+}
+
+static void test_limits(void) {
+  static const char *const names[] = {"own", "opposite", "alike"};
+  spn_budget *b = malloc(sizeof *b);
+  for (limit_kind kind = 0; kind < LIMIT_KINDS; kind++)
+    for (uint64_t seed = 0; seed < 20; seed++) {
+      draw(b, seed % 4 == 3 ? WHOLE : REAL, seed);
+      draw_limits(b, kind, seed, 1 + (int)(seed % 3));
+      double target = set_limits(b, seed);
+      b->steps = 2000;
+      compare_limits(b, 0.98 * target, target, names[kind]);
+      compare_limits(b, target * (1 - 1e-7), target, names[kind]);
+      compare_limits(b, -INFINITY, target, names[kind]);
+      compare_limits(b, target, INFINITY, names[kind]);
+    }
+  free(b);
+}
+
+/* As many layers and options as a space has, two costs that bind at once: the answer is proved, and no worse than any
+ * of many networks that were improved one layer at a time. */
+static void test_large_limits(void) {
+  enum { MANY = 22 };
+  spn_budget *b = calloc(1, sizeof *b);
+  spn_err err;
+  for (uint64_t seed = 0; seed < 4; seed++) {
+    spn_budget_answer a;
+    b->layers = MANY;
+    b->limits = 1;
+    b->limit[0] = (spn_budget_limit){.high = 55, .target = 100};
+    for (int l = 0; l < MANY; l++) {
+      b->count[l] = 9;
+      for (int o = 0; o < 9; o++) {
+        double at = spn_rng_uniform(seed, SPN_RNG_TEST, (uint64_t)(l * 9 + o)), cost = o + at;
+        double other = (o % 3) * 2 + spn_rng_uniform(seed, SPN_RNG_TEST, 5000 + (uint64_t)(l * 9 + o));
+        double gain = 0.1 * cost + 0.2 * other + spn_rng_normal(seed, SPN_RNG_TEST, 6000 + (uint64_t)(l * 9 + o));
+        b->option[l][o] = (spn_layer_option){
+            .choice = {.keep = 1, .kernel = (signed char)o}, .cost = cost, .gain = gain};
+        b->limit[0].cost[l][o] = other;
+      }
+    }
+    CHECK_OK(spn_budget_best(b, 98, 100, &a, &err), err);
+    CHECK(a.outcome == SPN_BUDGET_MET && a.bound == a.gain, "%d layers: outcome %d, gain %.9g of at most %.9g", MANY,
+          (int)a.outcome, a.gain, a.bound);
+  }
+  free(b);
+}
+
 /* Buckets that keep one partial network each lose the answer here: with the dearer first part nothing fits any more. */
 static void test_cheaper_part(void) {
   spn_budget *b = calloc(1, sizeof *b);
@@ -185,6 +316,11 @@ static void test_cut_short(void) {
     CHECK(a.bound >= best - 1e-8, "seed %d: the bound %.9g is below the best gain %.9g", (int)seed, a.bound, best);
     CHECK(a.cost <= cost, "seed %d: cost %.9g above %.9g", (int)seed, a.cost, cost);
     inexact += a.bound > a.gain;
+    draw_limits(b, OPPOSITE, seed, 2);
+    double target = set_limits(b, seed);
+    CHECK_OK(spn_budget_best(b, target * 0.999, target, &a, &err), err);
+    best = best_within(b, target * 0.999, target);
+    CHECK(a.bound >= best - 1e-8, "seed %d, limits: the bound %.9g is below %.9g", (int)seed, a.bound, best);
   }
   CHECK(inexact > 10, "%d answers were cut short", inexact);
   free(b);
@@ -208,6 +344,8 @@ int main(void) {
   test_brute_force();
   test_cheaper_part();
   test_large();
+  test_limits();
+  test_large_limits();
   test_cut_short();
   test_refused();
   return check_report("test_budget");

@@ -216,6 +216,15 @@ test_scale() {
   run 0 'note  *.*train.depth 1.5, not the network of' train --arch searched/arch.json --depth 1.5 --out deeper \
     --set train.epochs=2
   run 0 'coefficient -.*; target 0.02 MMACs' "$SPNAS" scale searched/arch.json --target 0.02 --set search.cost=macs --out smaller.json
+  run 0 'cost  *unknown' "$SPNAS" scale searched/arch.json --width 0.5 --set search.cost=no-such --out unpriced.json
+  run 0 'note: too little evidence' train --arch unpriced.json --out unpriced --set train.epochs=2
+  run 0 'too little evidence' "$SPNAS" info unpriced/best.safetensors
+  run 0 'wrote scaled.svg' "$SPNAS" export scaled/best.safetensors --out scaled.svg
+  check "a picture shows what was predicted" grep -q 'MMACs by macs' scaled.svg
+  run 0 'wrote deeper.svg' "$SPNAS" export deeper/best.safetensors --out deeper.svg
+  check "but not of another network" [ "$(grep -c 'MMACs by macs' deeper.svg)" = 0 ]
+  run 0 'wrote deeper.dot' "$SPNAS" export deeper/best.safetensors --out deeper.dot --set search.cost=flops
+  check "unless it is asked for" grep -q 'MFLOPs by flops' deeper.dot
   check "at most the target: $(grep macs smaller.json)" [ "$(sed -n 's/.*"macs": \([0-9]*\).*/\1/p' smaller.json)" -le 20000 ]
   run 2 'target 1e-05: the cheapest network on the way down costs' "$SPNAS" scale mnasnet-a1 --target 0.00001 --out refused.json
   run 2 'expected one of scale.depth, scale.width and scale.size above 1' "$SPNAS" scale mnasnet-a1 --target 50 --out refused.json \
@@ -376,6 +385,44 @@ test_asking() {
     --set search.score_images=16 --set search.norm_images=16 --out ask-shared
   check "its weights" [ -s ask-shared/inherited.safetensors ]
   check "within the budget" grep -q '"images": [01]\?[0-9][0-9][0-9][0-9]\?,' ask-shared/arch.json
+}
+
+# ---- Limits of further costs ----
+
+# number FILE KEY: of the limits of an arch.json.
+number() { sed -n "/\"limits\"/,/]/s/.*\"$2\":[[:space:]]*\([0-9.]*\).*/\1/p" "$1"; }
+
+# keeps RUN: the found network takes at most the limit.
+keeps() { awk -v is="$(number "$1/arch.json" predicted)" -v most="$(number "$1/arch.json" limit)" 'BEGIN { exit !(is > 0 && is <= most) }'; }
+
+test_limits() {
+  half='params <= 50%' # of the dearest: binds before 60 % of the MACs do
+  run 0 'limit .*Mparams of .* by params' search --out limited-params --set search.limits="$half" --reproducible
+  check "the found network keeps both" keeps limited-params
+  check "and the target" grep -q 'predicted .*\(met\|kept\)' log
+  run 0 '^limits  *params .* of .* Mparams$' "$SPNAS" info limited-params/arch.json
+  run 3 'stopped' search --out limited-stopped --set search.limits="$half" --reproducible --set run.max_steps=30
+  run 0 'limit ' search --out limited-stopped --resume --threads 1
+  for file in metrics.jsonl inherited.safetensors; do check "resumed, the same $file" cmp limited-params/$file limited-stopped/$file; done
+  for method in random evolution reinforce ppo layernas; do
+    run 0 'limit .* by params' search --out limited-$method --set search.limits="$half" --set search.method=$method --set search.evaluations=4 \
+      --set search.score_images=20 --set search.norm_images=20
+    check "$method keeps the limit" keeps limited-$method
+  done
+  run 0 'trained' "$SPNAS" train --data data --arch limited-params/arch.json --out limited-trained --set train.epochs=1 --set optim.batch=20
+  run 0 '^limits  *params' "$SPNAS" eval limited-trained/best.safetensors --data data
+  run 0 'wrote' "$SPNAS" export limited-trained/best.safetensors --out limited.onnx
+  check "the export tells the limit" grep -aq 'spnas.limits' limited.onnx
+  run 0 'limit' "$SPNAS" report limited-params
+  run 2 'search.limits: params: expected at least 0.00[0-9]* Mparams, the least of space tiny, got 1e-05' search --out refused --set search.limits='params <= 1e-5'
+  run 2 'search.limits: expected a cost and its limit' search --out refused --set search.limits='params <= many'
+  run 2 'search.limits: expected a limit in Mparams' search --out refused --set search.limits=params
+  check "nothing is left of what was refused" [ ! -e refused ]
+  mkdir -p elsewhere
+  cp "$SPNAS_DATA/latency/pixel1-proxylessnas.json" tablet.json
+  run 0 'limit .* ms of 70 by pixel1-proxylessnas' "$SPNAS" search --data data --target 70 --out two-devices --set search.limits='tablet.json, params <= 4' \
+    --set search.method=random --set search.evaluations=1
+  check "paths become absolute" grep -q '"limits": *"/.*/tablet.json, params <= 4"' two-devices/config.resolved.json
 }
 
 # ---- Packs and precision ----
@@ -574,6 +621,7 @@ test_weights
 test_resume
 test_numeric
 test_asking
+test_limits
 test_pack
 test_classes
 test_exports

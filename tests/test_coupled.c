@@ -137,7 +137,7 @@ static void test_reach_of(const table_case *t, const networks *all, double limit
       int truth = 0;
       spn_decision_set(&t->space, now, o, &with);
       for (size_t i = 0; i < all->count && !truth; i++) {
-        int same = spn_cost_of(&t->cost, &all->list[i]) <= limit;
+        int same = spn_cost_worst(&t->cost, &all->list[i]) <= limit;
         for (int k = 0; k <= d && same; k++)
           same = spn_decision_get(&t->decisions.list[k], &all->list[i]) ==
                  spn_decision_get(&t->decisions.list[k], &with);
@@ -148,8 +148,24 @@ static void test_reach_of(const table_case *t, const networks *all, double limit
     }
     spn_decision_set(&t->space, now, take, &c);
   }
-  CHECK(spn_cost_of(&t->cost, &c) <= limit, "the network is within the limit");
+  CHECK(spn_cost_worst(&t->cost, &c) <= limit, "the network is within the limit");
   free(r);
+}
+
+static spn_status load_limit(const void *owner, const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  return spn_cost_load(name, space, out, err);
+}
+
+/* A second cost, of whole networks too. */
+static void test_limits(table_case *t, const networks *all) {
+  double min, max;
+  spn_err err;
+  must(spn_limits_add(&t->cost, "params <= 50%", &t->space, load_limit, NULL, &err), &err);
+  spn_cost_range(&t->cost, &t->space, &min, &max);
+  for (uint64_t seed = 0; seed < 4; seed++) {
+    t->cost.limits->target = min + (max - min) * (0.2 + 0.2 * (double)seed);
+    test_reach_of(t, all, t->cost.limits->target, seed);
+  }
 }
 
 /* ---- Methods on a table of all of them ---- */
@@ -346,6 +362,7 @@ int main(void) {
   test_decoding(t, &all);
   test_methods(t, &all);
   test_refused(t);
+  test_limits(t, &all);
   spn_choice_map_free(all.map);
   free(all.list);
   spn_cost_free(&t->cost);

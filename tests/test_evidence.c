@@ -49,7 +49,7 @@ static const char *value_of(const char **facts, int count, const char *key) {
 
 static void test_origin(void) {
   const char *facts[SPN_ORIGIN_FACTS];
-  spn_origin o;
+  spn_origin o, other;
   spn_origin_text text;
   spn_err err = {0};
   CHECK_OK(read("{\"arch\": {}}", &o, &err), err);
@@ -60,7 +60,9 @@ static void test_origin(void) {
         err.text);
   CHECK_OK(
       read("{\"predicted\": 79.488, \"unit\": \"ms\", \"target\": 80, \"space\": \"singlepath\", \"cost\": \"pixel1\", "
-           "\"method\": \"gradient\", \"note\": \"too little evidence\"}",
+           "\"method\": \"gradient\", \"note\": \"too little evidence\", "
+           "\"limits\": [{\"cost\": \"params\", \"unit\": \"Mparams\", \"limit\": 4.5, \"predicted\": 4.25},"
+           "{\"cost\": \"tablet\", \"unit\": \"ms\", \"limit\": 70, \"predicted\": 61.5}]}",
            &o, &err),
       err);
   int n = spn_origin_facts(&o, &text, facts);
@@ -68,6 +70,9 @@ static void test_origin(void) {
   CHECK(!strcmp(value_of(facts, n, "spnas.predicted"), "79.488000") &&
             !strcmp(value_of(facts, n, "spnas.target"), "80"),
         "figures");
+  CHECK(!strcmp(value_of(facts, n, "spnas.limits"), "params 4.25 of 4.5 Mparams; tablet 61.5 of 70 ms"), "%s",
+        o.limits);
+  CHECK(read("{\"predicted\": 1, \"target\": 2, \"limits\": 3}", &other, &err) == SPN_EINPUT, "limits that are none");
   spn_origin_differ(&o, "proxy");
   CHECK(!strcmp(o.note, "too little evidence; proxy, not the network of 79.49 ms"), "%s", o.note);
   n = spn_origin_facts(&o, &text, facts);

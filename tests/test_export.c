@@ -261,6 +261,44 @@ static void check_pictures(const char *folder, const spn_arch *a, const spn_tens
   }
 }
 
+/* Captions: what goes in and comes out, costs where somebody knows them, the file's remark. */
+static void check_captions(const char *folder, const spn_arch *a, const spn_tensors *w) {
+  static const spn_export_fact note = {"spnas.note", "proxy <not> the \"network\" & so on"};
+  static const char *const both[] = {
+      "7 classes", "short side to 40 (bicubic)", "mean 0.25 0.375 0.5", "12.5 ms by a phone",
+      ", 2.5 ms",  "1 of 9 parts modelled"};
+  spn_export_options o = spn_export_defaults();
+  spn_profile profile;
+  spn_profile_of(a, &profile);
+  profile.cost = 12.5;
+  profile.rest = 10;
+  profile.layer[1].cost = 2.5;
+  strcpy(profile.unit, "ms");
+  strcpy(profile.by, "a phone");
+  strcpy(profile.caveat, "1 of 9 parts modelled");
+  for (int c = 0; c < 3; c++) o.mean[c] = 0.25 + 0.125 * c;
+  o.resize = 40;
+  o.resize_filter = "bicubic";
+  o.profile = &profile;
+  o.facts = &note;
+  o.fact_count = 1;
+  for (int f = 0; f < 2; f++) {
+    char path[560], *text = NULL;
+    size_t size;
+    spn_err err = {0};
+    snprintf(path, sizeof path, "%s/captions.%s", folder, f ? "dot" : "svg");
+    CHECK_OK(spn_export(f ? "dot" : "svg", a, w, &o, path, &err), err);
+    CHECK_OK(spn_file_read(path, (size_t)1 << 20, &text, &size, &err), err);
+    for (size_t i = 0; text && i < sizeof both / sizeof *both; i++)
+      CHECK(strstr(text, both[i]), "%s: no \"%s\"", path, both[i]);
+    CHECK(text && strstr(text, f ? "proxy <not> the \\\"network\\\" & so on"
+                                 : "&#60;not&#62; the &#34;network&#34; &#38; so on"),
+          "%s: the remark", path);
+    free(text);
+    unlink(path);
+  }
+}
+
 /* A batch norm that is not folded cannot be said in TFLite. */
 static void refuse_norm(const char *folder, const spn_arch *a, const spn_tensors *w) {
   spn_export_options o = spn_export_defaults();
@@ -350,6 +388,7 @@ int main(int argc, char **argv) {
     for (int variant = 0; variant < 8; variant++) export_case(folder, &a, w, variant, argc > 1);
     if (a.blocks) export_parts(folder, &a, w, argc > 1);
     check_pictures(folder, &a, w);
+    if (i == 0) check_captions(folder, &a, w);
     if (!i) refuse_norm(folder, &a, w);
     spn_tensors_free(w);
   }

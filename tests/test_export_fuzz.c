@@ -7,32 +7,21 @@
 #include "fuzz_export.c"
 #include "io/file.h"
 #include "model/network.h"
+#include "tiny_arch.h"
 
 enum { ROUNDS = 1500 };
 
-static const spn_arch arch = {
-    .name = "tiny",
-    .input_size = 9,
-    .input_channels = 3,
-    .classes = 3,
-    .stem_channels = 4,
-    .stem_kernel = 3,
-    .stem_stride = 2,
-    .head_channels = 5,
-    .blocks = 2,
-    .activation = SPN_ACT_HSWISH,
-    .padding = SPN_PAD_SYMMETRIC,
-    .bn_momentum = 0.9,
-    .bn_eps = 1e-3,
-    .block = {{.in = 4,
-               .out = 4,
-               .kernel = 3,
-               .stride = 1,
-               .expand = 2,
-               .se = 0.5,
-               .residual = 1,
-               .activation = SPN_ACT_HSWISH},
-              {.in = 4, .out = 6, .kernel = 5, .stride = 2, .expand = 1, .activation = SPN_ACT_HSWISH}}};
+static spn_arch arch;
+
+static void make_arch(void) {
+  arch = tiny_arch("tiny", 9, 3);
+  arch.stem_channels = 4;
+  arch.head_channels = 5;
+  arch.activation = SPN_ACT_HSWISH;
+  arch.padding = SPN_PAD_SYMMETRIC;
+  tiny_add(&arch, 4, 3, 1, 2, 0.5);
+  tiny_add(&arch, 6, 5, 2, 1, 0);
+}
 
 static size_t below(uint64_t seed, uint64_t i, size_t n) { return (size_t)spn_rng_below(seed, SPN_RNG_TEST, i, n); }
 
@@ -75,6 +64,7 @@ static void replay(const char *path, uint64_t seed) {
 }
 
 int main(void) {
+  make_arch();
   static const char *const formats[] = {"onnx", "tflite", "tflite_int8", "c"};
   const spn_network_options o = {.batch = 1, .threads = 1, .kernels = spn_kernels_get(NULL), .seed = 5};
   static float image[9 * 9 * 3];

@@ -12,6 +12,7 @@
 #include "model/blockstring.h"
 #include "model/decisions.h"
 #include "model/network.h"
+#include "model/scale.h"
 #include "test_export_forward.h"
 
 enum { BATCH = 8, SEED = 11, KEEP = -1 };
@@ -21,34 +22,37 @@ typedef struct {
   const char *network, *space; /* one of them */
   double width;
   int size, padding, act, seed;
+  double depth; /* 0: as it is */
 } net_case;
 
-static const net_case cases[] = {{"mnasnet-a1", NULL, 0.35, 64, KEEP, KEEP, 0},
-                                 {"mnasnet-a1", NULL, 0.35, 49, SPN_PAD_SYMMETRIC, KEEP, 0},
-                                 {"mnasnet-a1", NULL, 0.35, 40, KEEP, SPN_ACT_HSWISH, 0},
-                                 {"mnasnet-b1", NULL, 0.35, 64, KEEP, KEEP, 0},
-                                 {"mnasnet-b1", NULL, 0.35, 63, SPN_PAD_SYMMETRIC, KEEP, 0},
-                                 {"mnasnet-small", NULL, 1, 64, KEEP, KEEP, 0},
-                                 {"mnasnet-small", NULL, 1, 47, SPN_PAD_SYMMETRIC, SPN_ACT_HSWISH, 0},
-                                 {"single-path-nas", NULL, 0.35, 64, KEEP, KEEP, 0},
-                                 {"single-path-nas", NULL, 0.35, 35, SPN_PAD_SYMMETRIC, KEEP, 0},
-                                 {"mobilenetv2", NULL, 0.35, 64, KEEP, KEEP, 0},
-                                 {"mobilenetv2", NULL, 0.35, 61, SPN_PAD_SYMMETRIC, KEEP, 0},
-                                 {NULL, "singlepath", 0.35, 48, KEEP, KEEP, 1},
-                                 {NULL, "singlepath", 0.35, 51, SPN_PAD_SYMMETRIC, KEEP, 2},
-                                 {NULL, "singlepath-se", 0.35, 48, KEEP, KEEP, 3},
-                                 {NULL, "singlepath-se", 0.35, 37, SPN_PAD_SYMMETRIC, KEEP, 4},
-                                 {NULL, "singlepath-k7", 0.35, 48, KEEP, KEEP, 5},
-                                 {NULL, "singlepath-se-k7", 0.35, 56, SPN_PAD_SYMMETRIC, KEEP, 6},
-                                 {NULL, "singlepath-se-k7", 0.35, 64, KEEP, SPN_ACT_HSWISH, 7},
-                                 {NULL, "demo", 0, 28, KEEP, KEEP, 8},
-                                 {NULL, "demo", 0, 29, SPN_PAD_SYMMETRIC, KEEP, 9},
-                                 {NULL, "nas-bench-macro", 0, 32, KEEP, KEEP, 10},
-                                 {NULL, "nas-bench-macro", 0, 16, KEEP, KEEP, 11},
-                                 {NULL, "mnasnet", 0.35, 48, KEEP, KEEP, 12},
-                                 {NULL, "mnasnet", 0.35, 65, SPN_PAD_SYMMETRIC, KEEP, 13},
-                                 {NULL, "mobilenetv2", 0.35, 48, KEEP, KEEP, 14},
-                                 {NULL, "mobilenetv3", 0.35, 49, KEEP, KEEP, 15}};
+static const net_case cases[] = {{"mnasnet-a1", NULL, 0.35, 64, KEEP, KEEP, 0, 0},
+                                 {"mnasnet-a1", NULL, 0.35, 49, SPN_PAD_SYMMETRIC, KEEP, 0, 0},
+                                 {"mnasnet-a1", NULL, 0.35, 40, KEEP, SPN_ACT_HSWISH, 0, 0},
+                                 {"mnasnet-b1", NULL, 0.35, 64, KEEP, KEEP, 0, 0},
+                                 {"mnasnet-b1", NULL, 0.35, 63, SPN_PAD_SYMMETRIC, KEEP, 0, 0},
+                                 {"mnasnet-small", NULL, 1, 64, KEEP, KEEP, 0, 0},
+                                 {"mnasnet-small", NULL, 1, 47, SPN_PAD_SYMMETRIC, SPN_ACT_HSWISH, 0, 0},
+                                 {"single-path-nas", NULL, 0.35, 64, KEEP, KEEP, 0, 0},
+                                 {"single-path-nas", NULL, 0.35, 35, SPN_PAD_SYMMETRIC, KEEP, 0, 0},
+                                 {"mobilenetv2", NULL, 0.35, 64, KEEP, KEEP, 0, 0},
+                                 {"mobilenetv2", NULL, 0.35, 61, SPN_PAD_SYMMETRIC, KEEP, 0, 0},
+                                 {NULL, "singlepath", 0.35, 48, KEEP, KEEP, 1, 0},
+                                 {NULL, "singlepath", 0.35, 51, SPN_PAD_SYMMETRIC, KEEP, 2, 0},
+                                 {NULL, "singlepath-se", 0.35, 48, KEEP, KEEP, 3, 0},
+                                 {NULL, "singlepath-se", 0.35, 37, SPN_PAD_SYMMETRIC, KEEP, 4, 0},
+                                 {NULL, "singlepath-k7", 0.35, 48, KEEP, KEEP, 5, 0},
+                                 {NULL, "singlepath-se-k7", 0.35, 56, SPN_PAD_SYMMETRIC, KEEP, 6, 0},
+                                 {NULL, "singlepath-se-k7", 0.35, 64, KEEP, SPN_ACT_HSWISH, 7, 0},
+                                 {NULL, "demo", 0, 28, KEEP, KEEP, 8, 0},
+                                 {NULL, "demo", 0, 29, SPN_PAD_SYMMETRIC, KEEP, 9, 0},
+                                 {NULL, "nas-bench-macro", 0, 32, KEEP, KEEP, 10, 0},
+                                 {NULL, "nas-bench-macro", 0, 16, KEEP, KEEP, 11, 0},
+                                 {NULL, "mnasnet", 0.35, 48, KEEP, KEEP, 12, 0},
+                                 {NULL, "mnasnet", 0.35, 65, SPN_PAD_SYMMETRIC, KEEP, 13, 0},
+                                 {NULL, "mobilenetv2", 0.35, 48, KEEP, KEEP, 14, 0},
+                                 {NULL, "mobilenetv3", 0.35, 49, KEEP, KEEP, 15, 0},
+                                 {"mnasnet-a1", NULL, 0.5, 96, KEEP, KEEP, 0, 0},
+                                 {NULL, "demo", 0, 28, KEEP, KEEP, 8, 1.2}};
 enum { CASES = sizeof cases / sizeof *cases };
 
 static spn_arch arch_of(const net_case *c, int number) {
@@ -63,6 +67,7 @@ static spn_arch arch_of(const net_case *c, int number) {
     spn_choice_random(&space, SEED, (uint64_t)c->seed, &choice);
     spn_space_arch(&space, &choice, c->width == 0, &a); /* width 0: the proxy as it is */
   }
+  if (c->depth > 0) CHECK_OK(spn_arch_deepen(&a, c->depth, &err), err);
   if (c->width > 0) spn_arch_scale(&a, c->width);
   a.input_size = c->size;
   a.classes = 10 + number;

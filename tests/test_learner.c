@@ -14,7 +14,12 @@ typedef struct {
   int silent;                 /* a mask without any gradient; -1: none */
 } synthetic;
 
-static synthetic *synthetic_new(int row, double target_share) {
+static spn_status load_limit(const void *owner, const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  return spn_cost_load(name, space, out, err);
+}
+
+/* limit: of a further cost; NULL: none. */
+static synthetic *synthetic_limited(int row, double target_share, const char *limit) {
   synthetic *t = calloc(1, sizeof *t);
   spn_err err;
   double min, max;
@@ -24,13 +29,18 @@ static synthetic *synthetic_new(int row, double target_share) {
   t->settings.search_warmup_epochs = 1;
   t->settings.search_epochs = 9;
   spn_cost_range(&t->s->cost, &t->s->net->space, &min, &max);
-  must(spn_learner_create(t->s->net, &t->s->cost, min + target_share * (max - min), &t->settings, &t->learner, &err),
-       &err);
+  double target = min + target_share * (max - min);
+  if (limit) must(spn_limits_add(&t->s->cost, limit, &t->s->net->space, load_limit, NULL, &err), &err);
+  if (limit) t->s->cost.limits->target = target;
+  must(spn_learner_create(t->s->net, &t->s->cost, target, &t->settings, &t->learner, &err), &err);
   return t;
 }
 
+static synthetic *synthetic_new(int row, double target_share) { return synthetic_limited(row, target_share, NULL); }
+
 static void synthetic_free(synthetic *t) {
   spn_learner_free(t->learner);
+  spn_cost_free(&t->s->cost);
   supernet_free(t->s);
   free(t);
 }
@@ -210,6 +220,53 @@ static void test_holding(int row, double share, double strong, double weak, doub
   CHECK(fabs(c.free - 1) <= 0.05, "%s: the thresholds alone cost %.3f of the target", text, c.free);
   CHECK(c.undone <= 0.1 * c.changes + 2, "%s: %d of %d changes are undone at once", text, c.undone, c.changes);
   CHECK(isfinite(c.lowest) && isfinite(c.highest), "%s: lambda from %g to %g", text, c.lowest, c.highest);
+  synthetic_free(t);
+}
+
+/* ---- Limits of further costs ---- */
+
+/* The softened worst cost's derivatives, against finite differences away from where another cost takes over. */
+static void check_grip(synthetic *t) {
+  spn_indicators *in = t->learner->indicators;
+  double grip[SPN_MAX_MASKS];
+  const double step = 1e-6;
+  spn_indicators_soft_cost(in, 3, grip);
+  for (int i = 0; i < in->count; i++) {
+    double x = in->list[i].x;
+    in->list[i].x = x + step;
+    double up = spn_indicators_soft_cost(in, 3, NULL);
+    in->list[i].x = x - step;
+    double down = spn_indicators_soft_cost(in, 3, NULL);
+    in->list[i].x = x;
+    CHECK_NEAR(grip[i], (up - down) / (2 * step), 1e-6 * fmax(1, fabs(grip[i])), "%s", t->s->net->mask[i].name);
+  }
+}
+
+/* The worst cost is held whichever binds, and what is decoded is good and keeps all. */
+static void test_limited(double share, const char *limit, int binds) {
+  synthetic *t = synthetic_limited(4, share, limit);
+  const spn_indicators *in = t->learner->indicators;
+  const spn_cost *cost = &t->s->cost;
+  spn_choice last;
+  spn_budget_answer found;
+  spn_err err;
+  int flips;
+  t->noise = 0.02;
+  draw_gains(t, 7, &last);
+  conduct c = run_search(t);
+  decided(t, &last);
+  CHECK(c.held == 1 && fabs(c.free - 1) <= 0.05, "%s at %g: held %g, free %g", limit, share, c.held, c.free);
+  CHECK(in->expected_cost == spn_cost_worst(cost, &last), "%s: hard masks cost %.17g, the network %.17g", limit,
+        in->expected_cost, spn_cost_worst(cost, &last));
+  double least = t->learner->target * (1 - t->settings.search_tolerance);
+  must(spn_indicators_decode(in, least, t->learner->target, &found, &flips, &err), &err);
+  CHECK(found.outcome == SPN_BUDGET_MET && found.bound == found.gain, "%s: met, exactly", limit);
+  CHECK(found.worst <= t->learner->target && found.worst == spn_cost_worst(cost, &found.choice), "%s: keeps all",
+        limit);
+  CHECK((found.cost < found.worst) == binds, "%s at %g: main cost %g, worst %g", limit, share, found.cost, found.worst);
+  CHECK(gain_of(t, &found.choice) >= 0.97 * best_gain(t), "%s: gain %.4g of %.4g", limit, gain_of(t, &found.choice),
+        best_gain(t));
+  check_grip(t);
   synthetic_free(t);
 }
 
@@ -407,6 +464,9 @@ int main(int argc, char **argv) {
       test_holding(row, share, -0.01, -0.02, 0.5);
       test_holding(row, share, 0.05, 0.0005, 0);
     }
+  test_limited(0.9, "params <= 75%", 1);
+  test_limited(0.3, "params <= 99%", 0);
+  test_limited(0.5, "macs <= 45%", 1);
   test_turning();
   test_silent();
   test_fixed(1e-6, SPN_COST_LOG, 1.5, 2);

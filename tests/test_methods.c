@@ -23,6 +23,11 @@ static int same_files(const char *a, const char *b) {
   return same;
 }
 
+static void refuses(spn_status status, const spn_err *err, const char *wants) {
+  CHECK(status == SPN_EINPUT && strstr(err->text, wants), "expected an error with \"%s\", got %d \"%s\"", wants, status,
+        status ? err->text : "");
+}
+
 /* ---- Every method ---- */
 
 /* Stopped again and again, once with a torn line: the same archive, to the last byte. */
@@ -79,7 +84,7 @@ static void find_completion(const table_case *t, const spn_choice *c, void *cont
   completion *w = context;
   for (int i = 0; i < w->decisions; i++)
     if (spn_decision_get(&t->decisions.list[i], c) != spn_decision_get(&t->decisions.list[i], w->prefix)) return;
-  w->found |= spn_cost_of(&t->cost, c) <= t->problem.target;
+  w->found |= spn_cost_worst(&t->cost, c) <= t->problem.target;
 }
 
 static void test_reach(table_case *t, uint64_t seed) {
@@ -102,16 +107,104 @@ static void test_reach(table_case *t, uint64_t seed) {
     }
     spn_decision_set(&t->space, now, take, &c);
   }
-  CHECK(spn_cost_of(&t->cost, &c) <= t->problem.target, "the network is within the budget");
+  CHECK(spn_cost_worst(&t->cost, &c) <= t->problem.target, "the network is within the budget");
   free(r);
 }
 
-/* ---- What is refused ---- */
+/* ---- Limits of further costs ---- */
 
-static void refuses(spn_status status, const spn_err *err, const char *wants) {
-  CHECK(status == SPN_EINPUT && strstr(err->text, wants), "expected an error with \"%s\", got %d \"%s\"", wants, status,
-        status ? err->text : "");
+static spn_status load_limit(const void *owner, const char *name, const spn_space *space, spn_cost *out, spn_err *err) {
+  return spn_cost_load(name, space, out, err);
 }
+
+static void limit(table_case *t, const char *text) {
+  spn_err err;
+  must(spn_limits_add(&t->cost, text, &t->space, load_limit, NULL, &err), &err);
+  must(spn_problem_budget(&t->problem, &err), &err);
+}
+
+/* Turns a limit's costs around within every layer: what is dear by the main cost is cheap by it. */
+static void oppose(table_case *t, double share) {
+  spn_cost_limit *l = t->cost.limits;
+  double least, most;
+  spn_err err;
+  for (int i = 0; i < t->space.layers; i++) {
+    spn_layer_choice all[SPN_MAX_LAYER_CHOICES];
+    int count = spn_layer_choices(&t->space.layer[i], all);
+    for (int k = 0; k < count; k++) {
+      double *to = all[k].keep ? &l->cost.layer[i].cost[all[k].kernel][all[k].expand][all[k].se]
+                               : &l->cost.layer[i].skip;
+      *to = 40 - 0.7 * spn_cost_layer(&t->cost, i, &all[k]);
+    }
+  }
+  spn_cost_range(&l->cost, &t->space, &least, &most);
+  l->high = least + share * (most - least);
+  must(spn_problem_budget(&t->problem, &err), &err);
+}
+
+/* Decision by decision: what is allowed leads to a network that keeps all. */
+static void test_reach_limits(table_case *t, uint64_t seed) {
+  unsigned char allowed[SPN_MAX_OPTIONS];
+  spn_reach *r = spn_reach_new(&t->space, &t->cost, &t->decisions, t->problem.target);
+  for (uint64_t draw = 0; draw < 50; draw++) {
+    spn_choice c;
+    spn_choice_max(&t->space, &c);
+    for (int d = 0; d < t->decisions.count; d++) {
+      const spn_decision *now = &t->decisions.list[d];
+      if (!spn_decision_matters(now, &c)) continue;
+      uint64_t left = spn_rng_below(seed, SPN_RNG_TEST, draw * 100 + (uint64_t)d,
+                                    (uint64_t)spn_reach_options(r, d, &c, allowed));
+      int o = 0;
+      while (!allowed[o] || left--) o++;
+      spn_decision_set(&t->space, now, o, &c);
+    }
+    CHECK(spn_cost_worst(&t->cost, &c) <= t->problem.target * (1 + 1e-9), "drawn network: worst cost %.9g of %.9g",
+          spn_cost_worst(&t->cost, &c), t->problem.target);
+  }
+  free(r);
+}
+
+/* Every method that asks names a network that keeps all; random draws are near to the best. */
+static void test_limited_methods(table_case *t) {
+  static const char *const names[] = {"random", "evolution", "ppo", "reinforce", "layernas"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    spn_err err;
+    double accuracy = 0;
+    t->settings.search_samples = 20;
+    CHECK_OK(search_table(t, names[i], NULL, &accuracy, &err), err); /* checks the budget */
+    CHECK(accuracy >= optimum(t) - 0.06, "%s: %.3f of %.3f", names[i], accuracy, optimum(t));
+  }
+}
+
+static void test_limits(void) {
+  spn_err err;
+  table_case *t = table_new(5, 0.7);
+  limit(t, "params <= 60%");
+  test_reach(t, 5); /* both grow with every option: what is allowed is exact */
+  test_limited_methods(t);
+  for (int i = 0; i < 2; i++) snprintf(path[i], sizeof path[i], "%s/archive%d.jsonl", t->folder, i);
+  test_resume(t, "evolution");
+  refuses(spn_limits_add(&t->cost, "macs <= -1", &t->space, load_limit, NULL, &err), &err, "got \"macs <= -1\"");
+  refuses(spn_limits_add(&t->cost, "macs <= 101%", &t->space, load_limit, NULL, &err), &err, "search.limits: expected");
+  refuses(spn_limits_add(&t->cost, "<= 3", &t->space, load_limit, NULL, &err), &err, "search.limits: expected");
+  refuses(spn_limits_add(&t->cost, "params", &t->space, load_limit, NULL, &err), &err, "a limit in Mparams");
+  refuses(spn_limits_add(&t->cost, "nosuch <= 3", &t->space, load_limit, NULL, &err), &err, "nosuch");
+  t->cost.limits->high *= 1e-3;
+  refuses(spn_problem_budget(&t->problem, &err), &err, "search.limits: params: expected at least");
+  for (double share = 0.9; share > 0.3; share -= 0.2) {
+    oppose(t, share);
+    test_reach_limits(t, (uint64_t)(100 * share));
+  }
+  test_limited_methods(t);
+  double least, most;
+  spn_cost_range(&t->cost.limits->cost, &t->space, &least, &most);
+  t->cost.limits->high = 1.001 * least; /* the largest network alone keeps it */
+  refuses(spn_problem_budget(&t->problem, &err), &err, "the one that comes nearest takes");
+  spn_cost_free(&t->cost);
+  table_free(t);
+}
+
+/* ---- What is refused ---- */
 
 static void test_broken_tables(table_case *t) {
   static const char *const cases[][2] = {
@@ -275,6 +368,7 @@ static const char *const methods[] = {"random", "evolution", "reinforce", "ppo",
 
 int main(void) {
   table_case *t = table_new(1, 0.5), *tight = table_new(2, 0.2), *free_choice = table_new(3, 1);
+  test_limits();
   for (int i = 0; i < 2; i++) snprintf(path[i], sizeof path[i], "%s/archive%d.jsonl", t->folder, i);
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
     test_counts(t, methods[i]);

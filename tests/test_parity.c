@@ -4,6 +4,7 @@
 #include "check.h"
 #include "io/tensors.h"
 #include "model/network.h"
+#include "tiny_arch.h"
 #include "train/optimizer.h"
 
 enum { CLASSES = 4, STEPS = 10, BATCH = 8, SIZE = 9, BATCHES = 3 };
@@ -150,23 +151,13 @@ static int check_ops(const spn_tensors *set) {
 /* ---- Training ---- */
 
 static spn_arch small_network(void) {
-  return (spn_arch){.name = "parity",
-                    .input_size = SIZE,
-                    .input_channels = 3,
-                    .classes = CLASSES,
-                    .stem_channels = 8,
-                    .stem_kernel = 3,
-                    .stem_stride = 2,
-                    .head_channels = 16,
-                    .blocks = 4,
-                    .activation = SPN_ACT_RELU6,
-                    .padding = SPN_PAD_SAME,
-                    .bn_momentum = 0.9,
-                    .bn_eps = 1e-3,
-                    .block = {{.in = 8, .out = 8, .kernel = 3, .stride = 1, .expand = 1, .residual = 1},
-                              {.in = 8, .out = 8, .kernel = 3, .stride = 1, .expand = 3, .se = 0.25, .residual = 1},
-                              {.in = 8, .out = 12, .kernel = 5, .stride = 2, .expand = 4},
-                              {.in = 12, .out = 12, .kernel = 7, .stride = 1, .expand = 3, .se = 0.5, .residual = 1}}};
+  spn_arch a = tiny_arch("parity", SIZE, CLASSES);
+  a.activation = SPN_ACT_RELU6;
+  tiny_add(&a, 8, 3, 1, 1, 0);
+  tiny_add(&a, 8, 3, 1, 3, 0.25);
+  tiny_add(&a, 12, 5, 2, 4, 0);
+  tiny_add(&a, 12, 7, 1, 3, 0.5);
+  return a;
 }
 
 static void check_training(const spn_tensors *set, const char *optimizer, double lr) {

@@ -125,6 +125,15 @@ static void test_sums(void) {
   CHECK(!strcmp(s.search_cost, want), "%s", s.search_cost);
   CHECK_OK(spn_settings_anchor(&s, &err), err);
   CHECK(!strcmp(s.search_cost, want), "again: %s", s.search_cost);
+  strcpy(s.search_limits, "params<=3,a.json <= 70,  0.5 * b/c.json + x <= 40%, d.json");
+  strcpy(want, "params <=3, ");
+  snprintf(want + strlen(want), sizeof want - strlen(want), "%s <= 70, 0.5 * ", inside("a.json"));
+  snprintf(want + strlen(want), sizeof want - strlen(want), "%s + x <= 40%%, ", inside("b/c.json"));
+  strcat(want, inside("d.json"));
+  for (int i = 0; i < 2; i++) {
+    CHECK_OK(spn_settings_anchor(&s, &err), err);
+    CHECK(!strcmp(s.search_limits, want), "limits: %s, expected %s", s.search_limits, want);
+  }
   memset(s.search_cost, 'x', sizeof s.search_cost - 1);
   memcpy(s.search_cost + 500, " + a/", 5);
   CHECK(spn_settings_anchor(&s, &err) == SPN_EINPUT && strstr(err.text, "search.cost"), "%s", err.text);

@@ -50,6 +50,7 @@ static void check_paths(void) {
 #define PATH(section, key, value, help) CHECK(spn_name_index(others, #section "." #key) < 0, #section "." #key);
 #define SOURCE(section, key, value, help) PATH(section, key, value, help)
 #define SUM(section, key, value, help) PATH(section, key, value, help)
+#define LIMITS(section, key, value, help) PATH(section, key, value, help)
 #include "train/settings.def"
 }
 

@@ -61,9 +61,10 @@ static world *world_new(const char *space) {
   world *w = calloc(1, sizeof *w);
   spn_settings *s = &w->settings;
   spn_err err;
-  strcpy(w->folder, "/tmp/spn-shared-XXXXXX");
-  CHECK(mkdtemp(w->folder) != NULL, "a folder");
-  for (int i = 0; i < 2; i++) snprintf(w->run[i], sizeof w->run[i], "%s/run%d", w->folder, i);
+  char folder[] = "/tmp/spn-shared-XXXXXX";
+  CHECK(mkdtemp(folder) != NULL, "a folder");
+  strcpy(w->folder, folder);
+  for (int i = 0; i < 2; i++) snprintf(w->run[i], sizeof w->run[i], "%s/run%d", folder, i);
   write_idx(w, "train-images-idx3-ubyte", 0x803, 48, 0);
   write_idx(w, "train-labels-idx1-ubyte", 0x801, 48, 1);
   write_idx(w, "t10k-images-idx3-ubyte", 0x803, 8, 0);

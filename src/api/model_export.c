@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/pricing.h"
 #include "export/export.h"
 #include "export/interpret.h"
 #include "model/blockstring.h"
@@ -153,6 +154,7 @@ spn_status spn_model_export(const spn_model *m, const spn_settings *s, const spn
   SPN_TRY(spn_model_endpoints(m, s, &endpoints, err));
   char *mnasnet = spn_blockstring_mnasnet(&m->arch), *timm = spn_blockstring_timm(&m->arch);
   const char **classes = spn_model_classes(m);
+  spn_profile profile;
   o.endpoints = endpoints;
   o.opset = opset_number(s->export_opset);
   o.fold_bn = s->export_fold_bn;
@@ -162,13 +164,15 @@ spn_status spn_model_export(const spn_model *m, const spn_settings *s, const spn
   o.crop_fraction = m->eval.eval_crop;
   o.resize_filter = spn_resize_names[m->eval.resize];
   o.class_names = classes;
+  o.profile = &profile;
   o.version = spn_version();
   o.facts = facts;
   o.fact_count = mnasnet && timm ? collect_facts(m, mnasnet, timm, facts) : 0;
   o.threads = spn_thread_count(s);
   o.int8_io = s->export_int8_io;
   if (samples && samples->real) o.samples = samples->images, o.sample_count = samples->count;
-  spn_status status = write_and_check(m, &o, samples, format, path, check, err);
+  spn_status status = spn_pricing_profile(m, s, &profile, err);
+  if (!status) status = write_and_check(m, &o, samples, format, path, check, err);
   free(mnasnet);
   free(timm);
   free(classes);

@@ -48,9 +48,6 @@ typedef struct {
 spn_status spn_cli_search(const spn_cli_run *where, spn_settings *s, spn_err *err);
 spn_status spn_cli_train(const spn_cli_run *where, spn_settings *s, spn_err *err);
 
-/* search.cost: what any search can count, or table:COLUMN of search.table. */
-spn_status spn_cli_load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err);
-
 /* Prints what a weight file says about where its network is from: predicted cost and note, a line each. */
 void spn_cli_print_origin(const spn_tensors *weights);
 

@@ -61,7 +61,7 @@ static spn_status open_table(spn_compare *c, spn_err *err) {
   spn_problem p = {.settings = s, .space = &c->space, .cost = &c->cost};
   SPN_TRY(spn_space_load(s->search_space, &c->space, err));
   spn_decisions_of(&c->space, &c->decisions);
-  SPN_TRY(spn_cli_load_cost(s, &c->space, &c->cost, err));
+  SPN_TRY(spn_problem_cost(s, &c->space, &c->cost, err));
   return s->search_table[0] ? spn_evaluator_of(s)->open(&p, &c->table, err) : SPN_OK;
 }
 

@@ -177,6 +177,7 @@ static spn_status command(const spn_arguments *a, spn_err *err) {
   if (status) return spn_fail(err, status, "%s", not_network.text);
   if (network.note[0]) printf("note        %s\n", network.note);
   if (network.origin.note[0]) printf("note        %s\n", network.origin.note);
+  if (network.origin.limits[0] && !network.origin.differs) printf("limits      %s\n", network.origin.limits);
   return print_named(s, &network.arch, network.origin.space, network.origin.cost, err);
 }
 

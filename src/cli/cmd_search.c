@@ -6,7 +6,6 @@
 #include "cli/summary.h"
 #include "search/evaluator.h"
 #include "search/method.h"
-#include "search/table_columns.h"
 #include "train/data.h"
 #include "train/machine.h"
 #include "train/run.h"
@@ -43,19 +42,25 @@ static void report(const char *folder, const spn_problem *p, const spn_search_re
   spn_summary_line("found", SPN_PLAIN, "%s", text);
   spn_cost_caveat(p->cost, caveat, sizeof caveat);
   char against[160];
+  int keeps = spn_cost_worst(p->cost, &r->choice) <= p->target;
   if (p->free) snprintf(against, sizeof against, "no target: by lambda %g alone", p->settings->search_lambda);
   else
     snprintf(against, sizeof against, "target %.3f, %s; %d decision%s changed to meet it", p->target,
-             r->within              ? "met"
-             : r->cost <= p->target ? "kept; no network lies nearer below it"
-                                    : "NOT met",
+             r->within ? "met"
+             : keeps   ? "kept; no network lies nearer below it"
+                       : "NOT met",
              r->flips, r->flips == 1 ? "" : "s");
   spn_summary_line("predicted",
-                   p->free                ? SPN_PLAIN
-                   : r->cost <= p->target ? SPN_GOOD
-                                          : SPN_BAD,
+                   p->free ? SPN_PLAIN
+                   : keeps ? SPN_GOOD
+                           : SPN_BAD,
                    "%.3f %s%s%s%s (%s)", r->cost, p->cost->unit, caveat[0] ? " (" : "", caveat, caveat[0] ? ")" : "",
                    against);
+  for (const spn_cost_limit *l = p->cost->limits; l; l = l->next) {
+    double is = spn_cost_of(&l->cost, &r->choice);
+    spn_summary_line("limit", is <= l->high ? SPN_GOOD : SPN_BAD, "%.6g %s of %.6g by %s", is, l->cost.unit, l->high,
+                     l->cost.name);
+  }
   report_evidence(&r->evidence);
   if (r->inherits) report_inherited(p, r);
   spn_summary_log("CE", folder, "metrics.jsonl", "ce", "batches");
@@ -117,17 +122,10 @@ static spn_status search(const spn_cli_run *a, spn_settings *s, spn_err *err) {
   SPN_TRY(spn_options_choose(s, &machine, err)); /* before anything is written */
   SPN_TRY(spn_space_load(s->search_space, &space, err));
   if (s->optim_dropout >= 0) space.base.dropout = s->optim_dropout;
-  SPN_TRY(spn_cost_load(s->search_cost, &space, &cost, err));
+  SPN_TRY(spn_problem_cost(s, &space, &cost, err));
   spn_status status = search_images(a, s, &space, &cost, err);
   spn_cost_free(&cost);
   return status;
-}
-
-spn_status spn_cli_load_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err) {
-  static const char of_table[] = "table:";
-  size_t n = sizeof of_table - 1;
-  if (strncmp(s->search_cost, of_table, n)) return spn_cost_load(s->search_cost, space, out, err);
-  return spn_table_cost(s->search_table, s->search_cost + n, space, out, err);
 }
 
 static spn_status search_table(const spn_cli_run *a, spn_settings *s, const spn_space *space, const spn_cost *cost,
@@ -150,7 +148,7 @@ static spn_status search_without_images(const spn_cli_run *a, spn_settings *s, s
   spn_space space;
   spn_cost cost;
   SPN_TRY(spn_space_load(s->search_space, &space, err));
-  SPN_TRY(spn_cli_load_cost(s, &space, &cost, err));
+  SPN_TRY(spn_problem_cost(s, &space, &cost, err));
   spn_status status = search_table(a, s, &space, &cost, err);
   spn_cost_free(&cost);
   return status;

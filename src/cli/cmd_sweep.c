@@ -120,7 +120,7 @@ static spn_status check_targets(const spn_series *s, double *target, spn_err *er
   own = s->settings;
   SPN_TRY(spn_problem_needs_images(&own, &images, err));
   SPN_TRY(spn_space_load(own.search_space, &space, err));
-  SPN_TRY(spn_cli_load_cost(&own, &space, &cost, err));
+  SPN_TRY(spn_problem_cost(&own, &space, &cost, err));
   spn_status status = SPN_OK;
   for (int t = 0; t < s->targets && !status; t++) {
     own = s->settings;

@@ -21,6 +21,7 @@ static void announce(spn_run *run, const spn_named_arch *n, const spn_data *data
       spn_dataset_count(data->set, SPN_SPLIT_HOLDOUT), spn_dataset_count(data->set, SPN_SPLIT_TEST));
   if (n->origin.searched && !n->origin.differs)
     spn_run_say(run, "predicted %.3f %s by %s%s", n->origin.predicted, n->origin.unit, n->origin.cost, target);
+  if (n->origin.limits[0] && !n->origin.differs) spn_run_say(run, "limits: %s", n->origin.limits);
   if (n->origin.note[0]) spn_run_say(run, "note: %s", n->origin.note);
   char note[256];
   spn_data_note(data, note, sizeof note);

@@ -62,6 +62,8 @@ spn_status spn_cli_load_arch(const spn_settings *s, const char *arch, spn_named_
 void spn_cli_print_origin(const spn_tensors *weights) {
   const char *predicted = spn_tensors_meta(weights, "spnas.predicted"), *unit = spn_tensors_meta(weights, "spnas.unit");
   const char *cost = spn_tensors_meta(weights, "spnas.cost"), *note = spn_tensors_meta(weights, SPN_ORIGIN_NOTE_KEY);
+  const char *limits = spn_tensors_meta(weights, "spnas.limits");
   if (predicted && unit && cost) printf("predicted   %s %s (%s)\n", predicted, unit, cost);
+  if (predicted && limits) printf("limits      %s\n", limits);
   if (note) printf("note        %s\n", note);
 }

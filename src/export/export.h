@@ -8,8 +8,8 @@
 #include "core/names.h"
 #include "core/status.h"
 #include "io/tensors.h"
-#include "model/arch.h"
 #include "model/endpoints.h"
+#include "model/profile.h"
 
 /* What the exported network takes as `image` (N,C,H,W), float, RGB. */
 typedef enum {
@@ -34,6 +34,8 @@ typedef struct {
                                      network will see: int8 formats choose their ranges by them; NULL: none */
   int sample_count, threads;      /* threads: for walking through the samples; 0: one */
   int int8_io;                    /* int8 formats: 1: input and output are int8 too; 0: float */
+  const spn_profile *profile;     /* the network layer by layer, with costs where they are known, for formats that show
+                                     it; NULL: nothing is known but its counts */
   spn_endpoints endpoints;        /* feature maps that are given, instead of the logits or beside them; {0}: none */
   const char *version;            /* of spnas, for the file's producer; NULL: left out */
   const spn_export_fact

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 enum { MAX_DEPTH = 100, MAX_NUMBER = 63 /* cJSON's own buffer */, NEAR = 24 };
 
 typedef struct {
@@ -73,6 +75,18 @@ static spn_status scan_unicode(scan *s) { /* at the u of \uXXXX */
   return SPN_OK;
 }
 
+/* A character beyond ASCII. */
+static spn_status scan_utf8(scan *s) {
+  int bytes = spn_utf8_length(s->p);
+  if (bytes && s->end - s->p >= bytes) {
+    s->p += bytes;
+    return SPN_OK;
+  }
+  spn_text_place place = spn_place_of(s->start, (size_t)(s->p - s->start));
+  return spn_fail(s->err, SPN_EINPUT, "%s:%zu:%zu: expected text in UTF-8, got byte 0x%02x", s->name, place.line,
+                  place.column, (unsigned char)*s->p);
+}
+
 static spn_status scan_string(scan *s) {
   s->p++;
   for (;;) {
@@ -81,6 +95,10 @@ static spn_status scan_string(scan *s) {
     if (c < 0x20)
       return bad(s, c == '\n' || c == '\r' ? "a closing \" before the end of the line"
                                            : "an escape such as \\t for a control character");
+    if (c >= 0x80) {
+      SPN_TRY(scan_utf8(s));
+      continue;
+    }
     s->p++;
     if (c == '"') return SPN_OK;
     if (c != '\\') continue;

@@ -8,8 +8,9 @@
 
 #include "core/status.h"
 
-/* Checks text (size bytes) against the JSON grammar, more strictly than cJSON: no control characters, NULs, lone
- * surrogates, leading zeros or numbers beyond 63 characters, at most 100 levels. Errors are SPN_EINPUT and say
+/* Checks text (size bytes, and a zero behind them) against the JSON grammar, more strictly than cJSON: no control
+ * characters, NULs, bytes that are no UTF-8, lone surrogates, leading zeros or numbers beyond 63 characters, at most
+ * 100 levels. Errors are SPN_EINPUT and say
  * "<name>:<line>:<column>: expected ..., got <what is near>". */
 spn_status spn_json_scan(const char *name, const char *text, size_t size, spn_err *err);
 

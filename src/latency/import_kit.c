@@ -83,6 +83,15 @@ static spn_status read_model(const spn_json *at, model *m, spn_err *err) {
   return SPN_OK;
 }
 
+/* The last model must not be of a part that another one is of. */
+static spn_status refuse_twice(const kit *k, const spn_json *at, spn_err *err) {
+  const model *last = &k->list[k->count - 1];
+  for (int i = 0; last->parts && i < k->count - 1; i++)
+    if (!strcmp(k->list[i].use, last->use) && spn_part_same(&k->list[i].part[0], &last->part[0]))
+      return spn_json_fail(at, err, "expected each part once, got that of %s again", k->list[i].file);
+  return SPN_OK;
+}
+
 static spn_status read_manifest(kit *k, const spn_json *root, spn_err *err) {
   spn_json version = spn_json_get(root, "kit"), files = spn_json_get(root, "files"), at;
   long long number = 0;
@@ -92,8 +101,10 @@ static spn_status read_manifest(kit *k, const spn_json *root, spn_err *err) {
     return spn_json_expected(&files, "a list of models", err);
   k->list = calloc(spn_json_size(&files), sizeof *k->list);
   if (!k->list) return spn_fail(err, SPN_ENOMEM, "latency import: out of memory");
-  for (spn_json_iter it = spn_json_iterate(&files); spn_json_next(&it, &at);)
+  for (spn_json_iter it = spn_json_iterate(&files); spn_json_next(&it, &at);) {
     SPN_TRY(read_model(&at, &k->list[k->count++], err));
+    SPN_TRY(refuse_twice(k, &at, err));
+  }
   return SPN_OK;
 }
 

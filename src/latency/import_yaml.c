@@ -138,6 +138,8 @@ static spn_status open_record(const spn_lines *lines, char *line, record *r, spn
   if (!brace) return SPN_OK;
   char *save = NULL, *close = strchr(brace, '}');
   if (!close) return spn_lines_fail(lines, err, "expected a closing brace, got the line's end");
+  if (close[1 + strspn(close + 1, " \t\r")])
+    return spn_lines_fail(lines, err, "expected nothing behind the closing brace, got \"%.40s\"", close + 1);
   *close = 0;
   for (char *word = strtok_r(brace + 1, ",", &save); word; word = strtok_r(NULL, ",", &save))
     SPN_TRY(read_value(lines, word, r, err));

@@ -7,6 +7,7 @@
 
 #include "io/datapath.h"
 #include "latency/fit.h"
+#include "latency/limits.h"
 #include "latency/nested.h"
 #include "latency/whole.h"
 
@@ -288,6 +289,13 @@ spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out
   free(one);
   if (status) spn_cost_free(out);
   return status;
+}
+
+void spn_cost_free(spn_cost *cost) {
+  spn_cost_whole_free(cost->whole);
+  spn_limits_free(cost->limits);
+  cost->whole = NULL;
+  cost->limits = NULL;
 }
 
 /* ---- For people ---- */

@@ -12,7 +12,7 @@ typedef struct {
   double skip;
 } spn_layer_cost;
 
-typedef struct {
+typedef struct spn_cost {
   char name[64];    /* "pixel1-singlepath", "flops", "macs", "params" */
   char unit[16];    /* "ms", "MFLOPs", "MMACs", "Mparams" */
   char source[192]; /* where the figures come from */
@@ -21,14 +21,15 @@ typedef struct {
   int entries, modelled; /* of a fitted model: options, and how many of them come from the model */
   int modelled_se;       /* SE terms are an estimate, not measured: say so wherever the figure is shown */
   spn_layer_cost layer[SPN_MAX_LAYERS];
-  struct spn_cost_whole *whole; /* NULL: additive. Else networks are priced whole, `rest` and `layer` are zeros */
+  struct spn_cost_whole *whole;  /* NULL: additive. Else networks are priced whole, `rest` and `layer` are zeros */
+  struct spn_cost_limit *limits; /* further costs that have an upper limit (limits.h); NULL: none */
 } spn_cost;
 
 /* name: a table or a fitted model of data/latency (by name or path), or "flops", "macs", "params", counted from the
  * space itself, in millions. Or a weighted sum of such in one unit, for several devices: "0.5 * a + 0.5 * b".
  * SPN_EINPUT also for a table, which prices layers apart, where the space ties them together. */
 spn_status spn_cost_load(const char *name, const spn_space *space, spn_cost *out, spn_err *err);
-void spn_cost_free(spn_cost *cost); /* what networks that are priced whole need */
+void spn_cost_free(spn_cost *cost); /* what networks that are priced whole need, and limits */
 /* A counted cost of any network, also of one in no space; 0 where name is none (but a table). */
 int spn_cost_counted(const char *name, const spn_arch *arch, double *cost, const char **unit);
 

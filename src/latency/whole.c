@@ -25,14 +25,13 @@ void spn_cost_whole_add(struct spn_cost_whole **sum, struct spn_cost_whole *one,
   *sum = one;
 }
 
-void spn_cost_free(spn_cost *cost) {
-  for (struct spn_cost_whole *w = cost->whole, *next; w; w = next) {
+void spn_cost_whole_free(struct spn_cost_whole *w) {
+  for (struct spn_cost_whole *next; w; w = next) {
     next = w->next;
     if (w->fit) spn_fit_free(w->fit);
     free(w->fit);
     free(w);
   }
-  cost->whole = NULL;
 }
 
 double spn_cost_whole_of(const struct spn_cost_whole *whole, const spn_choice *choice) {

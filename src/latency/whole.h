@@ -11,6 +11,8 @@ spn_status spn_cost_make_whole(const spn_space *space, const char *counted, spn_
 /* Takes `one` over into a weighted sum. */
 void spn_cost_whole_add(struct spn_cost_whole **sum, struct spn_cost_whole *one, double weight);
 
+void spn_cost_whole_free(struct spn_cost_whole *whole);
+
 double spn_cost_whole_of(const struct spn_cost_whole *whole, const spn_choice *choice);
 /* One layer's block with its input at in_size x in_size, or what a layer costs that is left out (b->skipped); and stem,
  * head and classifier around blocks that give `channels` at size x size. Networks cost their sum, but by a model whose

@@ -6,6 +6,8 @@
 
 #include "model/supernet.h"
 
+_Static_assert((int)SPN_MAX_AXIS == (int)SPN_MAX_OPTIONS, "an axis holds every list of options");
+
 /* ---- Masks and their gates ---- */
 
 static void make_masks(spn_supernet *net) {

@@ -241,11 +241,11 @@ const spn_evaluation *spn_archive_find(const spn_archive *a, const spn_choice *c
   return spn_choice_map_find(a->map, choice, &number) ? &a->list[number] : NULL;
 }
 
-const spn_evaluation *spn_archive_best(const spn_archive *a, double low, double high) {
+const spn_evaluation *spn_archive_best(const spn_archive *a, const spn_cost *cost, double high) {
   const spn_evaluation *best = NULL;
   for (size_t i = 0; i < a->count; i++) {
     const spn_evaluation *e = &a->list[i];
-    if (e->answer.cost < low || e->answer.cost > high) continue;
+    if (e->answer.cost > high || (cost->limits && spn_cost_worst(cost, &e->choice) > high)) continue;
     if (!best || e->answer.accuracy > best->answer.accuracy) best = e;
   }
   return best;

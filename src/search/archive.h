@@ -8,6 +8,7 @@
 #ifndef SPN_SEARCH_ARCHIVE_H
 #define SPN_SEARCH_ARCHIVE_H
 
+#include "latency/limits.h"
 #include "search/choices.h"
 
 typedef struct {
@@ -47,8 +48,8 @@ spn_status spn_archive_cut(spn_archive *a, size_t count, spn_err *err);
 /* The last evaluation of a network; NULL: there was none. */
 const spn_evaluation *spn_archive_find(const spn_archive *a, const spn_choice *choice);
 
-/* The most accurate with a cost from low to high; of equal ones the first. NULL: none. */
-const spn_evaluation *spn_archive_best(const spn_archive *a, double low, double high);
+/* The most accurate that costs at most `high` and keeps the cost's limits; of equal ones the first. NULL: none. */
+const spn_evaluation *spn_archive_best(const spn_archive *a, const spn_cost *cost, double high);
 /* The Pareto front: numbers of evaluations by rising cost, each more accurate than everything cheaper. index has room
  * for all; returns how many. SPN_ENOMEM leaves *count alone. */
 spn_status spn_archive_front(const spn_archive *a, size_t *index, size_t *count, spn_err *err);

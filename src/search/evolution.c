@@ -26,7 +26,7 @@ static void create(population *p, spn_choice *out) {
   unsigned char allowed[SPN_MAX_OPTIONS];
   for (int i = 0; i < DRAWS; i++) {
     spn_inquiry_random(q, out);
-    if (spn_cost_of(q->cost, out) <= q->high) return;
+    if (spn_cost_worst(q->cost, out) <= q->high) return;
   }
   spn_choice_max(q->space, out);
   for (int d = 0; d < q->decisions.count; d++) {
@@ -73,7 +73,7 @@ static void bear(population *p, spn_choice *out) {
   for (int i = 0; i < TRIES; i++) {
     *out = parent;
     for (int changes = 0; changes <= i / TRIES_EACH; changes++) mutate(p, out);
-    if (spn_cost_of(p->q->cost, out) <= p->q->high) return;
+    if (spn_cost_worst(p->q->cost, out) <= p->q->high) return;
   }
   create(p, out);
 }

@@ -168,6 +168,12 @@ static spn_status prepare(search *t, spn_err *err) {
   const spn_problem *p = t->problem;
   const spn_settings *s = p->settings;
   spn_network_options o;
+  if (p->cost->whole && p->cost->limits)
+    return spn_fail(
+        err, SPN_EINPUT,
+        "search.limits: expected none with gradient in space %s, whose stages are decided as wholes; methods "
+        "that ask keep them there (search.method=evolution)",
+        p->space->name);
   SPN_TRY(spn_options_choose(s, &o, err));
   SPN_TRY(spn_supernet_create(p->space, p->data->classes, p->space->base.input_channels, &o, &t->net, err));
   if (!t->net->masks)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/rng.h"
 
@@ -115,19 +116,40 @@ static double chain_cost(const spn_indicators *s, const double *open, double *sl
   return sum;
 }
 
-/* R of masks that are open so far; slope (count; or NULL): its derivative with respect to every one. */
-static double cost_of(const spn_indicators *s, const double *open, double *slope) {
-  if (s->chain) return chain_cost(s, open, slope);
-  double sum = s->cost->rest;
+/* R of masks that are open so far, by one cost; slope (count; or NULL): its derivative with respect to every one. */
+static double one_cost(const spn_indicators *s, const spn_cost *cost, const double *open, double *slope) {
+  double sum = cost->rest;
   for (int layer = 0; layer < s->net->space.layers; layer++) {
     spn_layer_gates gates = gates_of(s, layer, open), grad;
-    sum += spn_cost_layer_soft(s->cost, &s->net->space, layer, &gates, &grad);
+    sum += spn_cost_layer_soft(cost, &s->net->space, layer, &gates, &grad);
     for (int i = 0; slope && i < s->count; i++) {
       const spn_mask *m = &s->net->mask[i];
       if (m->layer == layer) slope[i] = grad.gate[m->kind][m->step];
     }
   }
   return sum;
+}
+
+/* What a limited cost, or the main one (NULL), counts as. */
+static double counted(const spn_indicators *s, const spn_cost_limit *limit, const double *open, double *slope) {
+  if (!limit) return s->chain ? chain_cost(s, open, slope) : one_cost(s, s->cost, open, slope);
+  double sum = one_cost(s, &limit->cost, open, slope);
+  for (int i = 0; slope && i < s->count; i++) slope[i] *= limit->target / limit->high;
+  return spn_limit_counts(sum, limit->high, limit->target);
+}
+
+/* R: the worst of the cost and its limits, which is exact for hard masks, with the derivative of the one that binds. */
+static double cost_of(const spn_indicators *s, const double *open, double *slope, const spn_cost_limit **binds) {
+  double worst = counted(s, NULL, open, slope), own[SPN_MAX_MASKS];
+  *binds = NULL;
+  for (const spn_cost_limit *l = s->unlimited ? NULL : s->cost->limits; l; l = l->next) {
+    double counts = counted(s, l, open, slope ? own : NULL);
+    if (counts <= worst) continue;
+    worst = counts;
+    *binds = l;
+    if (slope) memcpy(slope, own, (size_t)s->count * sizeof *slope);
+  }
+  return worst;
 }
 
 /* Whether a mask decides which layers are there. */
@@ -139,14 +161,15 @@ static int is_of_layers(const spn_indicators *s, int i) {
 /* R of this step in its forms, and the derivative of the decided one with respect to every mask. */
 static void set_cost(spn_indicators *s) {
   double open[SPN_MAX_MASKS], slope[SPN_MAX_MASKS], inside[SPN_MAX_MASKS];
+  const spn_cost_limit *binds;
   gates_drawn(s, open);
-  s->drawn_cost = cost_of(s, open, NULL);
+  s->drawn_cost = cost_of(s, open, NULL, &binds);
   gates_decided(s, open);
-  s->expected_cost = cost_of(s, open, slope);
+  s->expected_cost = cost_of(s, open, slope, &binds);
   if (s->explores) { /* what is decided inside a skipped layer is decided for the case that it is kept */
     for (int i = 0; i < s->count; i++)
       if (is_of_layers(s, i)) open[i] = 1;
-    cost_of(s, open, inside);
+    counted(s, binds, open, inside);
   }
   for (int i = 0; i < s->count; i++) {
     const spn_mask *m = &s->net->mask[i];
@@ -158,7 +181,8 @@ static void set_cost(spn_indicators *s) {
 double spn_indicators_soft_cost(const spn_indicators *s, double sharpness, double *grip) {
   double open[SPN_MAX_MASKS];
   gates_softened(s, sharpness, open);
-  double sum = cost_of(s, open, grip);
+  const spn_cost_limit *binds;
+  double sum = cost_of(s, open, grip, &binds);
   for (int i = 0; grip && i < s->count; i++) grip[i] *= sharpness * open[i] * (1 - open[i]);
   return sum;
 }
@@ -181,7 +205,7 @@ static double decided_cost(const spn_indicators *s) {
   spn_choice choice;
   for (int i = 0; i < s->count; i++) on[i] = (unsigned char)s->list[i].on;
   spn_supernet_choice(s->net, on, &choice);
-  return spn_cost_of(s->cost, &choice);
+  return s->unlimited ? spn_cost_of(s->cost, &choice) : spn_cost_worst(s->cost, &choice);
 }
 
 /* A step must not wait for the last of exactness: milliseconds. */
@@ -245,7 +269,7 @@ static spn_status hold(spn_indicators *s, double low, double high, spn_err *err)
   spn_choice last;
   for (int i = 0; i < s->count; i++) was_on[i] = s->list[i].was_on != 0;
   spn_supernet_choice(s->net, was_on, &last);
-  double cost = spn_cost_of(s->cost, &last);
+  double cost = spn_cost_worst(s->cost, &last);
   int stays = cost >= low && cost <= high && whole_distance(s, &last) < whole_distance(s, &nearest.choice) + STAY;
   const spn_choice *held = stays ? &last : &nearest.choice;
   for (int i = 0; i < s->count; i++) {
@@ -273,6 +297,7 @@ static double draw_mask(const spn_indicators *s, int i, uint64_t seed, uint64_t 
 
 spn_status spn_indicators_decide(spn_indicators *s, uint64_t seed, uint64_t step, const spn_draw *draw, spn_err *err) {
   s->explores = draw->explore > 0;
+  s->unlimited = draw->unlimited;
   spn_indicators_measure(s);
   s->free_cost = decided_cost(s);
   if (draw->high > 0) SPN_TRY(hold(s, draw->low, draw->high, err));

@@ -3,7 +3,7 @@
 #ifndef SPN_SEARCH_INDICATORS_H
 #define SPN_SEARCH_INDICATORS_H
 
-#include "latency/latency.h"
+#include "latency/limits.h"
 #include "model/supernet.h"
 #include "search/budget.h"
 #include "search/stages.h"
@@ -36,6 +36,7 @@ typedef struct {
   int count;            /* = net->masks */
   double gain_decay;    /* of the gains' running means, per step; 1: plain means */
   int explores;         /* masks took random values in the last step: gains are learnt, and decoded */
+  int unlimited;        /* R is the main cost in the last step, else the worst (latency/limits.h) */
   double expected_cost; /* R of the last step's decisions (of its masks when soft) */
   double free_cost;     /* R of the signs of x, before they are held to a range */
   double drawn_cost;    /* R of the masks as the step drew them, with dropout and exploration */
@@ -58,6 +59,7 @@ typedef struct {
   double explore;          /* share of masks that take a random value: 0, 1 or uniform in (0, 1), a third each */
   double average_decay;    /* of the running averages of x; < 0: they stand still */
   double low, high;        /* decisions are held to networks of this cost; high 0: they are free */
+  int unlimited;           /* R is the main cost alone: what its limits count as depends on the target */
 } spn_draw;
 /* Before a search step: measures, moves the running averages, decides, opens masks, and finds R of the decisions
  * (expected_cost) with its derivatives (dcost). A function of (seed, step).

@@ -6,6 +6,7 @@
 
 #include "core/rng.h"
 #include "core/phase.h"
+#include "search/budget.h"
 #include "search/outcome.h"
 
 enum {
@@ -196,12 +197,31 @@ uint64_t spn_inquiry_below(spn_inquiry *q, uint64_t n) { return spn_rng_below(q-
 
 void spn_inquiry_random(spn_inquiry *q, spn_choice *out) { spn_choice_random(q->space, q->seed, q->draws++, out); }
 
+/* Of random gains the best network of the range, which is there if there is one. */
+static spn_status best_of_random_gains(spn_inquiry *q, double low, double high, spn_choice *out, int *found,
+                                       spn_err *err) {
+  spn_budget *b = spn_budget_new(q->space, q->cost);
+  spn_budget_answer best;
+  if (!b) return spn_fail(err, SPN_ENOMEM, "search: out of memory");
+  for (int l = 0; l < b->layers; l++)
+    for (int o = 0; o < b->count[l]; o++) b->option[l][o].gain = spn_rng_normal(q->seed, SPN_RNG_METHOD, q->draws++);
+  spn_status status = spn_budget_best(b, low, high, &best, err);
+  free(b);
+  if (status) return status;
+  *found = best.outcome == SPN_BUDGET_MET;
+  *out = best.choice;
+  return SPN_OK;
+}
+
 spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err) {
   for (int i = 0; i < DRAWS; i++) {
     spn_inquiry_random(q, out);
-    double cost = spn_cost_of(q->cost, out);
+    double cost = spn_cost_worst(q->cost, out);
     if (cost >= low && cost <= high) return SPN_OK;
   }
+  int found = 0;
+  if (!q->cost->whole) SPN_TRY(best_of_random_gains(q, low, high, out, &found, err));
+  if (found) return SPN_OK;
   return spn_fail(err, SPN_EINPUT,
                   "search.target: none of %d random networks of space %s costs between %.4g and %.4g %s", DRAWS,
                   q->space->name, low, high, q->cost->unit);
@@ -210,7 +230,7 @@ spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choi
 /* ---- Whole ---- */
 
 spn_status spn_inquiry_result(const spn_inquiry *q, spn_choice *out, spn_err *err) {
-  const spn_evaluation *best = spn_archive_best(q->archive, -INFINITY, q->high);
+  const spn_evaluation *best = spn_archive_best(q->archive, q->cost, q->high);
   if (q->nominated && (!best || !q->evaluator || !q->evaluator->settled)) *out = q->nominee;
   else if (best) *out = best->choice;
   else
@@ -260,7 +280,8 @@ static spn_status finish(spn_inquiry *q, const spn_problem *p, spn_search_result
   spn_images done = processed(q);
   SPN_TRY(spn_inquiry_result(q, &out->choice, err));
   out->cost = spn_cost_of(q->cost, &out->choice);
-  out->within = out->cost >= q->low && out->cost <= q->high;
+  double worst = spn_cost_worst(q->cost, &out->choice);
+  out->within = worst >= q->low && worst <= q->high;
   out->images = images_of(&done);
   if (q->evaluator && q->evaluator->finish) SPN_TRY(q->evaluator->finish(q->own, p, out, err));
   out->seconds = spn_run_seconds(p->run);

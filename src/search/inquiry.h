@@ -14,7 +14,7 @@ struct spn_inquiry {
   const spn_settings *settings;
   const spn_space *space;
   const spn_cost *cost;
-  double low, high;        /* a network meets the budget when low <= cost <= high; at most `high` it may be named */
+  double low, high; /* a network meets the budget when low <= its worst cost <= high; at most `high` it may be named */
   spn_decisions decisions; /* of the space */
   uint64_t seed;
   spn_archive *archive;
@@ -53,7 +53,8 @@ void spn_nominate(spn_inquiry *q, const spn_choice *choice);
 double spn_inquiry_uniform(spn_inquiry *q);               /* in [0, 1) */
 uint64_t spn_inquiry_below(spn_inquiry *q, uint64_t n);   /* in [0, n) */
 void spn_inquiry_random(spn_inquiry *q, spn_choice *out); /* uniform among all networks */
-/* Uniform among the networks that cost from low to high. SPN_EINPUT: a million draws found none. */
+/* Uniform among the networks whose worst cost lies from low to high. Where a million draws
+ * find none and costs add up over layers, the best by random gains, which is not uniform. SPN_EINPUT: there is none. */
 spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choice *out, spn_err *err);
 
 /* ---- Whole ---- */

@@ -99,7 +99,7 @@ static spn_status sweep(memory *m, spn_err *err) {
 static void nominate(memory *m) {
   const cell *best = NULL, *row = row_of(m, m->reach->steps);
   for (size_t b = 0; b < m->buckets; b++)
-    if (row[b].filled && spn_cost_of(m->q->cost, &row[b].choice) <= m->q->high &&
+    if (row[b].filled && spn_cost_worst(m->q->cost, &row[b].choice) <= m->q->high &&
         (!best || row[b].accuracy > best->accuracy))
       best = &row[b];
   if (best) spn_nominate(m->q, &best->choice);

@@ -74,7 +74,8 @@ spn_status spn_learner_decide(spn_learner *t, uint64_t step, double epoch, spn_e
   int warming = is_warming(t, epoch);
   spn_draw draw = {.keep_probability = warming ? s->search_keep_probability : 1,
                    .explore = warming ? 0 : s->search_explore,
-                   .average_decay = step ? s->search_average : 0};
+                   .average_decay = step ? s->search_average : 0,
+                   .unlimited = warming}; /* searches for several targets share a warm-up */
   if (!warming && is_steered(t) && ramp(t, epoch) >= 1) {
     draw.low = t->target * (1 - s->search_tolerance);
     draw.high = t->target;

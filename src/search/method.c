@@ -58,6 +58,8 @@ static spn_status free_budget(spn_problem *p, double min, double max, spn_err *e
   if (!method_of(s)->run)
     return spn_fail(err, SPN_EINPUT, "search.target: expected a budget, got 0: %s has no cost term that would do",
                     s->search_method);
+  if (p->cost->limits)
+    return spn_fail(err, SPN_EINPUT, "search.limits: expected none without a target (search.target=0)");
   if (s->search_cost_form == SPN_COST_LOG || s->search_cost_form == SPN_COST_RATIO) return SPN_OK;
   return spn_fail(err, SPN_EINPUT, "search.cost_form: expected log or ratio without a target (search.target=0), got %s",
                   spn_settings_name("search.cost_form", (int)s->search_cost_form));
@@ -76,7 +78,7 @@ spn_status spn_problem_budget(spn_problem *p, spn_err *err) {
   p->low = p->target * (1 - s->search_tolerance);
   p->free = p->target <= 0 && s->search_lambda >= 0;
   if (p->free) return free_budget(p, min, max, err);
-  if (p->target >= min && p->target <= max * (1 + ROUNDED)) return SPN_OK;
+  if (p->target >= min && p->target <= max * (1 + ROUNDED)) return spn_problem_limits(p, err);
   int above = p->target > max;
   return spn_fail(
       err, SPN_EINPUT,

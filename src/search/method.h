@@ -3,7 +3,7 @@
 #ifndef SPN_SEARCH_METHOD_H
 #define SPN_SEARCH_METHOD_H
 
-#include "latency/latency.h"
+#include "latency/limits.h"
 #include "model/decisions.h"
 #include "search/evidence.h"
 #include "train/evaluate.h"
@@ -16,7 +16,7 @@ typedef struct {
   const spn_space *space;
   const spn_cost *cost;
   const spn_data *data; /* NULL: no images (spn_problem_needs_images) */
-  double low, target;   /* a network meets the budget when low <= cost <= target */
+  double low, target;   /* a network meets the budget when low <= its worst cost (spn_cost_worst) <= target */
   int free;             /* there is no budget, a fixed lambda decides; low and target are those of the whole space */
   int warmup_only; /* of a method that warms up whatever the target: ends there, with a checkpoint and warmup.json */
 } spn_problem;
@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
   spn_choice choice;
   double cost;            /* exact table sum of the found network */
-  int within;             /* cost lies in the asked range */
+  int within;             /* its worst cost lies in the asked range */
   int flips;              /* decisions changed to meet it, against the method's own answer */
   double images, seconds; /* processed; wall time */
   int inherits;           /* the run holds inherited.safetensors, scored below with batch norm recalibrated */
@@ -55,10 +55,16 @@ enum { SPN_SIZE_TEXT = 256 };
  * why. SPN_EINPUT: a size or width too small to learn from. */
 spn_status spn_problem_size(spn_settings *s, spn_space *space, spn_dataset *set, char why[SPN_SIZE_TEXT], spn_err *err);
 
+/* What networks cost, by search.cost, with search.limits; a column of search.table too (table:COLUMN). The caller frees
+ * (spn_cost_free). SPN_EINPUT. */
+spn_status spn_problem_cost(const spn_settings *s, const spn_space *space, spn_cost *out, spn_err *err);
+
 /* The budget: search.target in cost units, or search.target_share of the dearest network, and search.tolerance below
- * it; or none. SPN_EINPUT when it lies outside of what networks cost, or all cost the same; none, and the method has no
- * lambda or a cost term that needs a target. */
+ * it, limits of further costs are set against the target; or none. SPN_EINPUT when it lies outside of what networks
+ * cost, or all cost the same; when no network keeps a limit, or all of them; none, and the method has no lambda, a cost
+ * term that needs a target, or limits. */
 spn_status spn_problem_budget(spn_problem *problem, spn_err *err);
+spn_status spn_problem_limits(const spn_problem *problem, spn_err *err); /* its part about limits */
 
 /* Whether the settings' method and evaluator need images. SPN_EINPUT: the method does, and a table is
  * given. */

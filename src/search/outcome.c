@@ -36,6 +36,20 @@ static void put_blockstrings(spn_json_writer *w, const spn_arch *arch) {
   free(timm);
 }
 
+static void put_limits(spn_json_writer *w, const spn_problem *p, const spn_choice *choice) {
+  if (!p->cost->limits) return;
+  spn_json_array(w, "limits", SPN_JSON_LINES);
+  for (const spn_cost_limit *l = p->cost->limits; l; l = l->next) {
+    spn_json_object(w, NULL, SPN_JSON_INLINE);
+    spn_json_put_text(w, "cost", l->cost.name);
+    spn_json_put_text(w, "unit", l->cost.unit);
+    spn_json_put_rounded(w, "limit", l->high, 15);
+    spn_json_put_rounded(w, "predicted", spn_cost_of(&l->cost, choice), 15);
+    spn_json_end(w);
+  }
+  spn_json_end(w);
+}
+
 void spn_outcome_origin(const spn_problem *p, const spn_search_result *r, spn_origin *out) {
   const spn_settings *s = p->settings;
   char lacks[SPN_EVIDENCE_TEXT];
@@ -44,6 +58,8 @@ void spn_outcome_origin(const spn_problem *p, const spn_search_result *r, spn_or
   snprintf(out->method, sizeof out->method, "%s", s->search_method);
   snprintf(out->cost, sizeof out->cost, "%s", s->search_cost);
   snprintf(out->unit, sizeof out->unit, "%s", p->cost->unit);
+  for (const spn_cost_limit *l = p->cost->limits; l; l = l->next)
+    spn_origin_limit(out, l->cost.name, spn_cost_of(&l->cost, &r->choice), l->high, l->cost.unit);
   spn_evidence_lacks(&r->evidence, lacks);
   if (lacks[0]) snprintf(out->note, sizeof out->note, "too little evidence: %s", lacks);
 }
@@ -103,6 +119,7 @@ spn_status spn_outcome_write(const spn_problem *p, const spn_search_result *r, s
   spn_json_put_text(&w, "unit", origin.unit);
   spn_json_put_number(&w, "target", p->free ? NAN : origin.target);
   spn_json_put_rounded(&w, "predicted", origin.predicted, 15);
+  put_limits(&w, p, &r->choice);
   if (origin.note[0]) spn_json_put_text(&w, "note", origin.note);
   put_blockstrings(&w, &deployed);
   spn_decisions_of(p->space, &decisions);

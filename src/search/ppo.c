@@ -39,7 +39,7 @@ static spn_status draw(search *t, sample *out, spn_err *err) {
   spn_answer answer;
   spn_policy_draw(q, t->reach, 0, spn_controller_logits, &t->controller, &out->path);
   SPN_TRY(spn_ask(q, &out->path.choice, &answer, err));
-  double reward = spn_reward_of(s->search_reward, answer.accuracy, answer.cost, q->high);
+  double reward = spn_reward_of(s->search_reward, answer.accuracy, spn_cost_worst(q->cost, &out->path.choice), q->high);
   out->ppo = (spn_ppo){.advantage = spn_baseline_advantage(&t->baseline, s->search_baseline, reward),
                        .old_log_probability = out->path.log_probability,
                        .clip = s->search_clip,

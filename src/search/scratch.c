@@ -141,7 +141,7 @@ static spn_status choose_finalists(scratch *t, size_t most, spn_err *err) {
   SPN_TRY(spn_archive_open(spn_run_path(p->run, "archive.jsonl"), p->space, p->cost->unit, &archive, NULL, err));
   for (size_t i = 0; i < spn_archive_count(archive); i++) {
     const spn_evaluation *e = spn_archive_at(archive, i);
-    if (e->answer.cost <= p->target) place(t, e, most);
+    if (spn_cost_worst(p->cost, &e->choice) <= p->target) place(t, e, most);
   }
   spn_archive_free(archive);
   return SPN_OK;
@@ -164,7 +164,8 @@ static spn_status train_finalists(scratch *t, spn_search_result *result, spn_err
   if (!best) return SPN_OK;
   result->choice = best->choice;
   result->cost = spn_cost_of(p->cost, &best->choice);
-  result->within = result->cost >= p->low && result->cost <= p->target;
+  double worst = spn_cost_worst(p->cost, &best->choice);
+  result->within = worst >= p->low && worst <= p->target;
   result->images += t->finals.trained + t->finals.evaluated;
   return SPN_OK;
 }

@@ -167,7 +167,7 @@ static void answer(const spn_stages *s, const spn_path_answer *way, spn_budget_a
     }
     apply(s, &o, &out->choice);
   }
-  out->cost = spn_cost_of(s->cost, &out->choice);
+  out->cost = out->worst = spn_cost_of(s->cost, &out->choice);
   out->gain = way->gain;
   out->bound = way->bound;
 }

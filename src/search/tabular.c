@@ -144,7 +144,7 @@ double spn_tabular_best(const void *own, const spn_cost *cost, double high) {
   const table *t = own;
   double best = 0;
   for (size_t i = 0; i < t->count; i++)
-    if (spn_cost_of(cost, &t->list[i].choice) <= high) best = fmax(best, t->list[i].mean);
+    if (spn_cost_worst(cost, &t->list[i].choice) <= high) best = fmax(best, t->list[i].mean);
   return best;
 }
 

@@ -105,6 +105,28 @@ static spn_status anchor_sum(const char *setting, char *text, size_t size, spn_e
   return SPN_OK;
 }
 
+/* "params <= 4.5, tablet.json <= 70" (limits.h): every cost, as in a sum. */
+static spn_status anchor_limits(const char *setting, char *text, size_t size, spn_err *err) {
+  char all[PATH_SIZE + 1] = "", cost[PATH_SIZE];
+  size_t used = 0;
+  for (const char *at = text, *next; *at; at = next) {
+    at += strspn(at, " ");
+    size_t whole = strcspn(at, ","), n = whole;
+    const char *sign = strstr(at, "<=");
+    if (sign && sign < at + whole) n = (size_t)(sign - at);
+    next = at + whole + (at[whole] == ',');
+    size_t limit = whole - n;
+    while (n && at[n - 1] == ' ') n--;
+    snprintf(cost, sizeof cost, "%.*s", (int)n, at);
+    SPN_TRY(anchor_sum(setting, cost, sizeof cost, err));
+    used += (size_t)snprintf(all + used, sizeof all - used, "%s%s%s%.*s", used ? ", " : "", cost, limit ? " " : "",
+                             (int)limit, at + whole - limit);
+    if (used >= size) return too_long(setting, size, err);
+  }
+  strcpy(text, all);
+  return SPN_OK;
+}
+
 spn_status spn_settings_anchor(spn_settings *s, spn_err *err) {
 #define ANCHOR(how, section, key) SPN_TRY(how(#section "." #key, s->section##_##key, sizeof s->section##_##key, err));
 #define PATH(section, key, value, help) \
@@ -112,6 +134,7 @@ spn_status spn_settings_anchor(spn_settings *s, spn_err *err) {
 #define SOURCE(section, key, value, help) \
   if (is_file(s->section##_##key)) ANCHOR(anchor, section, key)
 #define SUM(section, key, value, help) ANCHOR(anchor_sum, section, key)
+#define LIMITS(section, key, value, help) ANCHOR(anchor_limits, section, key)
 #include "train/settings.def"
 #undef ANCHOR
   return SPN_OK;
