@@ -1,7 +1,8 @@
 #!/bin/sh
 # The README's table "to add X write Y", counted: sh extend.sh BUILD_DIR
 # A copy of the tree gets a toy of every kind of extension that is a file, a line, or both; it is built once, and every toy
-# is used as a user would. One more toy: its name in TOYS, add_<toy> with `new_file` and `new_line`, and use_<toy>.
+# is used as a user would. Where there is a page about an extension, the toy is the page's own example, and the page's
+# commands are run. One more toy: its name in TOYS, add_<toy> with `follow`, or `new_file` and `new_line`, and use_<toy>.
 set -u
 
 TESTS=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +11,7 @@ CACHE=$(cd "$1" && pwd)/CMakeCache.txt
 . "$TESTS/shell/harness.sh"
 TREE=$WORK/tree
 SPNAS=$TREE/build/spnas
-TOYS="dataset exporter command setting space method evaluator"
+TOYS="dataset exporter command setting space method op"
 FILES=0
 LINES=0
 export SPNAS_DATA="$TREE/data"
@@ -22,11 +23,49 @@ new_file() {
   FILES=$((FILES + 1))
 }
 
+# new_lines FILE PATTERN <LINES: lines before the first line of an existing file that matches.
+new_lines() {
+  cat >"$WORK/lines"
+  awk -v entry="$2" -v lines="$WORK/lines" '$0 ~ entry && !done { while ((getline line < lines) > 0) print line; done = 1 } { print }' \
+    "$ROOT/$1" >"$TREE/$1"
+  check "README names $1" grep -F "$1" "$ROOT/README.md"
+  LINES=$((LINES + $(wc -l <"$WORK/lines")))
+}
+
 # new_line LIST LINE [PATTERN]: a line before the first entry of an existing list (that matches PATTERN).
 new_line() {
-  awk -v line="$2" -v entry="${3:-^SPN_}" '$0 ~ entry && !done { print line; done = 1 } { print }' "$ROOT/$1" >"$TREE/$1"
-  check "README names $1" grep -F "$1" "$ROOT/README.md"
-  LINES=$((LINES + 1))
+  echo "$2" >"$WORK/line" # no pipe: it would count in another shell
+  new_lines "$1" "${3:-^SPN_}" <"$WORK/line"
+}
+
+# follow PAGE: does what the page says. A block below "`FILE`:" becomes that file; where there is such a file its lines go before
+# the first entry of that list, or below "`FILE`, before `TEXT`:" before the line that begins so. Blocks of commands are kept for `try`.
+follow() {
+  check "README links $1" grep -F "($1)" "$ROOT/README.md"
+  rm -rf "$WORK/blocks"
+  mkdir -p "$WORK/blocks" "$WORK/try"
+  awk -v to="$WORK/blocks/" -v commands="$WORK/try/$(echo "$1" | tr / -)" '
+    /^```/ { if (open) { open = 0; if (kind == "c") file = before = ""; next }
+             open = 1; kind = substr($0, 4)
+             if (kind == "c") { name = to sprintf("%02d", ++n); print file >name ".file"; print before >name ".before"; printf "" >name ".text" }
+             next }
+    open && kind == "c" { print >name ".text" }
+    open && kind == "sh" { print >commands }
+    !open && /^`[^`]+`(, before `[^`]+`)?:$/ { split($0, part, "`"); file = part[2]; before = part[4] }' "$ROOT/$1"
+  for block in "$WORK/blocks"/*.file; do
+    file=$(cat "$block")
+    before=$(sed 's/[*/.()]/[&]/g; s/^/^/' "${block%.file}.before")
+    [ "$before" != "^" ] || before="^SPN_"
+    if [ -e "$ROOT/$file" ]; then new_lines "$file" "$before" <"${block%.file}.text"
+    else new_file "$file" <"${block%.file}.text"
+    fi
+  done
+}
+
+# try_page PAGE: runs the page's commands, in $WORK with the built program.
+try_page() {
+  # shellcheck disable=SC2016 # the inner shell expands
+  check "the commands of $1" env PATH="$TREE/build:$PATH" sh -c 'cd "$1" && set -e && . "$2"' - "$WORK" "$WORK/try/$(echo "$1" | tr / -)"
 }
 
 # ---- Toys ----
@@ -93,31 +132,14 @@ use_dataset() {
   run 0 '|toy|' "$SPNAS" train --help
 }
 
-# The network's name and input size in one line.
-add_exporter() {
-  new_line src/export/exporters.def 'SPN_EXPORTER(toy)'
-  new_file src/export/toy.c <<'END'
-#include <stdio.h>
-#include <string.h>
-
-#include "export/export.h"
-#include "io/file.h"
-
-static spn_status write_toy(const spn_arch *arch, const spn_tensors *weights, const spn_export_options *options,
-                            const char *path, spn_err *err) {
-  char text[128];
-  snprintf(text, sizeof text, "%.64s takes %d pixels\n", arch->name, arch->input_size);
-  return spn_file_write(path, text, strlen(text), err);
-}
-
-const spn_exporter spn_exporter_toy = {.suffix = ".toy", .about = "One line of text", .write = write_toy};
-END
-}
+add_exporter() { follow src/export/README.md; }
 
 use_exporter() {
-  run 0 'wrote .*net.toy (toy)' "$SPNAS" export "$WORK/found/best.safetensors" --format toy --out "$WORK/net.toy"
+  mkdir -p "$WORK/runs"
+  cp -r "$WORK/found" "$WORK/runs/t"
+  try_page src/export/README.md
   check "the toy's text" grep 'takes 16 pixels' "$WORK/net.toy"
-  run 0 '(toy)' "$SPNAS" export "$WORK/found/best.safetensors" --set export.format=toy --out "$WORK/net.toy"
+  check "by its name, the same" cmp "$WORK/net.toy" "$WORK/other.toy"
   run 0 'toy  *.toy  *One line of text' "$SPNAS" export --help
   run 2 'export.format: expected one of .*toy.*, got "tyo"' "$SPNAS" export x --format tyo --out y
 }
@@ -166,60 +188,25 @@ use_space() {
   run 0 '10^' "$SPNAS" info toy --set search.cost=macs
 }
 
-# The dearest network that may be skipped nowhere, whatever the budget.
-add_method() {
-  new_line src/search/methods.def 'SPN_METHOD(toy)'
-  new_file src/search/toy.c <<'END'
-#include "search/outcome.h"
-
-static spn_status run(const spn_problem *p, spn_search_result *out, spn_err *err) {
-  spn_choice_max(p->space, &out->choice);
-  out->cost = spn_cost_of(p->cost, &out->choice);
-  out->within = out->cost >= p->low && out->cost <= p->target;
-  return spn_outcome_write(p, out, NULL, NULL, err);
-}
-
-const spn_method spn_method_toy = {.about = "the dearest network", .run = run};
-END
-}
-
-search() { "$SPNAS" search --data "$WORK/images.toy" --set search.space=demo --set search.cost=macs --set search.target_share=1 --set optim.batch=8 "$@"; }
+# A method and the evaluator that it asks.
+add_method() { follow src/search/ADDING.md; }
 
 use_method() {
-  run 0 'found  *k3e1 k5e6' search --set search.method=toy --out "$WORK/method"
-  check "arch.json names it" grep '"method": "toy"' "$WORK/method/arch.json"
-  run 0 'toy  *the dearest network' "$SPNAS" search --help
-  run 2 'search.method: expected one of .*toy.*, got "tyo"' search --set search.method=tyo --out "$WORK/refused"
-}
-
-# Dear networks are accurate.
-add_evaluator() {
-  new_line src/search/evaluators.def 'SPN_EVALUATOR(price)'
-  new_file src/search/price.c <<'END'
-#include "search/evaluator.h"
-
-static spn_status open_price(const spn_problem *problem, void **out, spn_err *err) {
-  *out = (void *)problem->cost;
-  return SPN_OK;
-}
-
-static void close_price(void *own) {}
-
-static spn_status answer(void *own, const spn_choice *choice, spn_answer *out, spn_images *images, spn_err *err) {
-  out->accuracy = spn_cost_of(own, choice) / 1e6;
-  return SPN_OK;
-}
-
-const spn_evaluator spn_evaluator_price = {
-    .about = "the price of a network", .settled = 1, .open = open_price, .close = close_price, .answer = answer};
-END
-}
-
-use_evaluator() {
-  run 0 'target .*, met' "$SPNAS" search --set search.space=demo --set search.cost=macs --set search.target_share=0.5 \
-    --set search.method=evolution --set search.evaluator=price --out "$WORK/priced"
-  check "the archive has its answers" grep '"evaluation": 200' "$WORK/priced/archive.jsonl"
+  try_page src/search/ADDING.md
+  check "arch.json names it" grep '"method": "toy"' "$WORK/runs/toy/arch.json"
+  check "the archive has its answers" grep '"evaluation": 200' "$WORK/runs/toy/archive.jsonl"
+  check "it is within the target" awk '/"target":/ { target = $2 + 0 } /"predicted":/ { exit !($2 + 0 <= target && $2 + 0 > 0.9 * target) }' "$WORK/runs/toy/arch.json"
+  run 0 'toy  *climbs' "$SPNAS" search --help
   run 0 'price  *the price of a network' "$SPNAS" search --help
+  run 2 'search.method: expected one of .*toy.*, got "tyo"' "$SPNAS" search --set search.method=tyo --out "$WORK/refused"
+}
+
+# No network has it, so its gradient case is all its use; without the case the tests do not link.
+add_op() { follow src/graph/ops/README.md; }
+
+use_op() {
+  check "the gradient case is built" cmake --build "$TREE/build" -j2 --target grad_ops
+  run 0 'grad_ops: .* 0 failed' "$TREE/build/grad_ops"
 }
 
 # ---- The copy ----
@@ -242,7 +229,7 @@ count_touched() {
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$CACHE"; }
 
 build_tree() {
-  cmake -S "$TREE" -B "$TREE/build" -DSPN_TESTS=OFF -DSPN_WERROR=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O1 \
+  cmake -S "$TREE" -B "$TREE/build" -DSPN_WERROR=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O1 \
     "-DCMAKE_C_COMPILER=$(cached CMAKE_C_COMPILER)" "-DCMAKE_PREFIX_PATH=$(cached CMAKE_PREFIX_PATH)" &&
     cmake --build "$TREE/build" -j2 --target spnas >build.log 2>&1 || { grep -A3 -i error build.log; false; }
 }
