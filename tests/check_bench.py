@@ -1,6 +1,6 @@
 """The benches' scripts: python check_bench.py BUILD_DIR
 
-bench/compare.py goes on where this machine refuses a mode, and says so in the row. bench/controller.py reads what a run folder says.
+bench/compare.py goes on where this machine refuses a mode, and says so in the row. bench/controller.py and bench/decisions.py read what run folders say.
 
 A stand-in takes the place of bench_step: it answers every work but bf16, as on a CPU without it.
 """
@@ -91,6 +91,32 @@ before, again, shown = truth()
 checks["a row for each network and training"] = before.count("\n") == 1 + 3 + 2 and before == again
 checks["the population's mean and noise"] = "| 50 | random | 3 | 51.00, deviation 0.00, of one network 0.71 (2 trained twice) | |" in shown
 checks["a method's place in it"] = "| 50 | gradient:search.explore=0 | 2 | 51.00 | 50, 50 |" in shown
+
+
+def decisions(refused):
+    """Searches that are finished: a path's networks differ in one decision, a seed's in three."""
+    with tempfile.TemporaryDirectory() as run:
+        for p, path in enumerate(("auto-f32", "auto-bf16", "avx2-f32")):
+            for seed in (1, 2):
+                folder = pathlib.Path(run, f"{path}-seed{seed}")
+                if path == refused:
+                    continue
+                folder.mkdir()
+                (folder / "arch.json").write_text(json.dumps({
+                    "space": "made up", "target": 65, "unit": "ms", "images": 9, "network": ("000" if seed == 1 else "111") + str(p),
+                    "indicators": [{"gain": g * seed + (seed == 2 and g == 3)} for g in (1, 2, 3)]}))
+        stand_in = pathlib.Path(run, "spnas")
+        stand_in.write_text("#!/bin/sh\necho 'run.precision: bf16 is refused here' >&2; exit 2\n")
+        stand_in.chmod(0o755)
+        return subprocess.run([sys.executable, str(BENCH / "decisions.py"), "--data", run, "--spnas", str(stand_in), "--out", run, "--seeds", "1", "2"],
+                              capture_output=True, text=True, timeout=60).stdout
+
+
+shown = decisions(None)
+checks["decisions between paths"] = "| avx2 f32 and auto f32, same seed | 2 | 1.0 (1 to 1) | 1.000 (1.000 to 1.000) |" in shown
+checks["decisions between seeds"] = "| seeds, auto bf16 | 1 | 3.0 (3 to 3) | 0.993" in shown and "decide alike, within the seeds' spread" in shown
+shown = decisions("auto-bf16")
+checks["a refused path is named and left out"] = "auto bf16, seed 2: run.precision: bf16 is refused here" in shown and "| seeds, auto bf16" not in shown
 
 
 def latency(build):

@@ -87,7 +87,7 @@ __attribute__((unused)) static spn_status search_once(int resume, spn_err *err) 
   make_settings(&s);
   s.search_method = world_method;
   s.search_samples = 1;
-  if (strcmp(world_method, "gradient")) s.search_evaluations = 2;
+  if (strcmp(world_method, "gradient")) s.search_evaluations = 4;
   SPN_TRY(spn_space_parse("tiny", space_text, strlen(space_text), &space, err));
   SPN_TRY(spn_cost_load("macs", &space, &cost, err));
   SPN_TRY(spn_problem_budget(&p, err));

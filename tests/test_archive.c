@@ -87,10 +87,13 @@ static void test_codes(const table_case *t) {
 
 /* ---- Archive ---- */
 
+enum { RESCORED = 40 }; /* the first that is */
+
 static spn_evaluation evaluation(const table_case *t, uint64_t i) {
   spn_evaluation e = {
       .answer = {.accuracy = spn_rng_uniform(8, SPN_RNG_TEST, i), .loss = i % 3 ? 0.1 * (double)i : NAN},
       .images = {.trained = 128.0 * (double)i, .evaluated = 5.0 * (double)i},
+      .rescored = i >= RESCORED,
       .seconds = 0.25};
   spn_choice_random(&t->space, 5, i, &e.choice);
   e.answer.cost = spn_cost_of(&t->cost, &e.choice);
@@ -101,7 +104,7 @@ static int same(const spn_evaluation *a, const spn_evaluation *b) {
   int losses = isnan(a->answer.loss) ? isnan(b->answer.loss) : a->answer.loss == b->answer.loss;
   return spn_choice_equal(&a->choice, &b->choice) && a->answer.accuracy == b->answer.accuracy && losses &&
          a->answer.cost == b->answer.cost && a->images.trained == b->images.trained &&
-         a->images.evaluated == b->images.evaluated;
+         a->images.evaluated == b->images.evaluated && a->rescored == b->rescored;
 }
 
 static spn_archive *reopen(const table_case *t, size_t want, int want_torn) {
@@ -126,17 +129,17 @@ static void add(const table_case *t, spn_archive *a, size_t from, size_t to) {
   }
 }
 
-/* The front is what a slow look over all pairs says. */
-static void check_front(const table_case *t, const spn_archive *a) {
+/* The front is what a slow look over all pairs says, from the first that counts. */
+static void check_front(const table_case *t, const spn_archive *a, size_t from) {
   size_t index[64], count = 0;
   spn_err err;
   must(spn_archive_front(a, index, &count, &err), &err);
   CHECK(count > 1, "%zu on the front", count);
   size_t on = 0;
-  for (size_t i = 0; i < spn_archive_count(a); i++) {
+  for (size_t i = from; i < spn_archive_count(a); i++) {
     const spn_answer *x = &spn_archive_at(a, i)->answer;
     int beaten = 0, listed = 0;
-    for (size_t k = 0; k < spn_archive_count(a); k++) {
+    for (size_t k = from; k < spn_archive_count(a); k++) {
       const spn_answer *y = &spn_archive_at(a, k)->answer;
       beaten |= y->cost <= x->cost && y->accuracy >= x->accuracy && (y->cost < x->cost || y->accuracy > x->accuracy);
     }
@@ -155,7 +158,7 @@ static void test_archive(const table_case *t) {
   remove(path);
   spn_archive *a = reopen(t, 0, 0);
   add(t, a, 0, 30);
-  check_front(t, a);
+  check_front(t, a, 0);
   spn_archive_free(a);
   spn_archive_free(reopen(t, 30, 0));
   struct stat info;
@@ -169,6 +172,17 @@ static void test_archive(const table_case *t) {
   add(t, a, 10, 12);
   spn_archive_free(a);
   spn_archive_free(reopen(t, 12, 0));
+  a = reopen(t, 12, 0);
+  add(t, a, 12, 50);
+  CHECK(spn_archive_rescored(a) == 10, "%zu rescored", spn_archive_rescored(a));
+  check_front(t, a, RESCORED);
+  spn_archive_free(a);
+  a = reopen(t, 50, 0);
+  check_front(t, a, RESCORED);
+  must(spn_archive_cut(a, RESCORED, &err), &err);
+  CHECK(!spn_archive_rescored(a), "cut off");
+  check_front(t, a, 0);
+  spn_archive_free(a);
 }
 
 static void test_broken_archive(const table_case *t) {
@@ -178,7 +192,11 @@ static void test_broken_archive(const table_case *t) {
       {"nothing\n", "line 1"},
       {"HEADER{\"evaluation\": 2}\n", "line 2:1:16 evaluation: expected"},
       {"HEADER{\"evaluation\": 1, \"network\": \"77\"}\n", "network: expected a network of space"},
-      {"HEADER{\"evaluation\": 1, \"network\": \"0000000000000\", \"accuracy\": 3}\n", "accuracy: expected"}};
+      {"HEADER{\"evaluation\": 1, \"network\": \"0000000000000\", \"accuracy\": 3}\n", "accuracy: expected"},
+      {"HEADER{\"evaluation\": 1, \"network\": \"0000000000000\", \"accuracy\": 0.5, \"cost\": 1, \"images_trained\": "
+       "0,"
+       " \"images_evaluated\": 0, \"seconds\": 0, \"rescored\": 1}\n",
+       "rescored: expected"}};
   spn_archive *a;
   spn_err err;
   char *header, text[4096];

@@ -355,8 +355,8 @@ test_asking() {
   make_table
   for method in random evolution reinforce ppo layernas; do
     run 0 'found  *k' ask --set search.evaluator=tabular --set search.table=table.csv --set search.method=$method --out ask-$method
-    run 3 'stopped after 9 evaluations' ask --set search.evaluator=tabular --set search.table=table.csv \
-      --set search.method=$method --set run.max_steps=9 --out ask-part
+    run 3 'stopped after 3 evaluations' ask --set search.evaluator=tabular --set search.table=table.csv \
+      --set search.method=$method --set run.max_steps=3 --out ask-part
     run 0 'found  *k' "$SPNAS" search --quiet --resume --out ask-part
     for run in "ask-$method" ask-part; do sed 's/, "seconds".*//' $run/archive.jsonl >$run.jsonl; done
     check "$method: resumed, the same archive" cmp "ask-$method.jsonl" ask-part.jsonl

@@ -30,6 +30,13 @@ static void test_hard(void) {
 }
 
 static void test_absolute(void) {
+  spn_settings s;
+  spn_settings_default(&s);
+  CHECK(spn_reward_chosen(&s) == SPN_REWARD_HARD, "nothing above the target is drawn");
+  s.search_feasible = 0;
+  CHECK(spn_reward_chosen(&s) == SPN_REWARD_ABSOLUTE, "the reward holds the target");
+  s.search_reward = SPN_REWARD_SOFT;
+  CHECK(spn_reward_chosen(&s) == SPN_REWARD_SOFT, "as it is asked for");
   CHECK(spn_reward_of(SPN_REWARD_ABSOLUTE, 0.6, 80, 80) == 0.6, "at the target");
   CHECK_NEAR(spn_reward_of(SPN_REWARD_ABSOLUTE, 0.6, 40, 80), 0.55, 1e-12, "half");
   CHECK_NEAR(spn_reward_of(SPN_REWARD_ABSOLUTE, 0.6, 120, 80), 0.55, 1e-12, "one and a half");

@@ -1,6 +1,7 @@
-/* Nothing fails in silence: oneDNN's primitives and the allocations of a search, a training, an evaluation and an
- * export are made to fail one by one. Each time there is an error, nothing crashes or leaks (the sanitizers look), and
- * every file that is there is whole. The linker puts the functions below in front of the real ones (--wrap). */
+/* Nothing fails in silence: oneDNN's primitives and the allocations of searches, a training, an evaluation and an
+ * export are made to fail one by one. Each time there is an error, nothing crashes or leaks (the
+ * sanitizers look), and every file that is there is whole. The linker puts the functions below in front of the real
+ * ones (--wrap). */
 #define _GNU_SOURCE
 #include <cjson/cJSON.h>
 #include <dirent.h>
@@ -292,7 +293,7 @@ int main(void) {
   test_executions();
   fail_each("stages", decode_stages, run_folder);
   fail_each("search", search_anew, run_folder);
-  fail_each("search that asks", ask_anew, run_folder);
+  fail_each("search that asks shared weights", ask_anew, run_folder);
   fail_each("training", train_anew, run_folder);
   remove_all(run_folder);
   spn_err err;

@@ -164,7 +164,7 @@ static void test_answer(world *w) {
   const spn_evaluator *shared = spn_evaluator_of(&w->settings);
   spn_search_result r = {.images = 0};
   spn_answer answer;
-  spn_images images = {0}, first, each;
+  spn_images images = {0};
   spn_err err;
   void *own;
   size_t done;
@@ -173,12 +173,12 @@ static void test_answer(world *w) {
   must(spn_run_begin(w->problem.run, 0, &err), &err);
   must(shared->open(&w->problem, &own, &err), &err);
   must(shared->restore(own, w->problem.run, &done, &err), &err);
-  shared->price(own, &first, &each);
+  spn_price price = shared->price(own);
   for (uint64_t i = 0; i < 4; i++) {
     spn_choice_random(&w->space, 2, i, &r.choice);
     must(shared->answer(own, &r.choice, &answer, &images, &err), &err);
-    CHECK(images.trained == first.trained + (double)i * each.trained, "trained on %g", images.trained);
-    CHECK(images.evaluated == (double)(i + 1) * each.evaluated, "evaluated %g", images.evaluated);
+    CHECK(images.trained == price.first.trained + (double)i * price.each.trained, "trained on %g", images.trained);
+    CHECK(images.evaluated == (double)(i + 1) * price.each.evaluated, "evaluated %g", images.evaluated);
   }
   w->settings.search_train_steps = 0; /* the same weights from here on */
   for (uint64_t i = 0; i < 6; i++) {

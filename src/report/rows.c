@@ -52,14 +52,17 @@ static spn_status find_lines(const char *text, size_t size, const char *with, co
   return SPN_OK;
 }
 
-/* A number to the last bit, or a text; everything else becomes null. */
+/* A number to the last bit, a text or a flag; everything else becomes null. */
 static void put_plain(spn_json_writer *w, const char *key, const spn_json *at) {
   double number;
   const char *text;
+  int flag;
   if (spn_json_is_number(at) && !spn_json_real(at, -INFINITY, INFINITY, &number, NULL)) {
     spn_json_put_number(w, key, number);
   } else if (spn_json_is_string(at) && !spn_json_string(at, &text, NULL)) {
     spn_json_put_text(w, key, text);
+  } else if (spn_json_is_bool(at) && !spn_json_bool(at, &flag, NULL)) {
+    spn_json_put_flag(w, key, flag);
   } else {
     spn_json_put_text(w, key, NULL);
   }

@@ -21,7 +21,7 @@ struct spn_archive {
   spn_decisions decisions;
   char unit[16];
   spn_json_writer line;
-  size_t count, room;
+  size_t count, room, rescored;
   spn_evaluation *list;
   spn_choice_map *map;
 };
@@ -59,14 +59,16 @@ static spn_status remember(spn_archive *a, const spn_evaluation *e, spn_err *err
     a->list = list;
     a->room = room;
   }
-  SPN_TRY(spn_choice_map_put(a->map, &e->choice, a->count, err));
+  if (!e->rescored) SPN_TRY(spn_choice_map_put(a->map, &e->choice, a->count, err));
   a->list[a->count++] = *e;
+  a->rescored += e->rescored != 0;
   return SPN_OK;
 }
 
 static spn_status read_row(spn_archive *a, const spn_json *row, spn_err *err) {
   spn_evaluation e = {.answer.loss = NAN};
   spn_json network = spn_json_get(row, "network"), loss = spn_json_get(row, "loss");
+  spn_json rescored = spn_json_get(row, "rescored");
   const char *code;
   double number;
   SPN_TRY(read_number(row, "evaluation", (double)a->count + 1, (double)a->count + 1, &number, err));
@@ -78,6 +80,7 @@ static spn_status read_row(spn_archive *a, const spn_json *row, spn_err *err) {
   SPN_TRY(read_number(row, "images_trained", 0, 1e15, &e.images.trained, err));
   SPN_TRY(read_number(row, "images_evaluated", 0, 1e15, &e.images.evaluated, err));
   SPN_TRY(read_number(row, "seconds", 0, 1e15, &e.seconds, err));
+  if (rescored.item) SPN_TRY(spn_json_bool(&rescored, &e.rescored, err));
   if (!spn_json_is_null(&loss)) SPN_TRY(spn_json_real(&loss, 0, 1e300, &e.answer.loss, err));
   return remember(a, &e, err);
 }
@@ -193,6 +196,7 @@ static spn_status put_row(spn_archive *a, const spn_evaluation *e, spn_err *err)
   spn_json_put_number(w, "cost", e->answer.cost);
   spn_json_put_number(w, "images_trained", e->images.trained);
   spn_json_put_number(w, "images_evaluated", e->images.evaluated);
+  if (e->rescored) spn_json_put_flag(w, "rescored", 1);
   spn_json_put_rounded(w, "seconds", e->seconds, 4);
   spn_json_end(w);
   return put_line(a, err);
@@ -208,7 +212,8 @@ spn_status spn_archive_cut(spn_archive *a, size_t count, spn_err *err) {
   if (count >= a->count) return SPN_OK;
   spn_choice_map *map = spn_choice_map_new();
   spn_status status = map ? SPN_OK : spn_fail(err, SPN_ENOMEM, "archive: out of memory");
-  for (size_t i = 0; i < count && !status; i++) status = spn_choice_map_put(map, &a->list[i].choice, i, err);
+  for (size_t i = 0; i < count && !status; i++)
+    if (!a->list[i].rescored) status = spn_choice_map_put(map, &a->list[i].choice, i, err);
   if (!status && a->path) {
     char *text = NULL;
     size_t size = 0, kept = 0;
@@ -226,13 +231,15 @@ spn_status spn_archive_cut(spn_archive *a, size_t count, spn_err *err) {
   }
   spn_choice_map_free(a->map);
   a->map = map;
-  a->count = count;
+  while (a->count > count) a->rescored -= a->list[--a->count].rescored != 0;
   return SPN_OK;
 }
 
 /* ---- Questions ---- */
 
 size_t spn_archive_count(const spn_archive *a) { return a->count; }
+
+size_t spn_archive_rescored(const spn_archive *a) { return a->rescored; }
 
 const spn_evaluation *spn_archive_at(const spn_archive *a, size_t i) { return &a->list[i]; }
 
@@ -241,11 +248,13 @@ const spn_evaluation *spn_archive_find(const spn_archive *a, const spn_choice *c
   return spn_choice_map_find(a->map, choice, &number) ? &a->list[number] : NULL;
 }
 
+static int decides(const spn_archive *a, const spn_evaluation *e) { return !a->rescored || e->rescored; }
+
 const spn_evaluation *spn_archive_best(const spn_archive *a, const spn_cost *cost, double high) {
   const spn_evaluation *best = NULL;
   for (size_t i = 0; i < a->count; i++) {
     const spn_evaluation *e = &a->list[i];
-    if (e->answer.cost > high || (cost->limits && spn_cost_worst(cost, &e->choice) > high)) continue;
+    if (!decides(a, e) || e->answer.cost > high || (cost->limits && spn_cost_worst(cost, &e->choice) > high)) continue;
     if (!best || e->answer.accuracy > best->answer.accuracy) best = e;
   }
   return best;
@@ -266,12 +275,14 @@ static int by_cost(const void *a, const void *b) {
 spn_status spn_archive_front(const spn_archive *a, size_t *index, size_t *count, spn_err *err) {
   point *list = malloc((a->count + 1) * sizeof *list);
   if (!list) return spn_fail(err, SPN_ENOMEM, "archive: out of memory");
+  size_t points = 0;
   for (size_t i = 0; i < a->count; i++)
-    list[i] = (point){.cost = a->list[i].answer.cost, .accuracy = a->list[i].answer.accuracy, .number = i};
-  qsort(list, a->count, sizeof *list, by_cost);
+    if (decides(a, &a->list[i]))
+      list[points++] = (point){.cost = a->list[i].answer.cost, .accuracy = a->list[i].answer.accuracy, .number = i};
+  qsort(list, points, sizeof *list, by_cost);
   double best = -1;
   *count = 0;
-  for (size_t i = 0; i < a->count; i++)
+  for (size_t i = 0; i < points; i++)
     if (list[i].accuracy > best) {
       best = list[i].accuracy;
       index[(*count)++] = list[i].number;

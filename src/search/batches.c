@@ -33,10 +33,14 @@ static spn_status load(spn_loader *loader, size_t pixels, size_t most, size_t im
 spn_status spn_batches_load(const spn_data *d, const spn_settings *s, spn_split split, int training, size_t images,
                             spn_batches *out, spn_err *err) {
   spn_loader *loader;
-  const spn_transform *t = training ? &d->train : &d->eval;
-  size_t pixels = (size_t)t->size * (size_t)t->size * (size_t)t->channels;
+  spn_data plain = *d;
+  size_t pixels = (size_t)d->eval.size * (size_t)d->eval.size * (size_t)d->eval.channels;
+  size_t all = spn_dataset_count(d->set, split);
+  /* A part is drawn: in order it would be the first classes, for those of a folder come one after the other. */
+  int part = images && images < all && all >= (size_t)s->optim_batch;
   *out = (spn_batches){0};
-  SPN_TRY(spn_data_loader(d, s, split, training, 0, &loader, err));
+  if (!training) plain.train = plain.eval;
+  SPN_TRY(spn_data_loader(&plain, s, split, training || part, 0, &loader, err));
   spn_status status = load(loader, pixels, spn_loader_batches(loader), images, out, err);
   spn_loader_close(loader);
   if (status) spn_batches_free(out);

@@ -14,7 +14,8 @@ typedef struct {
 } spn_batches;
 
 /* The first batches of a split that hold at least `images` (0: all there are; of training images at most an epoch).
- * training: shuffled and augmented, whole batches only; otherwise in order. The caller frees. */
+ * training: augmented, in random order, whole batches only; otherwise as they are evaluated, in order where all are
+ * wanted and else drawn at random. The caller frees. */
 spn_status spn_batches_load(const spn_data *d, const spn_settings *s, spn_split split, int training, size_t images,
                             spn_batches *out, spn_err *err);
 void spn_batches_free(spn_batches *b);

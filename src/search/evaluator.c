@@ -19,3 +19,8 @@ const spn_evaluator *const spn_evaluators[] = {
 const spn_evaluator *spn_evaluator_of(const spn_settings *s) {
   return spn_evaluators[spn_name_index(spn_evaluator_names, s->search_evaluator)];
 }
+
+size_t spn_rescorings(const spn_settings *s, double evaluations) {
+  double most = evaluations / 4, asked = (double)s->search_rescore;
+  return (size_t)(asked < most ? asked : most);
+}

@@ -11,7 +11,7 @@
 
 enum {
   TABLE_EVALUATIONS = 200,      /* where nothing else limits a search and an answer costs no images */
-  REPEATS = 10,                 /* questions for every evaluation that the images allow: known networks cost none */
+  IDLE = 200,                   /* questions in a row whose answers were known: the method has settled */
   CHECKPOINT_EVALUATIONS = 100, /* where run.checkpoint_steps is 0 */
   DRAWS = 1000000
 };
@@ -24,31 +24,40 @@ static spn_images processed(const spn_inquiry *q) {
   return q->asked ? spn_archive_at(q->archive, q->asked - 1)->images : (spn_images){0};
 }
 
+static spn_price price_of(const spn_inquiry *q) {
+  return q->evaluator && q->evaluator->price ? q->evaluator->price(q->own) : (spn_price){0};
+}
+
 /* What the next evaluation takes at least. */
 static double next_price(const spn_inquiry *q) {
-  spn_images first = {0}, each = {0};
-  if (q->evaluator && q->evaluator->price) q->evaluator->price(q->own, &first, &each);
-  return images_of(q->asked ? &each : &first);
+  spn_price price = price_of(q);
+  return images_of(q->asked ? &price.each : &price.first);
+}
+
+/* Images that are kept for the rescoring. */
+static double kept_back(const spn_inquiry *q) {
+  spn_price price = price_of(q);
+  return (double)q->finals * images_of(&price.again);
 }
 
 int spn_inquiry_goes_on(const spn_inquiry *q) {
   spn_images done = processed(q);
-  return (!q->limit || q->asked < q->limit) && (!(q->images > 0) || images_of(&done) + next_price(q) <= q->images);
+  return q->idle < IDLE && (!q->limit || q->asked + q->finals < q->limit) &&
+         (!(q->images > 0) || images_of(&done) + next_price(q) + kept_back(q) <= q->images);
 }
 
 double spn_inquiry_used(const spn_inquiry *q) {
   spn_images done = processed(q);
-  double evaluations = q->limit ? (double)q->asked / (double)q->limit : 0;
-  double images = q->images > 0 ? images_of(&done) / q->images : 0;
+  double evaluations = q->limit ? (double)q->asked / (double)(q->limit - q->finals) : 0;
+  double images = q->images > 0 ? images_of(&done) / (q->images - kept_back(q)) : 0;
   return fmin(1, fmax(evaluations, images));
 }
 
 double spn_inquiry_expected(const spn_inquiry *q) {
-  spn_images first = {0}, each = {0};
-  double most = q->limit ? (double)q->limit : INFINITY;
-  if (q->evaluator && q->evaluator->price) q->evaluator->price(q->own, &first, &each);
-  if (q->images > 0 && images_of(&each) > 0)
-    most = fmin(most, 1 + fmax(0, q->images - images_of(&first)) / images_of(&each));
+  spn_price price = price_of(q);
+  double most = q->limit ? (double)(q->limit - q->finals) : INFINITY, each = images_of(&price.each);
+  if (q->images > 0 && each > 0)
+    most = fmin(most, 1 + fmax(0, q->images - kept_back(q) - images_of(&price.first)) / each);
   return floor(most);
 }
 
@@ -63,12 +72,6 @@ static spn_status check_budget(const spn_inquiry *q, spn_err *err) {
   if (!(q->images > 0) || price <= q->images) return SPN_OK;
   return spn_fail(err, SPN_EINPUT, "search.budget: expected at least %.0f images, which one evaluation takes, got %.0f",
                   price, q->images);
-}
-
-/* Of settled answers a known one costs nothing: a method that asks only for what it knows would never end. */
-static void bound_repeats(spn_inquiry *q) {
-  if (!q->limit && q->images > 0 && q->evaluator && q->evaluator->settled && q->evaluator->price)
-    q->limit = (size_t)(REPEATS * spn_inquiry_expected(q));
 }
 
 /* ---- Opening ---- */
@@ -97,7 +100,7 @@ static spn_status open_parts(spn_inquiry *q, const spn_problem *p, const char *a
                     q->space->name);
   if (q->evaluator) SPN_TRY(q->evaluator->open(p, &q->own, err));
   SPN_TRY(check_budget(q, err));
-  bound_repeats(q);
+  if (q->evaluator && q->evaluator->rescore) q->finals = spn_rescorings(q->settings, spn_inquiry_expected(q));
   SPN_TRY(spn_archive_open(archive_path, q->space, q->cost->unit, &q->archive, &torn, err));
   if (torn && q->run)
     spn_run_say(q->run, "note: the last line of archive.jsonl was not written whole; that evaluation is repeated");
@@ -131,17 +134,17 @@ void spn_inquiry_close(spn_inquiry *q) {
 
 /* ---- Asking ---- */
 
-static spn_status replay(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {
+static spn_status replay(spn_inquiry *q, const spn_choice *choice, int rescored, spn_answer *out, spn_err *err) {
   const spn_evaluation *e = spn_archive_at(q->archive, q->asked);
-  if (!spn_choice_equal(&e->choice, choice)) {
+  if (!spn_choice_equal(&e->choice, choice) || e->rescored != rescored) {
     spn_code want, got;
     spn_code_of(&q->decisions, choice, &want);
     spn_code_of(&q->decisions, &e->choice, &got);
     return spn_fail(
         err, SPN_EINPUT,
-        "archive.jsonl: evaluation %zu: expected network %s, which this search asks for, got %s: the archive "
+        "archive.jsonl: evaluation %zu: expected network %s, which this search asks for%s, got %s: the archive "
         "is another search's, or of another version of spnas",
-        q->asked + 1, want.text, got.text);
+        q->asked + 1, want.text, rescored ? " again" : "", got.text);
   }
   *out = e->answer;
   q->asked++;
@@ -160,18 +163,21 @@ static spn_status stop_when_asked(const spn_inquiry *q, spn_err *err) {
   return spn_fail(err, SPN_ESTOPPED, "stopped after %zu evaluations", q->asked);
 }
 
-/* A settled answer that is in the archive is not worked out again. */
-static spn_status find_answer(spn_inquiry *q, spn_evaluation *e, spn_err *err) {
-  const spn_evaluation *known = q->evaluator->settled ? spn_archive_find(q->archive, &e->choice) : NULL;
-  if (!known) return q->evaluator->answer(q->own, &e->choice, &e->answer, &e->images, err);
-  e->answer = known->answer;
-  return SPN_OK;
+/* A settled answer that was given before is not worked out again, and no evaluation. */
+static const spn_evaluation *known_answer(const spn_inquiry *q, const spn_choice *choice) {
+  const spn_evaluation *e = q->evaluator->settled ? spn_archive_find(q->archive, choice) : NULL;
+  return e && e < spn_archive_at(q->archive, 0) + q->asked ? e : NULL; /* what follows is still to be replayed */
 }
 
-spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {
-  if (q->asked < q->replayed) return replay(q, choice, out, err);
+static spn_status find_answer(spn_inquiry *q, spn_evaluation *e, spn_err *err) {
+  if (e->rescored) return q->evaluator->rescore(q->own, &e->choice, &e->answer, &e->images, err);
+  return q->evaluator->answer(q->own, &e->choice, &e->answer, &e->images, err);
+}
+
+static spn_status ask(spn_inquiry *q, const spn_choice *choice, int rescored, spn_answer *out, spn_err *err) {
+  if (q->asked < q->replayed) return replay(q, choice, rescored, out, err);
   SPN_TRY(stop_when_asked(q, err));
-  spn_evaluation e = {.choice = *choice, .answer.loss = NAN, .images = processed(q)};
+  spn_evaluation e = {.choice = *choice, .answer.loss = NAN, .images = processed(q), .rescored = rescored};
   double start = q->run ? spn_run_seconds(q->run) : 0;
   SPN_TRY(find_answer(q, &e, err));
   e.answer.cost = spn_cost_of(q->cost, choice);
@@ -182,6 +188,14 @@ spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, sp
   size_t steps = (size_t)q->settings->run_checkpoint_steps;
   int due = q->asked % (steps ? steps : CHECKPOINT_EVALUATIONS) == 0;
   return due || spn_checkpoint_requested() ? save(q, err) : SPN_OK;
+}
+
+spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err) {
+  const spn_evaluation *known = known_answer(q, choice);
+  q->idle = known ? q->idle + 1 : 0;
+  if (!known) return ask(q, choice, 0, out, err);
+  *out = known->answer;
+  return SPN_OK;
 }
 
 void spn_nominate(spn_inquiry *q, const spn_choice *choice) {
@@ -227,11 +241,41 @@ spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choi
                   q->space->name, low, high, q->cost->unit);
 }
 
+/* ---- Rescoring ---- */
+
+/* The most accurate network within the budget that is not among the evaluations from `first` on; 0: there is none. */
+static int next_best(const spn_inquiry *q, size_t first, spn_choice *out) {
+  const spn_evaluation *best = NULL;
+  for (size_t i = 0; i < first; i++) {
+    const spn_evaluation *e = spn_archive_at(q->archive, i);
+    if (spn_cost_worst(q->cost, &e->choice) > q->high || (best && e->answer.accuracy <= best->answer.accuracy))
+      continue;
+    size_t k = first;
+    while (k < q->asked && !spn_choice_equal(&spn_archive_at(q->archive, k)->choice, &e->choice)) k++;
+    if (k == q->asked) best = e;
+  }
+  if (best) *out = best->choice;
+  return best != NULL;
+}
+
+spn_status spn_inquiry_rescore(spn_inquiry *q, spn_err *err) {
+  size_t first = q->asked;
+  spn_choice choice;
+  spn_answer answer;
+  if (!q->finals) return SPN_OK;
+  if (q->nominated && spn_cost_worst(q->cost, &q->nominee) <= q->high) SPN_TRY(ask(q, &q->nominee, 1, &answer, err));
+  while (q->asked - first < q->finals && next_best(q, first, &choice)) SPN_TRY(ask(q, &choice, 1, &answer, err));
+  return SPN_OK;
+}
+
 /* ---- Whole ---- */
+
+/* Whether the archive's accuracies can be compared with each other. */
+static int are_comparable(const spn_inquiry *q) { return q->finals || (q->evaluator && q->evaluator->settled); }
 
 spn_status spn_inquiry_result(const spn_inquiry *q, spn_choice *out, spn_err *err) {
   const spn_evaluation *best = spn_archive_best(q->archive, q->cost, q->high);
-  if (q->nominated && (!best || !q->evaluator || !q->evaluator->settled)) *out = q->nominee;
+  if (q->nominated && !(best && are_comparable(q))) *out = q->nominee;
   else if (best) *out = best->choice;
   else
     return spn_fail(err, SPN_EINPUT, "search.target: none of the %zu networks asked for costs at most %.4g %s",
@@ -266,10 +310,13 @@ static void write_facts(const void *owner, spn_json_writer *w) {
   const arch_facts *f = owner;
   const spn_inquiry *q = f->q;
   spn_images done = processed(q);
-  const spn_evaluation *found = spn_archive_find(q->archive, &f->result->choice);
+  const spn_evaluation *found = spn_archive_best(q->archive, q->cost, q->high);
+  if (!found || !spn_choice_equal(&found->choice, &f->result->choice))
+    found = spn_archive_find(q->archive, &f->result->choice);
   spn_json_put_text(w, "evaluator", q->settings->search_evaluator);
   if (found) spn_json_put_number(w, "accuracy", found->answer.accuracy);
   spn_json_put_integer(w, "evaluations", (long long)q->asked);
+  if (q->finals) spn_json_put_integer(w, "rescored", (long long)spn_archive_rescored(q->archive));
   spn_json_put_number(w, "images_trained", done.trained);
   spn_json_put_number(w, "images_evaluated", done.evaluated);
   if (q->evaluator && q->evaluator->facts) q->evaluator->facts(q->own, f->result, w);
@@ -301,6 +348,7 @@ spn_status spn_inquiry_run(const spn_problem *p, spn_status (*search)(spn_inquir
   const spn_evaluator *evaluator = p->settings->search_evaluations == 1 ? NULL : spn_evaluator_of(p->settings);
   SPN_TRY(spn_inquiry_open(p, evaluator, spn_run_path(p->run, "archive.jsonl"), &q, err));
   spn_status status = search(&q, err);
+  if (!status) status = spn_inquiry_rescore(&q, err);
   if (!status) status = finish(&q, p, out, err);
   spn_inquiry_close(&q);
   return status;

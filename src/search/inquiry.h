@@ -21,9 +21,11 @@ struct spn_inquiry {
   const spn_evaluator *evaluator; /* NULL: nobody answers (search.evaluations = 1) */
   void *own;                      /* the evaluator's */
   spn_run *run;                   /* for words and checkpoints; NULL: none */
-  size_t asked;                   /* answered so far, replayed ones too */
+  size_t asked;                   /* evaluations so far, replayed ones too */
+  size_t idle;                    /* the last questions in a row whose settled answers were known: no evaluations */
   size_t limit;                   /* evaluations that may be asked for; 0: any number */
   double images;                  /* that may be processed; 0: any number */
+  size_t finals;                  /* evaluations of these that are kept for the rescoring at the end */
   size_t replayed;                /* answers that the archive had when this process began */
   spn_choice nominee;             /* the method's own answer */
   int nominated;
@@ -36,17 +38,18 @@ spn_status spn_inquiry_open(const spn_problem *problem, const spn_evaluator *eva
                             spn_inquiry *out, spn_err *err);
 void spn_inquiry_close(spn_inquiry *q);
 
-/* Whether the budget allows another evaluation. */
+/* Whether the budget allows another evaluation, beside those of the rescoring; 0 also where the method only asks for
+ * what it knows. */
 int spn_inquiry_goes_on(const spn_inquiry *q);
-/* How much of the budget is used, 0 to 1: for schedules. */
+/* How much of the budget, the rescoring's apart, is used, 0 to 1: for schedules. */
 double spn_inquiry_used(const spn_inquiry *q);
-/* How many evaluations the whole budget allows. */
+/* How many evaluations it allows. */
 double spn_inquiry_expected(const spn_inquiry *q);
 /* Asks for a network's accuracy and cost. SPN_ESTOPPED after a signal or run.max_steps; SPN_EINPUT: the archive of the
  * resumed search holds other questions. */
 spn_status spn_ask(spn_inquiry *q, const spn_choice *choice, spn_answer *out, spn_err *err);
-/* Names the method's own answer, in place of the most accurate network of the archive, where the evaluator's answers
- * change in the course of a search. */
+/* Names the method's own answer: one of those that are rescored, and the answer itself where accuracies cannot be
+ * compared or nobody was asked. */
 void spn_nominate(spn_inquiry *q, const spn_choice *choice);
 
 /* ---- Random numbers and networks: functions of the seed and of how many were drawn before ---- */
@@ -62,6 +65,9 @@ spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choi
 /* What a method that asks does as a search: opens archive and evaluator, lets it search, and writes what it found. */
 spn_status spn_inquiry_run(const spn_problem *problem, spn_status (*search)(spn_inquiry *q, spn_err *err),
                            spn_search_result *out, spn_err *err);
+/* Where the evaluator's answers drift: asks again about the method's own answer and the most accurate networks within
+ * the budget, search.rescore in all, with the evaluator as the search leaves it. What is best then is the answer. */
+spn_status spn_inquiry_rescore(spn_inquiry *q, spn_err *err);
 /* The network to name: SPN_EINPUT when none of the budget was found. */
 spn_status spn_inquiry_result(const spn_inquiry *q, spn_choice *out, spn_err *err);
 

@@ -1,5 +1,6 @@
 /* MnasNet's search (arXiv 1807.11626): networks are drawn from an LSTM controller, twenty at a time, their rewards
- * compared with a running mean, and the controller is improved by a few passes of PPO over them. */
+ * compared with a running mean, and the controller is improved by a few passes of PPO over them. The answer is the best
+ * of what was drawn, as there. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,8 @@ static spn_status draw(search *t, sample *out, spn_err *err) {
   spn_answer answer;
   spn_policy_draw(q, t->reach, 0, spn_controller_logits, &t->controller, &out->path);
   SPN_TRY(spn_ask(q, &out->path.choice, &answer, err));
-  double reward = spn_reward_of(s->search_reward, answer.accuracy, spn_cost_worst(q->cost, &out->path.choice), q->high);
+  double reward = spn_reward_of(spn_reward_chosen(s), answer.accuracy, spn_cost_worst(q->cost, &out->path.choice),
+                                q->high);
   out->ppo = (spn_ppo){.advantage = spn_baseline_advantage(&t->baseline, s->search_baseline, reward),
                        .old_log_probability = out->path.log_probability,
                        .clip = s->search_clip,
@@ -68,9 +70,6 @@ static spn_status learn(search *t, spn_err *err) {
     drawn = 0;
     improve(t);
   }
-  spn_path path;
-  spn_policy_draw(t->q, t->reach, 1, spn_controller_logits, &t->controller, &path);
-  spn_nominate(t->q, &path.choice);
   return SPN_OK;
 }
 

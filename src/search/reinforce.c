@@ -53,8 +53,8 @@ static spn_status learn(policy *p, spn_err *err) {
   while (spn_inquiry_goes_on(q)) {
     spn_policy_draw(p->q, p->reach, 0, logits_of, p, &path);
     SPN_TRY(spn_ask(p->q, &path.choice, &answer, err));
-    double reward = spn_reward_of(q->settings->search_reward, answer.accuracy, spn_cost_worst(q->cost, &path.choice),
-                                  q->high);
+    double reward = spn_reward_of(spn_reward_chosen(q->settings), answer.accuracy,
+                                  spn_cost_worst(q->cost, &path.choice), q->high);
     find_gradient(p, &path, spn_baseline_advantage(&p->baseline, q->settings->search_baseline, reward));
     spn_adam_step(&p->adam, p->logit, p->gradient, rate_of(p));
   }

@@ -69,9 +69,10 @@ static spn_images images_of(const scratch *t, const spn_settings *recipe) {
   return (spn_images){.trained = epochs * steps * batch, .evaluated = epochs * (norm + judged)};
 }
 
-static void price(const void *own, spn_images *first, spn_images *each) {
+static spn_price price(const void *own) {
   const scratch *t = own;
-  *first = *each = images_of(t, &t->recipe);
+  spn_images each = images_of(t, &t->recipe);
+  return (spn_price){.first = each, .each = each};
 }
 
 /* Only what was learnt of the network is worth its place on the disk. */

@@ -26,7 +26,9 @@ typedef enum { SPN_STATISTICS(SPN_CHOICE_CONSTANT) } spn_statistic;
 typedef enum { SPN_COST_FORMS(SPN_CHOICE_CONSTANT) } spn_cost_form;
 
 /* What a sampled network is worth (search/reward.h). */
-#define SPN_REWARDS(X) X(SPN_REWARD_ABSOLUTE, "absolute") X(SPN_REWARD_SOFT, "soft") X(SPN_REWARD_HARD, "hard")
+#define SPN_REWARDS(X)       \
+  X(SPN_REWARD_AUTO, "auto") \
+  X(SPN_REWARD_ABSOLUTE, "absolute") X(SPN_REWARD_SOFT, "soft") X(SPN_REWARD_HARD, "hard")
 typedef enum { SPN_REWARDS(SPN_CHOICE_CONSTANT) } spn_reward;
 
 #define SPN_VARIANTS(X) X(SPN_VARIANT_DEPLOYMENT, "deployment") X(SPN_VARIANT_PROXY, "proxy")

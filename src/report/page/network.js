@@ -130,7 +130,8 @@ function archivePlots() {
   if (!answers.length) return;
   scatter({
     id: 'accuracy', title: 'Accuracy against cost', y: 'accuracy', columns, rows: answers.map((e) => columns.map((k) => e[k])),
-    marks: marksOf(), text: 'Every network that was evaluated, and the front of those that nothing cheaper beats.' + marksText() + thinned(data.evaluations),
+    marks: marksOf(), text: 'Every network that was evaluated, and the front of those that nothing cheaper beats'
+      + (answers.some((e) => e.rescored) ? ', among those that were scored again with the final weights.' : '.') + marksText() + thinned(data.evaluations),
     sets: (c) => [points('evaluated', answers.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.muted,
         {pointRadius: 3, order: 3}),
                   points('front', front.map((e) => ({x: e.cost, y: e.accuracy, name: 'evaluation ' + e.evaluation})), c.series[0],
@@ -138,7 +139,7 @@ function archivePlots() {
                   ...targetLine(c, answers.map((e) => e.accuracy))]
   });
   let best = -Infinity;
-  const risen = answers.filter((e) => !known(target) || e.cost <= target).map((e) => ({n: e.evaluation, best: best = Math.max(best, e.accuracy),
+  const risen = answers.filter((e) => !e.rescored && (!known(target) || e.cost <= target)).map((e) => ({n: e.evaluation, best: best = Math.max(best, e.accuracy),
       accuracy: e.accuracy}));
   curves({
     id: 'best', title: 'Best so far within the budget', x: 'evaluation', y: 'accuracy', columns: ['evaluation', 'accuracy', 'best'],
