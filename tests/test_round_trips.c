@@ -107,11 +107,13 @@ static void test_spaces(void) {
 
 /* Any legal network, whatever no space would choose: shortcuts here and there, ratios without a short decimal, plain
  * convolutions, activations that change, layers left out. */
+static int draw(uint64_t *at, int count) { return (int)spn_rng_below(23, SPN_RNG_TEST, (*at)++, (uint64_t)count); }
+
 static spn_arch any_network(uint64_t n) {
   static const int channels[] = {1, 3, 8, 16, 24, 96, 1280, 8192};
   static const double ratios[] = {0, 0, 0.25, 1, 1.0 / 3, 1e-9, 0.062500001};
   uint64_t at = n << 20;
-#define DRAW(count) (int)spn_rng_below(23, SPN_RNG_TEST, at++, (uint64_t)(count))
+#define DRAW(count) draw(&at, count)
   spn_arch a = {.name = "any",
                 .input_size = 1 + DRAW(SPN_MAX_SIZE),
                 .input_channels = 1 + DRAW(4),
