@@ -10,7 +10,8 @@ function searchCurves() {
   }));
   if (has(steps, 'cost')) curves(Object.assign(table(steps, ['step', 'cost', 'cost_free', 'cost_drawn', 'cost_term']), {
     id: 'cost', title: 'Cost against the target', x: 'step', y: unit,
-    text: 'Cost of the decisions; before they are held to the budget; and the target.' + thinned(data.steps),
+    text: 'Cost of the decisions; before they are held to the budget; and the target.'
+      + (arch && arch.limits ? ' Where a limit binds, what the limited cost counts as: at its limit as much as the target.' : '') + thinned(data.steps),
     lines: (c) => [...level('target', target, steps, 'step', c.ink),
                    line('decisions', steps, 'step', 'cost', c.series[0], {pointRadius: 0}),
                    line('before the budget', steps, 'step', 'cost_free', c.series[1], {borderWidth: 1.5, pointRadius: 0})]

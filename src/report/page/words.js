@@ -7,6 +7,8 @@ function sayCost() {
   const said = isNaN(off) ? 'without a target, by lambda ' + figure(config.search.lambda) + ' alone' : beside;
   say('Found a network predicted at ' + figure(arch.predicted) + ' ' + unit + ', ' + said + ' (by ' + arch.cost
     + (arch.se_cost_is_modelled ? '; its SE part modelled, not measured' : '') + ').', off > 0.005);
+  for (const l of arch.limits || [])
+    say('By ' + l.cost + ' it takes ' + figure(l.predicted) + ' of at most ' + figure(l.limit) + ' ' + l.unit + '.', l.predicted > l.limit);
   if (known(arch.decisions_changed_to_meet_target))
     say(arch.decisions_changed_to_meet_target ? of(arch.decisions_changed_to_meet_target, 'decision') + ' of ' + names.length + ' had to be changed to meet it.'
                                               : 'No decision had to be changed to meet it.');
@@ -87,6 +89,7 @@ function tiles() {
   const tile = (name, value) => list.push(element('div', {}, element('span', {}, name), element('b', {}, value)));
   if (search && arch) tile('predicted', figure(arch.predicted) + ' ' + unit);
   if (known(target)) tile('target', figure(target) + ' ' + unit);
+  if (search && arch) for (const l of arch.limits || []) tile(l.cost, figure(l.predicted) + ' of ' + figure(l.limit) + ' ' + l.unit);
   if (!search && network && known(network.cost)) tile('predicted', figure(network.cost) + ' ' + unit);
   if (result) tile('test top-1', percent(result.test_top1));
   if (result) tile('held-out top-1', percent(result.holdout_top1));
