@@ -247,7 +247,7 @@ def check_in_browser(path, data, plots=None):
             point_at(browser, name)
     browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     browser.call("Emulation.setDeviceMetricsOverride", width=PHONE, height=800, deviceScaleFactor=2, mobile=True)
-    assert browser.ask("document.documentElement.scrollWidth") <= PHONE, f"{path}: wider than a phone"
+    browser.wait(f"document.documentElement.scrollWidth <= {PHONE}")  # plots take a moment to shrink
     browser.call("Emulation.setEmulatedMedia", features=[])
     browser.call("Emulation.clearDeviceMetricsOverride")
     assert not browser.said, f"{path}: {browser.said}"
@@ -306,8 +306,10 @@ def check_table(work):
     table.write_text("arch,test_acc_1\n" + "".join(f"{c},{80 + c.count('2') + draw.random():.3f}\n" for c in codes))
     folder = work / "table"
     spnas("search", "--set", "search.evaluator=tabular", "--set", f"search.table={table}", "--set", "search.method=random", "--set",
-          "search.space=nas-bench-macro-table", "--set", "search.cost=flops", "--set", "search.target_share=0.6", "--out", folder, "--quiet")
-    data, _ = check_run(folder)
+          "search.space=nas-bench-macro-table", "--set", "search.cost=flops", "--set", "search.target_share=0.6", "--set",
+          "search.limits=params <= 99%", "--out", folder, "--quiet")
+    data, text = check_run(folder)
+    assert text is None or "By params it takes" in text, "a limit is told"
     check_network(data)
     assert data["evaluations"]["count"] > 10
     return table
