@@ -119,6 +119,7 @@ static void finish(tiny *t) {
   grad_free(&t->data);
   spn_indicators_free(t->s);
   spn_supernet_free(t->net);
+  spn_cost_free(&t->cost);
 }
 
 /* The analytic gradients of thresholds and weights at once: grads holds the weights'. */

@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static spn_status keep(spn_batches *b, const spn_batch *batch, size_t pixels, spn_err *err) {
+/* whole: images of a whole batch, which a graph reads (zeros) even where fewer count. */
+static spn_status keep(spn_batches *b, const spn_batch *batch, size_t whole, size_t pixels, spn_err *err) {
   void *grown = realloc(b->batch, (b->count + 1) * sizeof *b->batch);
   if (!grown) return spn_fail(err, SPN_ENOMEM, "kept images: out of memory");
   b->batch = grown;
   size_t i = b->count++, n = (size_t)batch->count;
-  b->batch[i].pixels = malloc(n * pixels * sizeof *b->batch[i].pixels);
+  b->batch[i].pixels = calloc(whole * pixels, sizeof *b->batch[i].pixels);
   b->batch[i].labels = malloc(n * sizeof *b->batch[i].labels);
   b->batch[i].count = batch->count;
   if (!b->batch[i].pixels || !b->batch[i].labels)
@@ -19,13 +20,13 @@ static spn_status keep(spn_batches *b, const spn_batch *batch, size_t pixels, sp
   return SPN_OK;
 }
 
-static spn_status load(spn_loader *loader, size_t pixels, size_t most, size_t images, spn_batches *out, spn_err *err) {
-  while (out->count < most && (!images || out->images < images)) {
+static spn_status load(spn_loader *loader, size_t whole, size_t pixels, size_t images, spn_batches *out, spn_err *err) {
+  while (out->count < spn_loader_batches(loader) && (!images || out->images < images)) {
     spn_batch batch;
     int end = 0;
     SPN_TRY(spn_loader_next(loader, &batch, &end, err));
     if (end) break;
-    SPN_TRY(keep(out, &batch, pixels, err));
+    SPN_TRY(keep(out, &batch, whole, pixels, err));
   }
   return out->images ? SPN_OK : spn_fail(err, SPN_EINPUT, "no image could be read");
 }
@@ -41,7 +42,7 @@ spn_status spn_batches_load(const spn_data *d, const spn_settings *s, spn_split 
   *out = (spn_batches){0};
   if (!training) plain.train = plain.eval;
   SPN_TRY(spn_data_loader(&plain, s, split, training || part, 0, &loader, err));
-  spn_status status = load(loader, pixels, spn_loader_batches(loader), images, out, err);
+  spn_status status = load(loader, (size_t)s->optim_batch, pixels, images, out, err);
   spn_loader_close(loader);
   if (status) spn_batches_free(out);
   return status;

@@ -7,7 +7,7 @@
 typedef struct {
   size_t count, images; /* batches; images in all of them */
   struct {
-    float *pixels; /* (batch,size,size,channels) */
+    float *pixels; /* (optim.batch,size,size,channels), zeros behind the count */
     int32_t *labels;
     int count;
   } *batch;
