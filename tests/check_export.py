@@ -24,7 +24,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 TOLERANCE = 1e-4  # of logits divided by their standard deviation
 INT8_RMS = 0.45  # likewise, root of the mean square over all networks: their weights are random and images of noise hardly differ
-MAP_TOLERANCE = 2e-4  # of feature maps, likewise: the largest of some 100,000 numbers
+MAP_TOLERANCE = 5e-4  # of feature maps, likewise: the largest of some 100,000 numbers of random layers, where timm itself rounds
 MAP_INT8 = 1.5  # of feature maps, of each network: rounding is noise that random layers enlarge; check_int8.py has trained ones
 MAIN = """
 #include "net.h"
