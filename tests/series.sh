@@ -207,7 +207,7 @@ test_tune_images() {
   check "a tuning that was stopped ends alike" cmp learnt/front.csv halted/front.csv
   run 0 "reward" tiny sweep --target 70% --tune search.lambda=0..4 --set search.reward=soft --trials 3 --out by-reward --quiet
   check "the reward, not the accuracy" [ "$(member by-reward/front.json '["networks"][0]["worth"] != d["networks"][0]["accuracy"]')" = True ]
-  run 0 "failed" tiny sweep --target 70% --tune optim.lr=0.01..900 --set optim.optimizer=sgd --trials 4 --out diverged --quiet
+  run 0 "failed" tiny sweep --target 70% --tune optim.lr=100..1000 --set optim.lr_warmup_epochs=0 --set optim.optimizer=sgd --trials 4 --out diverged --quiet
   check "each with a warm-up of its own" [ ! -e diverged/warmup ]
   run 2 "from 0 on" tiny sweep --target 70% --tune search.lambda=-1..4 --out refused
 }
