@@ -111,7 +111,7 @@ wait_for() {
 
 test_first_interrupt() {
   $RUN "$SPNAS" search --data data --set search.space=space.json --set search.cost=macs --set search.target_share=0.6 \
-    --set search.epochs=500 --set optim.batch=24 --set run.log_steps=1 --out stopped >stopped.log 2>&1 &
+    --set search.epochs=500 --set search.watch=0 --set optim.batch=24 --set run.log_steps=1 --out stopped >stopped.log 2>&1 &
   pid=$!
   check "a search is under way" wait_for stopped/metrics.jsonl
   kill -INT $pid
