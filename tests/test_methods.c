@@ -397,6 +397,31 @@ static void test_layernas_ends(table_case *t) {
   t->settings.search_buckets = 100;
 }
 
+/* Fewer questions than layers: the last is about a whole network of the budget, which is the answer. */
+static void test_layernas_short(table_case *t, const char *archive) {
+  spn_err err;
+  double accuracy;
+  for (long long evaluations = 2; evaluations <= t->space.layers + 2; evaluations++) {
+    size_t count;
+    spn_inquiry q;
+    spn_choice found;
+    remove(archive);
+    t->settings.search_evaluations = evaluations;
+    must(spn_inquiry_open(&t->problem, spn_evaluator_of(&t->settings), archive, &q, &err), &err);
+    CHECK_OK(method_named("layernas")->search(&q, &err), err);
+    CHECK_OK(spn_inquiry_result(&q, &found, &err), err);
+    count = spn_archive_count(q.archive);
+    CHECK(count <= (size_t)evaluations && spn_archive_find(q.archive, &found), "%zu questions, and the answer is one",
+          count);
+    CHECK(spn_cost_worst(&t->cost, &found) <= q.high, "within the budget");
+    CHECK(spn_cost_worst(&t->cost, &found) >= 0.7 * q.high, "and spends it: %g of %g", spn_cost_worst(&t->cost, &found),
+          q.high);
+    spn_inquiry_close(&q);
+    CHECK_OK(search_table(t, "layernas", archive, &accuracy, &err), err); /* by replay */
+  }
+  t->settings.search_evaluations = 0;
+}
+
 /* Without it, networks of any cost are drawn. */
 static void test_feasible(table_case *t, const char *method) {
   spn_err err;
@@ -475,6 +500,8 @@ int main(void) {
   test_finds(t, "ppo", 600, 0.02); /* settles early: the best of what it drew by then */
   test_finds(free_choice, "layernas", 1500, 0);
   test_layernas_ends(t);
+  test_layernas_short(t, path[0]);
+  test_layernas_short(tight, path[0]);
   test_feasible(t, "reinforce");
   test_feasible(t, "ppo");
   test_costs(t);
