@@ -171,17 +171,18 @@ def plots_of(data):
             plots["layers"] = len(network["layers"]), len(kinds)
     if evaluations:
         plots["accuracy"] = len(evaluations) + len(arch["front"]) + 2
-        plots["best"] = sum(1 for e in evaluations if e["cost"] <= arch["target"]) * 2
+        plots["best"] = sum(e["cost"] <= arch["target"] and not e.get("rescored") for e in evaluations) * 2
         if len(evaluations) > 10:
             plots["asked"] = (len(data["indicators"]), 20)
     if steps and data["files"]["env.json"]["command"] == "search":
         plots["ce"] = 2 * len(steps) + sum(row["holdout_ce"] is not None for row in epochs)
-        plots["cost"] = 2 * len(steps) + 2
-        plots["lambda"] = len(steps)
+        steered = sum(row.get("lambda") is not None for row in steps)  # shared weights have no lambda
+        plots["cost"] = len(steps) + steered + 2
+        plots["lambda"] = steered
         plots["evidence"] = len(epochs)
         plots["decisions"] = len(data["indicators"]) * sum("x" in row for row in steps)
         plots["worth"] = len(data["indicators"]) * sum("gain" in row for row in steps)
-        if arch:
+        if "indicators" in (arch or {}):
             plots["gains"] = len(arch["indicators"]), 2
     elif steps:
         plots["loss"] = plots["top1"] = 2 * len(epochs)
@@ -235,7 +236,7 @@ def check_in_browser(path, data, plots=None):
     assert "In short" in browser.ask("document.body.innerText"), f"{path}: the page is not drawn"
     marks = {k: int(n) for k, n in browser.ask("Object.fromEntries([...drawn].filter(([, p]) => p.box).map(([id, p]) => [id, p.figure.dataset.marks]))").items()}
     for name, wanted in (plots or plots_of(data)).items():
-        if not data["plots"] and name not in TABLES:
+        if not data["plots"] and name not in TABLES or not wanted:
             continue
         # Bars of several series leave gaps where another series has the value; Chart.js keeps an element for each.
         low, high = (wanted[0], wanted[0] * wanted[1]) if isinstance(wanted, tuple) else (wanted, wanted)
@@ -288,6 +289,19 @@ def check_search(work):
     assert both[0] == both[1], "looking at held-out images changes the search"
     assert rows_of(again / "metrics.jsonl", lambda row: "epoch_end" in row)[0]["holdout_ce"] is None
     return folder
+
+
+def check_shared(work):
+    """A method that asks shared weights: what it knows is told."""
+    folder = work / "shared"
+    spnas("search", "--data", work / "images", "--out", folder, "--target", 80, "--quiet", *SMALL, "--set", "search.proxy_width=0.25",
+          "--set", "search.space=demo", "--set", "search.method=evolution", "--set", "search.evaluations=24", "--set", "data.holdout=0.2",
+          "--set", "search.score_images=8", "--set", "search.norm_images=8", "--set", "search.force=1")
+    data, text = check_run(folder)
+    told = data["files"]["arch.json"]["evidence"]
+    assert told["networks"] > 10 and told["scored_again"] > 1 and told["training_steps"] > 18 and told["standard_error"] > 0, told
+    if text:
+        assert f"accuracies of {told['networks']} networks differ by" in text and f"of the {told['scored_again']} scored again" in text
 
 
 def check_columns(folder):
@@ -467,6 +481,7 @@ def main():
         make_images(work / "images")
         good = check_search(work)
         check_columns(good)
+        check_shared(work)
         table = check_table(work)
         check_series(work, table)
         check_latency(work)

@@ -8,8 +8,9 @@ SPNAS=$(cd "$1" && pwd)/spnas
 export SPNAS_DATA="$TESTS/../data"
 . "$TESTS/shell/harness.sh"
 LIMITED="timeout 120"
-IMAGES=3200     # budget of a search on images: LayerNAS needs a question for every layer
+IMAGES=3200     # budget of a search on images: so many that LayerNAS comes to every layer
 EVALUATIONS=40  # of one on the table
+TIED=1600       # of one on images where a stage is decided as a whole
 TRAINED_ALONE=3 # of one whose networks are trained by themselves
 
 make_inputs() {
@@ -34,6 +35,12 @@ END
   # A stage's options that no mask nests, networks trained one by one.
   sed -e 's/"singlepath", "target": 80/"mnasnet", "cost": "macs", "target_share": 0.5, "tolerance": 0.5/' -e 's/"max_train": 160/"max_train": 60/' \
     -e "s/\"budget\": $IMAGES/\"evaluator\": \"scratch\", \"scratch_epochs\": 1, \"top\": 0, \"evaluations\": $TRAINED_ALONE/" images.json >alone.json
+}
+
+# The same space with shared weights.
+make_tied() {
+  sed -e 's/"singlepath", "target": 80/"mnasnet", "cost": "macs", "target_share": 0.5, "tolerance": 0.5/' -e "s/\"budget\": $IMAGES/\"budget\": $TIED/" \
+    images.json >tied.json
 }
 
 # member FILE NAME: a number of a JSON file that stands on a line of its own
@@ -111,9 +118,22 @@ test_alone() {
   done
 }
 
+test_tied() {
+  for method in gradient ppo reinforce layernas evolution random; do
+    file=archive.jsonl
+    [ $method != gradient ] || file=metrics.jsonl
+    test_method tied.json $method $file 6
+    check "$method: no more images than it may process" within $((TIED / 2)) "$(member tied-$method/arch.json images)" $TIED
+    check "$method: its weights are inherited" [ -s tied-$method/inherited.safetensors ]
+    check "$method: it meets the target" within 1 "$(member tied-$method/arch.json predicted)" "$(member tied-$method/arch.json target)"
+  done
+}
+
 make_inputs
+make_tied
 KILLED=0
 test_images
+test_tied
 test_table
 test_alone
 check "$KILLED runs were killed in their midst" [ $KILLED -ge 6 ]

@@ -362,6 +362,11 @@ test_asking() {
     check "$method: resumed, the same archive" cmp "ask-$method.jsonl" ask-part.jsonl
     rm -r ask-part
   done
+  for method in evolution reinforce ppo layernas; do
+    run 0 'found  *k' ask --set search.evaluator=tabular --set search.table=table.csv --set search.method=$method --set search.evaluations=1 --out ask-once
+    check "$method: one question" [ "$(grep -c '"evaluation"' ask-once/archive.jsonl)" = 1 ]
+    rm -r ask-once
+  done
   for method in evolution ppo; do
     run 0 'found  *c' tied --set search.method=$method --out tied-$method
     run 3 'stopped after 1 evaluations' tied --set search.method=$method --set run.max_steps=1 --out tied-part
@@ -371,7 +376,7 @@ test_asking() {
     rm -r tied-part
   done
   run 0 'found  *c' tied --set search.evaluator=shared --set search.method=ppo --set search.train_steps=1 \
-    --set search.score_images=8 --set search.norm_images=16 --set search.recalibrate=16 --out tied-shared
+    --set search.score_images=8 --set search.norm_images=16 --set search.recalibrate=16 --set search.force=1 --out tied-shared
   check "mnasnet with shared weights: they are inherited" [ -s tied-shared/inherited.safetensors ]
   head -n 30 table.csv >short.csv
   echo '11,0.5,often' >>short.csv
@@ -382,7 +387,12 @@ test_asking() {
     --out ask-broken
   check "nothing is left of what was refused" [ ! -e ask-broken ]
   run 0 'cost  *[0-9]* images' ask --data data --set search.method=evolution --set search.budget=2000 --set optim.batch=16 \
-    --set search.score_images=16 --set search.norm_images=16 --out ask-shared
+    --set search.score_images=16 --set search.norm_images=16 --set search.force=1 --out ask-shared
+  check "what it knows" grep -q 'evidence  *TOO LITTLE: .* training steps, .* networks scored' log
+  run 2 'too little evidence.*networks scored, at least 20' ask --data data --set search.method=evolution --set search.evaluations=4 \
+    --set optim.batch=16 --set search.score_images=16 --set search.norm_images=16 --out ask-little
+  run 0 'evidence  *TOO LITTLE' "$SPNAS" search --quiet --resume --set search.force=1 --out ask-little
+  check "arch.json has the figures" grep -q '"evidence": {"enough": false, "training_steps": .*"rank_agreement": ' ask-little/arch.json
   check "its weights" [ -s ask-shared/inherited.safetensors ]
   check "within the budget" grep -q '"images": [01]\?[0-9][0-9][0-9][0-9]\?,' ask-shared/arch.json
 }

@@ -1,11 +1,15 @@
 /* What a search must know before it names a network, and what a network's file says about where it is from. */
 #include "search/evidence.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "check.h"
+#include "search/scores.h"
 #include "train/origin.h"
 
 static const spn_evidence enough = {
-    .stated = 1, .steps = 300, .gains = 55, .significant = 20, .ce = 1.2, .chance = 2.303};
+    .of = SPN_EVIDENCE_GAINS, .steps = 300, .gains = 55, .significant = 20, .ce = 1.2, .chance = 2.303};
 
 static void test_floors(void) {
   char text[SPN_EVIDENCE_TEXT];
@@ -30,6 +34,77 @@ static void test_floors(void) {
     spn_evidence_lacks(&e, text);
     CHECK(strstr(text, rows[i].says), "row %d: %s", i, text);
   }
+}
+
+/* Of whole networks that shared weights were asked about. */
+static void test_scores(void) {
+  char text[SPN_EVIDENCE_TEXT];
+  const spn_evidence good = {.of = SPN_EVIDENCE_SCORES,
+                             .steps = 481,
+                             .networks = 61,
+                             .again = 10,
+                             .mean = 0.266,
+                             .spread = 0.019,
+                             .error = 0.0195,
+                             .agreement = 0.48,
+                             .ce = 2.01,
+                             .chance = 2.303,
+                             .held_out = 1};
+  spn_evidence e = good;
+  spn_evidence_text(&e, text);
+  CHECK(!strcmp(text,
+                "481 training steps, 61 networks scored 26.6 % and differ by 1.9 (standard error 1.9), ranks of 10 "
+                "scored again agree by 0.48, held-out CE 2.01 (chance 2.303)"),
+        "%s", text);
+  spn_evidence_lacks(&e, text);
+  CHECK(!text[0], "%s", text);
+  e.agreement = NAN;
+  spn_evidence_text(&e, text);
+  CHECK(!strstr(text, "again"), "%s", text);
+  e.steps = 99;
+  e.networks = 19;
+  e.ce = 2.4;
+  spn_evidence_lacks(&e, text);
+  CHECK(!strcmp(text,
+                "99 training steps, at least 100 are needed, 19 networks scored, at least 20 are needed, CE 2.4, no "
+                "better than guessing (2.303)"),
+        "%s", text);
+}
+
+static const char space_text[] =
+    "{\"name\": \"tiny\", \"input\": {\"size\": 8, \"channels\": 1}, \"classes\": 2, \"activation\": \"relu\","
+    " \"padding\": \"same\", \"bn\": {\"momentum\": 0.9, \"eps\": 0.001}, \"dropout\": 0.2,"
+    " \"stem\": {\"channels\": 8, \"kernel\": 3, \"stride\": 2},"
+    " \"stages\": [{\"layers\": 2, \"channels\": 8, \"stride\": 1, \"kernel\": [3, 5], \"expand\": [2, 3]}],"
+    " \"head\": {\"channels\": 16}}";
+
+/* Accuracies of an archive, one network asked twice, four of them scored again. */
+static void test_archive(void) {
+  static const double first[] = {0.5, 0.2, 0.3, 0.4, 0.1, 0.6}, again[] = {0.2, 0.4, 0.3, 0.5};
+  spn_space space;
+  spn_decisions decisions;
+  spn_archive *a;
+  spn_evidence e;
+  spn_evaluation row = {.answer.loss = NAN};
+  spn_err err;
+  CHECK_OK(spn_space_parse("tiny", space_text, strlen(space_text), &space, &err), err);
+  spn_decisions_of(&space, &decisions);
+  CHECK_OK(spn_archive_open(NULL, &space, "ms", &a, NULL, &err), err);
+  for (int i = 0; i < 10; i++) {
+    /* networks 0, 1, 2, 3, 4 and 0 again, whose last score counts; then 1 to 4 again */
+    int network = i < 6 ? i % 5 : i - 5;
+    row.rescored = i >= 6;
+    row.answer.accuracy = i < 6 ? first[i] : again[i - 6];
+    spn_choice_max(&space, &row.choice);
+    for (int d = 0; d < 3; d++) spn_decision_set(&space, &decisions.list[d], network >> d & 1, &row.choice);
+    CHECK_OK(spn_archive_add(a, &row, &err), err);
+  }
+  CHECK_OK(spn_scores_evidence(a, &e, &err), err);
+  CHECK(e.of == SPN_EVIDENCE_SCORES && e.networks == 5 && e.again == 4, "%d networks, %d again", e.networks, e.again);
+  CHECK_NEAR(e.mean, 0.32, 1e-12, "mean of 0.6 0.2 0.3 0.4 0.1");
+  CHECK_NEAR(e.spread, sqrt(0.037), 1e-12, "their standard deviation");
+  CHECK_NEAR(e.agreement, -0.4, 1e-12, "0.2 0.3 0.4 0.1 against 0.2 0.4 0.3 0.5");
+  spn_archive_free(a);
 }
 
 static spn_status read(const char *text, spn_origin *out, spn_err *err) {
@@ -82,6 +157,8 @@ static void test_origin(void) {
 
 int main(void) {
   test_floors();
+  test_scores();
+  test_archive();
   test_origin();
   return check_report("test_evidence");
 }

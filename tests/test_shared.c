@@ -80,6 +80,7 @@ static world *world_new(const char *space) {
   s->search_score_images = 0;
   s->search_norm_images = s->search_recalibrate = 12;
   s->search_budget = 1500;
+  s->search_force = 1; /* a name on little evidence */
   must(spn_space_parse("tiny", space, strlen(space), &w->space, &err), &err);
   must(spn_cost_load("macs", &w->space, &w->cost, &err), &err);
   w->problem = (spn_problem){.settings = s, .space = &w->space, .cost = &w->cost, .data = &w->data};
@@ -212,6 +213,35 @@ static void test_budget(world *w) {
   CHECK(r.inherits && r.cost <= w->problem.target, "a network within the budget, with weights");
 }
 
+/* Too few networks and steps: nothing is named, until it is asked for, by what is known already. */
+static void test_evidence(world *w) {
+  spn_err err;
+  spn_search_result r;
+  size_t before, after;
+  w->settings.search_method = "evolution";
+  w->settings.search_budget = 0;
+  w->settings.search_evaluations = 5;
+  w->settings.search_force = 0;
+  remove_all(w->run[0]);
+  spn_status status = search_in(w, w->run[0], 0, &r, &err);
+  CHECK(status == SPN_EINPUT && strstr(err.text, "training steps, at least 100") &&
+            strstr(err.text, "4 networks scored, at least 20") && strstr(err.text, "search.force=1"),
+        "%d %s", status, err.text);
+  char path[160];
+  snprintf(path, sizeof path, "%s/arch.json", w->run[0]);
+  CHECK(access(path, F_OK), "nothing is named");
+  free(text_of(w->run[0], "metrics.jsonl", &before));
+  w->settings.search_force = 1;
+  CHECK_OK(search_in(w, w->run[0], 1, &r, &err), err);
+  free(text_of(w->run[0], "metrics.jsonl", &after));
+  CHECK(r.inherits && before == after, "named without further training");
+  const spn_evidence *e = &r.evidence;
+  CHECK(e->of == SPN_EVIDENCE_SCORES && e->networks == 4 && e->again == 1 && isnan(e->agreement),
+        "%d networks, %d again", e->networks, e->again);
+  CHECK(e->steps > 4 && e->error > 0 && e->spread >= 0 && e->held_out && e->ce == r.inherited_holdout.loss, "figures");
+  w->settings.search_evaluations = 0;
+}
+
 /* Thresholds learn in such a space too, stopped or not. */
 static void test_gradient(world *w) {
   spn_err err;
@@ -220,7 +250,6 @@ static void test_gradient(world *w) {
   remove_all(w->run[1]);
   w->settings.search_method = "gradient";
   w->settings.search_budget = 0;
-  w->settings.search_force = 1; /* a name on little evidence */
   CHECK_OK(search_in(w, w->run[0], 0, &whole, &err), err);
   CHECK(whole.cost <= w->problem.target && whole.cost == spn_cost_of(&w->cost, &whole.choice), "cost %g of %g",
         whole.cost, w->problem.target);
@@ -239,6 +268,7 @@ int main(void) {
   test_answer(w);
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) test_stops(w, methods[i]);
   test_budget(w);
+  test_evidence(w);
   world_free(w);
   w = world_new(stages_text);
   test_answer(w);

@@ -30,7 +30,7 @@ static void report_inherited(const spn_problem *p, const spn_search_result *r) {
 
 static void report_evidence(const spn_evidence *e) {
   char text[SPN_EVIDENCE_TEXT], lacks[SPN_EVIDENCE_TEXT];
-  if (!e->stated) return;
+  if (e->of == SPN_EVIDENCE_NONE) return;
   spn_evidence_text(e, text);
   spn_evidence_lacks(e, lacks);
   spn_summary_line("evidence", lacks[0] ? SPN_WARN : SPN_PLAIN, "%s%s", lacks[0] ? "TOO LITTLE: " : "", text);

@@ -229,7 +229,7 @@ static spn_status judge(search *t, spn_err *err) {
 static spn_evidence evidence_of(const search *t) {
   const spn_indicators *in = t->learner->indicators;
   double warm = ceil(t->problem->settings->search_warmup_epochs * (double)t->walk.per_epoch);
-  spn_evidence e = {.stated = 1,
+  spn_evidence e = {.of = SPN_EVIDENCE_GAINS,
                     .steps = fmax(0, (double)t->walk.steps - warm),
                     .gains = in->count,
                     .ce = t->last_ce,

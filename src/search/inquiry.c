@@ -8,6 +8,7 @@
 #include "core/phase.h"
 #include "search/budget.h"
 #include "search/outcome.h"
+#include "search/scores.h"
 
 enum {
   TABLE_EVALUATIONS = 200,      /* where nothing else limits a search and an answer costs no images */
@@ -323,6 +324,17 @@ static void write_facts(const void *owner, spn_json_writer *w) {
   put_front(w, f);
 }
 
+/* The evaluator's look at the found network. One that refuses to name it leaves its state as it is now, so that the
+ * search goes on from here where it is told to name one all the same. */
+static spn_status look_at(spn_inquiry *q, const spn_problem *p, spn_search_result *out, spn_err *err) {
+  spn_err ignored;
+  if (!q->evaluator) return SPN_OK;
+  if (q->evaluator->rescore) SPN_TRY(spn_scores_evidence(q->archive, &out->evidence, err));
+  spn_status status = q->evaluator->finish ? q->evaluator->finish(q->own, p, out, err) : SPN_OK;
+  if (status == SPN_EINPUT && q->asked > q->replayed) save(q, &ignored);
+  return status;
+}
+
 static spn_status finish(spn_inquiry *q, const spn_problem *p, spn_search_result *out, spn_err *err) {
   spn_images done = processed(q);
   SPN_TRY(spn_inquiry_result(q, &out->choice, err));
@@ -330,7 +342,7 @@ static spn_status finish(spn_inquiry *q, const spn_problem *p, spn_search_result
   double worst = spn_cost_worst(q->cost, &out->choice);
   out->within = worst >= q->low && worst <= q->high;
   out->images = images_of(&done);
-  if (q->evaluator && q->evaluator->finish) SPN_TRY(q->evaluator->finish(q->own, p, out, err));
+  SPN_TRY(look_at(q, p, out, err));
   out->seconds = spn_run_seconds(p->run);
   arch_facts facts = {.q = q, .result = out};
   size_t *front = malloc((spn_archive_count(q->archive) + 1) * sizeof *front);
@@ -342,12 +354,12 @@ static spn_status finish(spn_inquiry *q, const spn_problem *p, spn_search_result
   return status;
 }
 
-spn_status spn_inquiry_run(const spn_problem *p, spn_status (*search)(spn_inquiry *q, spn_err *err),
-                           spn_search_result *out, spn_err *err) {
+spn_status spn_inquiry_run(const spn_problem *p, const spn_method *method, spn_search_result *out, spn_err *err) {
   spn_inquiry q;
-  const spn_evaluator *evaluator = p->settings->search_evaluations == 1 ? NULL : spn_evaluator_of(p->settings);
+  int asks = !method->draws || p->settings->search_evaluations != 1;
+  const spn_evaluator *evaluator = asks ? spn_evaluator_of(p->settings) : NULL;
   SPN_TRY(spn_inquiry_open(p, evaluator, spn_run_path(p->run, "archive.jsonl"), &q, err));
-  spn_status status = search(&q, err);
+  spn_status status = method->search(&q, err);
   if (!status) status = spn_inquiry_rescore(&q, err);
   if (!status) status = finish(&q, p, out, err);
   spn_inquiry_close(&q);

@@ -18,7 +18,7 @@ struct spn_inquiry {
   spn_decisions decisions; /* of the space */
   uint64_t seed;
   spn_archive *archive;
-  const spn_evaluator *evaluator; /* NULL: nobody answers (search.evaluations = 1) */
+  const spn_evaluator *evaluator; /* NULL: nobody answers (spn_method's draws) */
   void *own;                      /* the evaluator's */
   spn_run *run;                   /* for words and checkpoints; NULL: none */
   size_t asked;                   /* evaluations so far, replayed ones too */
@@ -63,8 +63,7 @@ spn_status spn_inquiry_network(spn_inquiry *q, double low, double high, spn_choi
 /* ---- Whole ---- */
 
 /* What a method that asks does as a search: opens archive and evaluator, lets it search, and writes what it found. */
-spn_status spn_inquiry_run(const spn_problem *problem, spn_status (*search)(spn_inquiry *q, spn_err *err),
-                           spn_search_result *out, spn_err *err);
+spn_status spn_inquiry_run(const spn_problem *problem, const spn_method *method, spn_search_result *out, spn_err *err);
 /* Where the evaluator's answers drift: asks again about the method's own answer and the most accurate networks within
  * the budget, search.rescore in all, with the evaluator as the search leaves it. What is best then is the answer. */
 spn_status spn_inquiry_rescore(spn_inquiry *q, spn_err *err);

@@ -110,7 +110,7 @@ double spn_problem_images(const spn_problem *p) {
 
 spn_status spn_problem_search(const spn_problem *p, spn_search_result *out, spn_err *err) {
   const spn_method *method = method_of(p->settings);
-  if (method->search) return spn_inquiry_run(p, method->search, out, err);
+  if (method->search) return spn_inquiry_run(p, method, out, err);
   double budget = p->settings->search_budget, needs = scheduled(p);
   if (budget > 0 && needs > budget)
     return spn_fail(err, SPN_EINPUT,

@@ -29,7 +29,7 @@ typedef struct {
   double images, seconds; /* processed; wall time */
   int inherits;           /* the run holds inherited.safetensors, scored below with batch norm recalibrated */
   spn_score inherited_holdout, inherited_test;
-  spn_evidence evidence; /* of a method that values options */
+  spn_evidence evidence; /* of a method that goes by weights that it trains */
 } spn_search_result;
 
 typedef struct spn_inquiry spn_inquiry; /* inquiry.h */
@@ -40,6 +40,7 @@ typedef struct {
   /* A method that asks an evaluator for answers (spn_ask) until the budget is used: what it leaves in the archive is
    * its answer, unless it nominates another. */
   spn_status (*search)(spn_inquiry *q, spn_err *err);
+  int draws; /* nobody is asked where search.evaluations is 1: it then only nominates a network */
   /* A method that goes its own way, over training images: searches and writes what it found (spn_outcome_write).
    * Continues the run's newest checkpoint. SPN_ESTOPPED after a signal. */
   spn_status (*run)(const spn_problem *problem, spn_search_result *out, spn_err *err);

@@ -68,11 +68,10 @@ spn_status spn_outcome_require(const spn_problem *p, const spn_search_result *r,
   char lacks[SPN_EVIDENCE_TEXT];
   spn_evidence_lacks(&r->evidence, lacks);
   if (!lacks[0] || p->settings->search_force) return SPN_OK;
-  return spn_fail(
-      err, SPN_EINPUT,
-      "too little evidence to name a network: %s. Search for more epochs (search.epochs) into another --out; "
-      "or --resume --set search.force=1 names one all the same",
-      lacks);
+  return spn_fail(err, SPN_EINPUT,
+                  "too little evidence to name a network: %s. Search longer (search.epochs, or search.budget) into "
+                  "another --out; or --resume --set search.force=1 names one all the same",
+                  lacks);
 }
 
 /* What there is no image for is null. */
@@ -80,16 +79,29 @@ static void put_score(spn_json_writer *w, const char *key, const spn_score *scor
   spn_json_put_number(w, key, score->images ? score->top1 : NAN);
 }
 
+static void put_scores(spn_json_writer *w, const spn_evidence *e) {
+  spn_json_put_number(w, "training_steps", e->steps);
+  spn_json_put_integer(w, "networks", e->networks);
+  spn_json_put_rounded(w, "mean", e->mean, 6);
+  spn_json_put_rounded(w, "spread", e->spread, 6);
+  spn_json_put_rounded(w, "standard_error", e->error, 6);
+  spn_json_put_integer(w, "scored_again", e->again);
+  spn_json_put_rounded(w, "rank_agreement", e->agreement, 6);
+}
+
 static void put_evidence(spn_json_writer *w, const spn_search_result *r) {
   const spn_evidence *e = &r->evidence;
-  if (e->stated) {
+  if (e->of != SPN_EVIDENCE_NONE) {
     char lacks[SPN_EVIDENCE_TEXT];
     spn_evidence_lacks(e, lacks);
     spn_json_object(w, "evidence", SPN_JSON_INLINE);
     spn_json_put_flag(w, "enough", !lacks[0]);
-    spn_json_put_number(w, "steps_after_warmup", e->steps);
-    spn_json_put_integer(w, "gains", e->gains);
-    spn_json_put_integer(w, "significant_gains", e->significant);
+    if (e->of == SPN_EVIDENCE_SCORES) put_scores(w, e);
+    else {
+      spn_json_put_number(w, "steps_after_warmup", e->steps);
+      spn_json_put_integer(w, "gains", e->gains);
+      spn_json_put_integer(w, "significant_gains", e->significant);
+    }
     spn_json_put_rounded(w, e->held_out ? "holdout_ce" : "train_ce", e->ce, 6);
     spn_json_put_rounded(w, "chance_ce", e->chance, 6);
     spn_json_end(w);

@@ -18,4 +18,4 @@ static spn_status draw(spn_inquiry *q, spn_err *err) {
 }
 
 const spn_method spn_method_random = {
-    .about = "uniform draws among the networks that meet the budget, the best of them", .search = draw};
+    .about = "uniform draws among the networks that meet the budget, the best of them", .search = draw, .draws = 1};

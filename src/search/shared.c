@@ -284,6 +284,10 @@ static spn_status open_shared(const spn_problem *p, void **out, spn_err *err) {
 
 static spn_status finish(void *own, const spn_problem *p, spn_search_result *r, spn_err *err) {
   const shared *t = own;
+  r->evidence.steps = (double)t->step;
+  r->evidence.chance = log(t->problem->data->classes);
+  double mean = r->evidence.mean; /* accuracies as sums of so many draws of right or wrong */
+  r->evidence.error = sqrt(mean * (1 - mean) / (double)t->score.images);
   return spn_inherit(p, t->net, r, err);
 }
 

@@ -14,12 +14,18 @@ function sayCost() {
                                               : 'No decision had to be changed to meet it.');
   if (known(arch.target) && arch.predicted < arch.target * (1 - (config.search || {}).tolerance)) say('It is kept; no network lies nearer below it.');
 }
+function sayScores(e) {
+  return of(e.training_steps, 'training step') + '; accuracies of ' + of(e.networks, 'network') + ' differ by ' + figure(100 * e.spread, 2)
+    + ' points, where one has a standard error of ' + figure(100 * e.standard_error, 2)
+    + (known(e.rank_agreement) ? '; ranks of the ' + e.scored_again + ' scored again at the end agree by ' + figure(e.rank_agreement, 2)
+      + ' (1: the same order, 0: none)' : '');
+}
 function sayEvidence() {
   const e = arch.evidence;
   if (!e) return;
   const ce = known(e.holdout_ce) ? e.holdout_ce : e.train_ce;
-  say((e.enough ? 'Evidence: ' : 'Too little evidence: ') + of(e.steps_after_warmup, 'step') + ' after the warm-up; ' + e.significant_gains + ' of '
-    + e.gains + ' gains are told from 0; cross entropy ' + figure(ce) + (known(e.holdout_ce) ? ' on held-out images' : ' on training images')
+  say((e.enough ? 'Evidence: ' : 'Too little evidence: ') + (known(e.networks) ? sayScores(e) : of(e.steps_after_warmup, 'step')
+    + ' after the warm-up; ' + e.significant_gains + ' of ' + e.gains + ' gains are told from 0') + '; cross entropy ' + figure(ce) + (known(e.holdout_ce) ? ' on held-out images' : ' on training images')
     + ', where guessing gives ' + figure(e.chance_ce) + '.', !e.enough);
 }
 function sayHeldOut() { /* over the epochs */
