@@ -222,7 +222,7 @@ static void save(const char *folder, const spn_arch *a, spn_tensors *w, const fl
 int main(int argc, char **argv) {
   spn_err err;
   if (argc > 1) {
-    images_each = 40;
+    images_each = argc > 2 ? atoi(argv[2]) : 40;
     CHECK_OK(spn_folder_create(argv[1], &err), err);
   }
   for (int i = 0; i < CASES; i++) {
