@@ -445,6 +445,10 @@ test_pack() {
   done
   jpeg jpeg_rgb >photos/test/a/1
   jpeg jpeg_grey >photos/test/b/1
+  printf 'no image' >photos/train/a/notes.txt
+  run 0 'photos/train/a/notes.txt: not a JPEG or PNG image' \
+    search --data photos --out a-broken-one --set optim.batch=4 --set data.max_bad=0.1
+  rm photos/train/a/notes.txt
   run 0 'wrote photos.pack' "$SPNAS" pack --data photos --out photos.pack
   run 0 'folder data, 14 training, 2 held-out, 2 test images' search --data photos --out loose --set optim.batch=4
   run 0 'pack data, 14 training, 2 held-out, 2 test images' search --data photos.pack --out packed --set optim.batch=4

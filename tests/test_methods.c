@@ -497,7 +497,8 @@ int main(void) {
   test_finds(free_choice, "evolution", 2000, 0);
   test_finds(t, "reinforce", 2000, 0);
   test_finds(tight, "reinforce", 2000, 0);
-  test_finds(t, "ppo", 600, 0.02); /* settles early: the best of what it drew by then */
+  test_finds(t, "ppo", 600, 0);
+  test_finds(tight, "ppo", 600, 0);
   test_finds(free_choice, "layernas", 1500, 0);
   test_layernas_ends(t);
   test_layernas_short(t, path[0]);

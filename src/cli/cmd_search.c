@@ -108,7 +108,10 @@ static spn_status search_images(const spn_cli_run *a, spn_settings *s, spn_space
     announce(&problem, size);
     status = spn_problem_search(&problem, &result, err);
     if (!status && !a->warmup) status = spn_cli_report(a->out, err);
-    if (!status && !a->silent) report(a->out, &problem, &result);
+    if (!status && !a->silent) {
+      report(a->out, &problem, &result);
+      spn_summary_unreadable(data.set);
+    }
     spn_run_close(problem.run);
   }
   spn_data_close(&data);

@@ -74,7 +74,10 @@ static spn_status train(const spn_cli_run *a, spn_settings *s, spn_named_arch *n
     announce(run, n, &data);
     status = spn_train(&job, &r, err);
     if (!status) status = spn_cli_report(a->out, err);
-    if (!status && !a->silent) report(a->out, n, &r);
+    if (!status && !a->silent) {
+      report(a->out, n, &r);
+      spn_summary_unreadable(data.set);
+    }
     spn_run_close(run);
   }
   spn_data_close(&data);

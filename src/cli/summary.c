@@ -87,3 +87,12 @@ void spn_summary_log(const char *name, const char *folder, const char *log, cons
                        values[count - 1], count, rows);
   free(values);
 }
+
+void spn_summary_unreadable(spn_dataset *set) {
+  char list[1024], *rest = list, *line;
+  size_t total = 0, bad = spn_dataset_bad(set, list, sizeof list);
+  if (!bad) return;
+  for (int i = 0; i <= SPN_SPLIT_TEST; i++) total += spn_dataset_count(set, (spn_split)i);
+  spn_summary_line("left out", SPN_WARN, "%zu of %zu images, which cannot be read:", bad, total);
+  while ((line = strsep(&rest, "\n"))) spn_summary_line("", SPN_PLAIN, "%s", line);
+}

@@ -65,6 +65,6 @@ function mistakesPlot() {
       class: 'mark', 'data-tip': m.image + '\nis ' + m.class + ' (probability ' + percent(m.right) + ')\ncalled ' + m.called + ' ('
           + percent(m.confidence) + ')'
     }, element('img', {src: 'data:image/png;base64,' + m.png, alt: m.image, loading: 'lazy'}), element('b', {}, m.class),
-    element('span', {}, 'called ' + m.called + ', ' + (100 * m.confidence).toFixed(0) + ' %'))))
+    element('span', {}, 'called ' + m.called + ', ' + (100 * m.confidence).toFixed(0) + '\u00a0%'))))
   });
 }

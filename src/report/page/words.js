@@ -83,8 +83,8 @@ function sayTraining() {
     say('Best epoch ' + result.best_epoch + ' of ' + (last(epochs) ? last(epochs).epoch_end : '?') + ': top-1 ' + percent(result.holdout_top1)
         + ' on held-out images.');
     say(result.test_images ? 'On ' + of(result.test_images, 'test image') + ', which chose nothing: top-1 ' + percent(result.test_top1)
-        + interval(result.test_top1, result.test_images) + ', top-5 '
-      + percent(result.test_top5) + ', loss ' + figure(result.test_loss) + '.' : 'There are no test images.');
+        + interval(result.test_top1, result.test_images) + (result.classes && result.classes.length <= 5 ? '' : ', top-5 ' + percent(result.test_top5))
+      + ', loss ' + figure(result.test_loss) + '.' : 'There are no test images.');
   }
   if (parted >= 2) say('Held-out and training loss have parted for the last ' + parted + ' epochs.', true);
   if (network && network.note) say('Note: ' + network.note + '.', true);
