@@ -25,18 +25,19 @@ function sayEvidence() {
   if (!e) return;
   const ce = known(e.holdout_ce) ? e.holdout_ce : e.train_ce;
   say((e.enough ? 'Evidence: ' : 'Too little evidence: ') + (known(e.networks) ? sayScores(e) : of(e.steps_after_warmup, 'step')
-    + ' after the warm-up; ' + e.significant_gains + ' of ' + e.gains + ' gains are told from 0') + '; cross entropy ' + figure(ce) + (known(e.holdout_ce) ? ' on held-out images' : ' on training images')
+      + ' after the warm-up; ' + e.significant_gains + ' of ' + e.gains + ' gains are told from 0')
+    + '; cross entropy ' + figure(ce) + (known(e.holdout_ce) ? ' on held-out images' : ' on training images')
     + ', where guessing gives ' + figure(e.chance_ce) + '.', !e.enough);
 }
 function sayHeldOut() { /* over the epochs */
   const looked = epochs.filter((e) => known(e.holdout_ce));
   if (looked.length < 2) return;
   const best = looked.reduce((a, b) => b.holdout_ce < a.holdout_ce ? b : a), end = last(looked);
+  const worse = looked.slice(-2).every((e) => e.holdout_ce > 1.05 * best.holdout_ce); /* one epoch alone may be chance */
   say('Held-out cross entropy of the network decided for: ' + figure(looked[0].holdout_ce) + ' after the first epoch, ' + figure(end.holdout_ce)
-      + ' after the last'
-    + (end.holdout_ce > 1.05 * best.holdout_ce ? '; it was ' + figure(best.holdout_ce) + ' after epoch ' + best.epoch_end
+      + ' after the last' + (worse ? '; it was ' + figure(best.holdout_ce) + ' after epoch ' + best.epoch_end
         + ': the weights begin to remember their images.' : '.'),
-      end.holdout_ce > 1.05 * best.holdout_ce);
+      worse);
 }
 function sayIndicators() {
   if (seen.length < 2) return;
