@@ -4,7 +4,8 @@ usage: python bench/compare.py [--build build] [--runs 3] [--sizes 32 224] [--mo
                                [--no-kernels] [--no-networks] [--sweep] [--json FILE]
 
 Every run times each PyTorch mode and each work of spnas once; PyTorch's best mode of a run counts against spnas in f32.
-Then whole networks, trained as `spnas train` trains them, against the same networks in PyTorch (--sizes without a number leaves only these).
+Then whole networks, trained as `spnas train` trains them, in f32 and in bf16 against the best mode of the same networks in PyTorch,
+whatever its precision (--sizes without a number leaves only these).
 Prints every run's ratios and the table of medians; what this machine refuses has a row that says why. --isa caps everything
 alike: spnas, its oneDNN, and PyTorch with its own. --sweep adds spnas's cost against batch, width and input size. Needs torch
 in the Python that runs it; without it PyTorch's rows are left out.
@@ -130,13 +131,24 @@ def networks(args, run, figures):
     """Training steps of whole networks, the same ones in PyTorch's modes, in neighbouring measurements."""
     for name, size, batch in NETWORKS:
         what = f"training {name} at {size}x{size}, batch {batch}"
-        ours = spnas_bench(args, "bench_train", "--arch", name, "--size", size, "--batch", batch)
+        options = ["--arch", name, "--size", size, "--batch", batch]
+        ours = spnas_bench(args, "bench_train", *options)
         printed = subprocess.run([str(args.build / "bench_train"), "--arch", name, "--size", str(size), "--print"], capture_output=True, text=True)
         peers = [p for p in (torch_peer(args, "torch_network.py", what, mode, "--batch", batch, network=printed.stdout) for mode in args.modes) if p]
         figures[what] = {"spnas": ours, "torch": peers}
-        if peers:
-            figures[f"{what}, against PyTorch's best mode"] = ours["images_per_second"] / max(p["images_per_second"] for p in peers)
-        print(f"  run {run} {what}: spnas {ours['images_per_second']:.1f}; torch " +
+        best = max((p["images_per_second"] for p in peers), default=None)
+        if best:
+            figures[f"{what}, against PyTorch's best mode"] = ours["images_per_second"] / best
+        row = f"{what}, in bf16 against PyTorch's best mode"
+        try:
+            rounded = spnas_bench(args, "bench_train", *options, "--bf16")
+            figures[what]["spnas bf16"] = rounded
+            said = f"{rounded['images_per_second']:.1f}"
+            if best:
+                figures[row] = rounded["images_per_second"] / best
+        except Refused as why:
+            figures[row] = said = f"refused: {why}"
+        print(f"  run {run} {what}: spnas {ours['images_per_second']:.1f}, bf16 {said}; torch " +
               ", ".join(f"{p['mode']} {p['images_per_second']:.1f}" for p in peers) + " images/s", flush=True)
 
 
