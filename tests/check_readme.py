@@ -20,7 +20,8 @@ import zlib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 SPNAS = BUILD / "spnas"
-PAGES = ["README.md", "src/search/README.md", "data/spaces/README.md", "data/latency/README.md", "data/networks/README.md", "bench/README.md"]  # tests/extend.sh follows others
+PAGES = ["README.md", "src/search/README.md", "src/train/README.md", "src/input/README.md",
+         "data/spaces/README.md", "data/latency/README.md", "data/networks/README.md", "bench/README.md"]  # tests/extend.sh follows others
 SECONDS = 120  # for one command
 
 # Beginnings of commands that are not run here, and why.

@@ -282,6 +282,10 @@ def check_search(work):
         assert "Found a network predicted at" in text and folder.name in text
     assert json.loads((folder / "columns.json").read_text())["indicators"] == data["indicators"]
     assert all(0 < row["holdout_ce"] < 10 and 0 <= row["holdout_top1"] <= 1 for row in data["epochs"]["rows"]), "a look at held-out images"
+    trained = work / "trained proxy"  # has no costs by layer, and is not complained of
+    spnas("train", "--arch", folder / "arch.json", "--data", work / "images", "--out", trained, "--quiet", *SMALL, "--set", "train.variant=proxy",
+          "--set", "train.epochs=1")
+    assert not page_data(trained / "report.html")["notes"], page_data(trained / "report.html")["notes"]
     again = work / "again"
     spnas("search", "--config", folder / "config.resolved.json", "--out", again, "--quiet", "--set", "search.watch=0")
     assert json.loads((again / "arch.json").read_text())["decisions"] == data["files"]["arch.json"]["decisions"], "the page's command repeats it"

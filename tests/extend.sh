@@ -127,6 +127,7 @@ use_dataset() {
   run 0 'wrote' "$SPNAS" pack --data "$WORK/images.toy" --out "$WORK/toy.pack"
   run 0 'pack data, 36 training' train --data "$WORK/toy.pack" --out "$WORK/packed"
   check "packed, the same images" cmp "$WORK/found/metrics.jsonl" "$WORK/packed/metrics.jsonl"
+  mkdir -p "$WORK/any"
   run 2 'a name that ends with .toy' train --data "$WORK/any" --out "$WORK/refused"
   run 2 'data.kind: expected one of .*toy.*, got "tyo"' train --set data.kind=tyo --out "$WORK/refused"
   run 0 '|toy|' "$SPNAS" train --help

@@ -83,6 +83,9 @@ test_settings() {
   run 2 'run.threads: expected at most' search --threads 1024 --out refused
   run 2 'run.threads: expected at most' train --arch mnasnet-a1 --threads 1024 --out refused
   run 2 'absent.json.*No such file' search --config absent.json --out refused
+  run 2 'absent: expected a data set, got: No such file' "$SPNAS" search --data absent --target 80 --out refused
+  mkdir flat && : >flat/photo.jpg
+  run 2 'flat: found no data set: expected .*a folder of images for each class' "$SPNAS" search --data flat --target 80 --out refused
   check "nothing is written for wrong settings" [ ! -e refused ]
   run 2 'run.isa' search --set run.isa=abacus --out refused
   rm -rf refused
@@ -496,6 +499,7 @@ test_classes() {
   run 0 'starts anew for 1 of 3 classes, "azure"' "$SPNAS" train --data more --init names/best.safetensors --out more-run \
     --arch "ds_r1_k3_s1_c16_noskip | ir_r1_k3_s2_e3_c24" --set train.size=16 --set train.width=0.25 --set train.epochs=1 \
     --set optim.batch=4 --set optim.lr=0 --set optim.lr_warmup_epochs=0 --set optim.ema=0 --set train.recalibrate=0
+  check "no top-5 of three classes" [ "$(grep -c 'test  *top-1' log) $(grep -c top-5 log)" = '1 0' ]
   run 0 '"top1"' "$SPNAS" eval more-run/last.safetensors --data fewer --json
   check "known classes keep their rows: $(top1)" [ "$(top1)" = 1 ]
   run 2 'optim.batch: expected at most the 16 training images' small --out refused --set optim.batch=17

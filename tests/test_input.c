@@ -178,7 +178,7 @@ static void test_folder(void) {
   refuse("folder", "odd", "train\0");
   mkdir(at("nothing"), 0777);
   refuse("auto", "nothing", "no data set\0");
-  refuse("auto", "absent", "no data set\0");
+  refuse("auto", "absent", "expected a data set\0No such file\0");
   refuse("folder", "nothing", "class folders\0");
   refuse("mnist", "idx", "expected \"auto\", \"idx\"\0mnist\0");
 }
@@ -192,9 +192,10 @@ static void check_kind(const char *name, const spn_dataset_reader *reader, const
 }
 
 static void test_kinds(void) {
-  spn_dataset_options options = {.path = at("absent")};
+  spn_dataset_options options = {.path = at("nothing")};
   spn_dataset *set;
   spn_err err = {0};
+  mkdir(at("nothing"), 0777);
   CHECK(spn_dataset_open(&options, &set, &err) == SPN_EINPUT, "%s", err.text);
 #define SPN_DATASET(name) check_kind(#name, &spn_reader_##name, err.text);
 #include "input/datasets.def"

@@ -47,7 +47,7 @@ static void report(const char *folder, const spn_named_arch *n, const spn_train_
   spn_summary_line("trained", SPN_PLAIN, "best epoch %d%s", r->best_epoch,
                    r->best_holdout.images ? "" : ", the last: no held-out images to choose by");
   report_score("held out", &r->best_holdout, 0);
-  report_score("test", &r->test, 1);
+  report_score("test", &r->test, n->arch.classes > 5);
   if (n->origin.searched && !n->origin.differs)
     spn_summary_line("predicted", SPN_PLAIN, "%.3f %s (%s%s)", n->origin.predicted, n->origin.unit, n->origin.cost,
                      target);

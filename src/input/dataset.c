@@ -1,8 +1,10 @@
 #include "input/dataset.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 spn_status spn_names_add(spn_names *names, const char *name, size_t *at) {
   size_t length = strlen(name) + 1;
@@ -44,6 +46,9 @@ static const spn_dataset_reader *const readers[] = {
 enum { KINDS = sizeof readers / sizeof *readers };
 
 static spn_status found_nothing(const char *path, spn_err *err) {
+  struct stat info;
+  if (stat(path, &info))
+    return spn_fail(err, SPN_EINPUT, "%.400s: expected a data set, got: %s", path, strerror(errno));
   const char *expected[KINDS + 1] = {NULL};
   char list[SPN_NAMES_TEXT];
   for (int i = 0; i < KINDS; i++) expected[i] = readers[i]->expects;

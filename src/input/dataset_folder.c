@@ -280,10 +280,11 @@ static void folder_close(spn_dataset *set) {
   free(own);
 }
 
-const spn_dataset_reader spn_reader_folder = {.expects = "train/ with a folder of images for each class",
-                                              .found = folder_found,
-                                              .read = folder_read,
-                                              .image = folder_image,
-                                              .place = folder_place,
-                                              .decodes = 1,
-                                              .close = folder_close};
+const spn_dataset_reader spn_reader_folder = {
+    .expects = "a folder of images for each class (in train/ and test/, or without these)",
+    .found = folder_found,
+    .read = folder_read,
+    .image = folder_image,
+    .place = folder_place,
+    .decodes = 1,
+    .close = folder_close};

@@ -81,8 +81,8 @@ static void find_place(spn_report *r, subject *s) {
   if (!s->priced) spn_report_note(r, "costs of layers are left out: %s", why.text);
   if (!s->priced || !s->has_arch) return;
   s->placed = !spn_space_match(&s->at, &s->arch, &s->choice, &why) && s->arch.blocks == s->at.layers;
-  if (!s->placed)
-    spn_report_note(r, "costs of layers: the network is none that space %s prices (its proxy, or scaled)", s->at.name);
+  if (!s->placed && !r->is_training) /* what is trained may well be the proxy, or scaled */
+    spn_report_note(r, "costs of layers: the network is none that space %s prices", s->at.name);
 }
 
 static void put_layer(spn_json_writer *w, const spn_block *b, const spn_layer_profile *l, int priced) {

@@ -48,7 +48,6 @@ function strip(c) { /* MnasNet's figure of a network: width channels, height exp
     put('text', {x: at + 16, y: H - 4, fill: c.ink, 'font-size': 12}, 'kernel ' + k + 'x' + k);
     at += 100;
   });
-  put('text', {x: at, y: H - 4, fill: c.soft, 'font-size': 12}, 'width: output channels; height: expansion; white dot: SE; thin: skipped');
   return svg;
 }
 function networkPlots() {
@@ -56,7 +55,8 @@ function networkPlots() {
   const columns = ['layer', 'size', 'in', 'out', 'skipped', 'kernel', 'stride', 'expand', 'se', 'params', 'macs', 'cost'];
   const rows = layersOf().map((l) => columns.map((k) => typeof l[k] === 'boolean' ? +l[k] : l[k]));
   plot({id: 'network', title: search ? 'The found network' : 'The trained network', wide: true, columns, rows, svg: strip,
-        text: 'Block by block, from ' + network.input + 'x' + network.input + ' pixels to ' + network.classes + ' classes' + '.'});
+        text: 'Block by block, from ' + network.input + 'x' + network.input + ' pixels to ' + network.classes + ' classes. Width: output channels; height: expansion;' +
+          (layersOf().some((l) => l.se) ? ' white dot: squeeze-and-excitation;' : '') + ' thin: skipped.'});
   const kinds = [3, 5, 7].filter((k) => layersOf().some((l) => !l.skipped && l.kernel === k));
   if (layersOf().some((l) => known(l.cost))) plot({
     id: 'layers', title: 'Where the ' + unit + ' go', wide: true, columns: ['layer', 'cost'],
