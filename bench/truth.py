@@ -131,7 +131,7 @@ def show(args):
         spread = f", deviation {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
         noise = f", of one network {100 * (sum((a - b) ** 2 for a, b in twice) / (2 * len(twice))) ** 0.5:.2f} ({len(twice)} trained twice)" if twice else ""
         if values:
-            print(f"| {target} | random | {len(values)} | {100 * statistics.mean(values):.2f}{spread}{noise} | |")
+            print(f"| {target} | random networks | {len(values)} | {100 * statistics.mean(values):.2f}{spread}{noise} | |")
         for method in dict.fromkeys(r["method"] for r in here if r["method"] != POPULATION):
             got = [float(r["accuracy"]) for r in here if r["method"] == method]
             where = [percentile(a, values) for a in got] if values else []
