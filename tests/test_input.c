@@ -268,6 +268,77 @@ static void test_bad_images(void) {
   CHECK(spn_image_read(test_root, 0, &image, &reason) == SPN_EINPUT && !strcmp(reason, "not a regular file"), "folder");
 }
 
+/* jpeg_rgb with an APP1 segment of one Exif entry, "II" or "MM"; the number of bytes. */
+static size_t tagged(const char *order, int tag, int type, int value) {
+  int big = order[0] == 'M';
+  unsigned char segment[4 + 6 + 8 + 2 + 12 + 4] = {0xff, 0xe1, 0, sizeof segment - 2, 'E', 'x', 'i', 'f', 0, 0};
+  unsigned char *tiff = segment + 10;
+  memcpy(tiff, order, 2);
+  tiff[2 + big] = 42;
+  tiff[4 + 3 * big] = 8;
+  tiff[8 + big] = 1;
+  tiff[10 + !big] = (unsigned char)(tag >> 8);
+  tiff[10 + big] = (unsigned char)tag;
+  tiff[12 + big] = (unsigned char)type;
+  tiff[14 + 3 * big] = 1;
+  tiff[18 + big] = (unsigned char)value;
+  memcpy(bytes, jpeg_rgb, 2);
+  memcpy(bytes + 2, segment, sizeof segment);
+  memcpy(bytes + 2 + sizeof segment, jpeg_rgb + 2, sizeof jpeg_rgb - 2);
+  return sizeof jpeg_rgb + sizeof segment;
+}
+
+static void check_upright(const spn_image *plain, const char *order, int orientation) {
+  /* where the upright picture's first pixel, and the ones right of it and below it, are stored: y, x */
+  static const struct {
+    int bottom, right, turns; /* the first pixel's row is the last, its column is; its row's neighbours lie below it */
+  } stored[9] = {{0}, {0, 0, 0}, {0, 1, 0}, {1, 1, 0}, {1, 0, 0}, {0, 0, 1}, {1, 0, 1}, {1, 1, 1}, {0, 1, 1}};
+  spn_image image;
+  const char *reason;
+  size_t size = tagged(order, 0x0112, 3, orientation);
+  CHECK(!spn_image_decode(bytes, size, 0, &image, &reason), "%s %d: %s", order, orientation, reason);
+  int bottom = stored[orientation].bottom, right = stored[orientation].right, turns = stored[orientation].turns;
+  CHECK(image.h == (turns ? plain->w : plain->h) && image.w == (turns ? plain->h : plain->w), "%d: %dx%d", orientation,
+        image.h, image.w);
+  for (int y = 0; y < image.h; y++)
+    for (int x = 0; x < image.w; x++) {
+      int row = turns ? x : y, column = turns ? y : x;
+      if (bottom) row = plain->h - 1 - row;
+      if (right) column = plain->w - 1 - column;
+      CHECK(!memcmp(image.pixels + 3 * (y * image.w + x), plain->pixels + 3 * (row * plain->w + column), 3),
+            "%s %d: pixel %d %d", order, orientation, y, x);
+    }
+  spn_image_free(&image);
+  CHECK(!spn_image_decode(bytes, size, 1, &image, &reason) && !image.pixels && image.h == (turns ? plain->w : plain->h),
+        "measured as it is shown");
+}
+
+static void test_orientation(void) {
+  spn_image plain, image;
+  const char *reason;
+  CHECK(!spn_image_decode(jpeg_rgb, sizeof jpeg_rgb, 0, &plain, &reason) && plain.h != plain.w,
+        "a picture on its side");
+  for (int orientation = 1; orientation <= 8; orientation++) {
+    check_upright(&plain, "II", orientation);
+    check_upright(&plain, "MM", orientation);
+  }
+  static const int odd[][3] = {{0x0112, 3, 0}, {0x0112, 3, 9}, {0x0112, 4, 6}, {0x0113, 3, 6}};
+  for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+    size_t size = tagged("II", odd[i][0], odd[i][1], odd[i][2]);
+    CHECK(!spn_image_decode(bytes, size, 0, &image, &reason) && image.w == plain.w, "odd tag %zu", i);
+    spn_image_free(&image);
+  }
+  size_t size = tagged("II", 0x0112, 3,
+                       6); /* broken places and counts: as it lies, nothing is read beyond the segment */
+  for (int i = 2 + 10; i < 2 + 10 + 20; i++) {
+    unsigned char kept = bytes[i];
+    bytes[i] = 0xff;
+    if (!spn_image_decode(bytes, size, 0, &image, &reason)) spn_image_free(&image);
+    bytes[i] = kept;
+  }
+  spn_image_free(&plain);
+}
+
 static void test_splits(void) {
   put_idx("split", 100, 40, 2); /* classes of 34, 33, 33 and 14, 13, 13 */
   spn_err err;
@@ -374,6 +445,7 @@ int main(void) {
   test_folder();
   test_carve();
   test_bad_images();
+  test_orientation();
   test_splits();
   test_bad_share();
   test_median_side();

@@ -28,6 +28,7 @@ static size_t collect_facts(const spn_model *m, char *mnasnet, char *timm, spn_e
   facts[count++] = (spn_export_fact){"spnas.mnasnet", mnasnet};
   facts[count++] = (spn_export_fact){"spnas.timm", timm};
 #define RULE(name, rule) facts[count++] = (spn_export_fact){"input." name, rule};
+  SPN_READ_RULES(RULE)
   SPN_EVAL_RULES(RULE)
 #undef RULE
   facts[count++] = (spn_export_fact){"input.resize_long_side", spn_long_side_names[m->eval.framing]};

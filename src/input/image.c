@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "input/exif.h"
+
 /* A small PNG can claim to inflate to gigabytes; no single block of the decoder may grow beyond this. */
 #define BLOCK_LIMIT ((size_t)1 << 30)
 /* Why the decoder got no block; its own messages do not always tell. */
@@ -146,6 +148,22 @@ static spn_status decoder_failed(const char *text, const char **reason) {
   return SPN_EINPUT;
 }
 
+/* What was decoded, (h,w,3), as the camera was held. */
+static spn_status turn_upright(int orientation, int h, int w, spn_image *image) {
+  if (orientation != SPN_UPRIGHT) {
+    unsigned char *upright = malloc((size_t)h * (size_t)w * 3);
+    if (!upright) {
+      spn_image_free(image);
+      return SPN_ENOMEM;
+    }
+    spn_exif_upright(orientation, image->owned, h, w, upright);
+    free(image->owned);
+    image->owned = upright;
+  }
+  image->pixels = image->owned;
+  return SPN_OK;
+}
+
 spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_side, spn_image *out,
                             const char **reason) {
   int w = 0, h = 0, channels = 0;
@@ -159,14 +177,13 @@ spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_sid
   if (w < 1 || h < 1 || w > STBI_MAX_DIMENSIONS || h > STBI_MAX_DIMENSIONS) return SPN_EINPUT;
   if ((size_t)w * (size_t)h * 3 > SPN_IMAGE_MAX_PIXELS) return SPN_EINPUT;
   *reason = NULL;
-  *out = (spn_image){.h = h, .w = w, .channels = 3};
+  int orientation = bytes[0] == 0xff ? spn_exif_orientation(bytes, size) : SPN_UPRIGHT;
+  int turns = spn_exif_turns(orientation);
+  *out = (spn_image){.h = turns ? w : h, .w = turns ? h : w, .channels = 3};
   if (max_side && (w > max_side || h > max_side)) return SPN_OK;
   out->owned = stbi_load_from_memory(bytes, (int)size, &w, &h, &channels, 3);
-  out->pixels = out->owned;
   if (!out->owned) return decoder_failed(stbi_failure_reason(), reason);
-  out->h = h;
-  out->w = w;
-  return SPN_OK;
+  return turn_upright(orientation, h, w, out);
 }
 
 static spn_status open_failed(const char **reason) {

@@ -17,9 +17,10 @@ enum { SPN_IMAGE_MAX_SIDE = 16384 };           /* pixels */
 #define SPN_IMAGE_MAX_FILE ((size_t)64 << 20)  /* bytes of a file */
 #define SPN_IMAGE_MAX_PIXELS ((size_t)1 << 28) /* bytes of a decoded image */
 
-/* Decodes a JPEG or PNG file's bytes to RGB; alpha is dropped, orientation tags and colour profiles are ignored. An
- * image with a side beyond max_side (0 = any) is measured but not decoded: pixels is NULL. SPN_EINPUT: the image is
- * unusable and *reason, a constant, says why. SPN_ENOMEM. Nothing is to be freed on failure. */
+/* Decodes a JPEG or PNG file's bytes to RGB, upright by a JPEG's Exif orientation tag; alpha is dropped, colour
+ * profiles are ignored. An image with a side beyond max_side (0 = any) is measured but not decoded: pixels is NULL.
+ * SPN_EINPUT: the image is unusable and *reason, a constant, says why. SPN_ENOMEM. Nothing is to be freed on failure.
+ */
 spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_side, spn_image *out, const char **reason);
 /* The same for a file. SPN_EIO: the system refused for a reason that is not the file's. */
 spn_status spn_image_read(const char *path, int max_side, spn_image *out, const char **reason);

@@ -103,11 +103,13 @@ typedef struct {
  * says what is rounded. With its first value that is torchvision's Resize and CenterCrop on PIL images, but for their
  * rounding to 8 bit (within one level of 255). */
 #define SPN_EVAL_RULES(X)            \
-  X("orientation_tag", "ignored")    \
   X("resize_sampling", "half_pixel") \
   X("resize_antialias", "true")      \
   X("resize_edges", "renormalised")  \
   X("crop", "centre")
+/* What reading an image file does before, whatever the network: told, not asked for. Files of earlier versions say
+ * "ignored". */
+#define SPN_READ_RULES(X) X("orientation_tag", "applied")
 extern const float spn_grey_weights[3]; /* of R, G and B where an image of three channels becomes one */
 /* NONE: what the short side is resized to before the crop, size / eval_crop. */
 int spn_transform_side(const spn_transform *t);

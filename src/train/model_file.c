@@ -34,6 +34,7 @@ static char *preprocessing_json(const spn_transform *t) {
   spn_json_put_text(&w, "resize", spn_resize_names[t->resize]);
   spn_json_put_integer(&w, "resize_side", spn_transform_side(t));
 #define RULE(key, value) spn_json_put_text(&w, key, value);
+  SPN_READ_RULES(RULE)
   SPN_EVAL_RULES(RULE)
 #undef RULE
   spn_json_put_text(&w, "resize_long_side", spn_long_side_names[t->framing]);
