@@ -90,7 +90,7 @@ def truth():
 
 before, again, shown = truth()
 checks["a row for each network and training"] = before.count("\n") == 1 + 3 + 2 and before == again
-checks["the population's mean and noise"] = "| 50 | random | 3 | 51.00, deviation 0.00, of one network 0.71 (2 trained twice) | |" in shown
+checks["the population's mean and noise"] = "| 50 | random networks | 3 | 51.00, deviation 0.00, of one network 0.71 (2 trained twice) | |" in shown
 checks["a method's place in it"] = "| 50 | gradient:search.explore=0 | 2 | 51.00 | 50, 50 |" in shown
 
 
