@@ -289,9 +289,8 @@ static size_t tagged(const char *order, int tag, int type, int value) {
 }
 
 static void check_upright(const spn_image *plain, const char *order, int orientation) {
-  /* where the upright picture's first pixel, and the ones right of it and below it, are stored: y, x */
   static const struct {
-    int bottom, right, turns; /* the first pixel's row is the last, its column is; its row's neighbours lie below it */
+    int bottom, right, turns; /* the first pixel's row is stored last; its column is; rows are stored as columns */
   } stored[9] = {{0}, {0, 0, 0}, {0, 1, 0}, {1, 1, 0}, {1, 0, 0}, {0, 0, 1}, {1, 0, 1}, {1, 1, 1}, {0, 1, 1}};
   spn_image image;
   const char *reason;
@@ -328,8 +327,8 @@ static void test_orientation(void) {
     CHECK(!spn_image_decode(bytes, size, 0, &image, &reason) && image.w == plain.w, "odd tag %zu", i);
     spn_image_free(&image);
   }
-  size_t size = tagged("II", 0x0112, 3,
-                       6); /* broken places and counts: as it lies, nothing is read beyond the segment */
+  /* broken places and counts: as it lies, nothing is read beyond the segment */
+  size_t size = tagged("II", 0x0112, 3, 6);
   for (int i = 2 + 10; i < 2 + 10 + 20; i++) {
     unsigned char kept = bytes[i];
     bytes[i] = 0xff;

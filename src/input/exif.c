@@ -26,22 +26,10 @@ static int orientation_of(const unsigned char *tiff, size_t size) {
   return SPN_UPRIGHT;
 }
 
-int spn_exif_orientation(const unsigned char *jpeg, size_t size) {
+int spn_exif_orientation(const unsigned char *body, size_t size) {
   static const unsigned char exif[6] = "Exif\0";
-  size_t at = 2;
-  while (size >= at && size - at >= 4 && jpeg[at] == 0xff && jpeg[at + 1] != 0xda && jpeg[at + 1] != 0xd9) {
-    if (jpeg[at + 1] == 0xff) {
-      at++; /* fill */
-      continue;
-    }
-    size_t length = number(jpeg + at + 2, 2, 1); /* with its own two bytes */
-    if (length < 2 || length > size - at - 2) break;
-    const unsigned char *body = jpeg + at + 4;
-    if (jpeg[at + 1] == 0xe1 && length >= 2 + sizeof exif && !memcmp(body, exif, sizeof exif))
-      return orientation_of(body + sizeof exif, length - 2 - sizeof exif);
-    at += 2 + length;
-  }
-  return SPN_UPRIGHT;
+  if (size < sizeof exif || memcmp(body, exif, sizeof exif)) return 0;
+  return orientation_of(body + sizeof exif, size - sizeof exif);
 }
 
 /* 1: as it is, 2: mirrored, 3: upside down, 4: both; 5 to 8: rows and columns changed places besides. */

@@ -83,8 +83,8 @@ static const char *check_huffman(const unsigned char *bytes, size_t size, size_t
 /* What stb_image takes on trust. It also fills what is missing from a JPEG with grey and reports success, so the end
  * marker is looked for here. The segments before the first scan are walked, which keeps an embedded thumbnail's markers
  * apart; from there on (or from where the structure is odd) every table that the decoder could possibly see is checked.
- */
-static const char *check_jpeg(const unsigned char *bytes, size_t size) {
+ * orientation: set by the first Exif segment, if there is one. */
+static const char *check_jpeg(const unsigned char *bytes, size_t size, int *orientation) {
   const char *wrong = NULL;
   size_t at = 2;
   while (at + 4 <= size && bytes[at] == 0xff && bytes[at + 1] != 0xda && bytes[at + 1] != 0xd9) {
@@ -95,7 +95,10 @@ static const char *check_jpeg(const unsigned char *bytes, size_t size) {
     }
     if (marker == 0xc4) wrong = check_huffman(bytes, size, at + 2);
     if (wrong) return wrong;
-    at += 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]);
+    size_t length = (size_t)(bytes[at + 2] << 8 | bytes[at + 3]); /* with its own two bytes */
+    if (marker == 0xe1 && !*orientation && length >= 2 && length <= size - at - 2)
+      *orientation = spn_exif_orientation(bytes + at + 4, length - 2);
+    at += 2 + length;
   }
   int ended = 0;
   while (at + 2 <= size && !wrong) {
@@ -134,9 +137,10 @@ static const char *check_png(const unsigned char *bytes, size_t size) {
   return "truncated PNG";
 }
 
-static const char *check_container(const unsigned char *bytes, size_t size) {
+static const char *check_container(const unsigned char *bytes, size_t size, int *orientation) {
   if (size == 0) return "empty file";
-  if (size >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff) return check_jpeg(bytes, size);
+  if (size >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff)
+    return check_jpeg(bytes, size, orientation);
   if (size >= 8 && !memcmp(bytes, png_signature, 8)) return check_png(bytes, size);
   return "not a JPEG or PNG image";
 }
@@ -150,7 +154,7 @@ static spn_status decoder_failed(const char *text, const char **reason) {
 
 /* What was decoded, (h,w,3), as the camera was held. */
 static spn_status turn_upright(int orientation, int h, int w, spn_image *image) {
-  if (orientation != SPN_UPRIGHT) {
+  if (orientation > SPN_UPRIGHT) {
     unsigned char *upright = malloc((size_t)h * (size_t)w * 3);
     if (!upright) {
       spn_image_free(image);
@@ -166,9 +170,9 @@ static spn_status turn_upright(int orientation, int h, int w, spn_image *image) 
 
 spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_side, spn_image *out,
                             const char **reason) {
-  int w = 0, h = 0, channels = 0;
+  int w = 0, h = 0, channels = 0, orientation = 0;
   *out = (spn_image){0};
-  *reason = size > SPN_IMAGE_MAX_FILE ? "file larger than 64 MiB" : check_container(bytes, size);
+  *reason = size > SPN_IMAGE_MAX_FILE ? "file larger than 64 MiB" : check_container(bytes, size, &orientation);
   if (*reason) return SPN_EINPUT;
   blocks = BLOCKS_FINE;
   if (!stbi_info_from_memory(bytes, (int)size, &w, &h, &channels))
@@ -177,7 +181,6 @@ spn_status spn_image_decode(const unsigned char *bytes, size_t size, int max_sid
   if (w < 1 || h < 1 || w > STBI_MAX_DIMENSIONS || h > STBI_MAX_DIMENSIONS) return SPN_EINPUT;
   if ((size_t)w * (size_t)h * 3 > SPN_IMAGE_MAX_PIXELS) return SPN_EINPUT;
   *reason = NULL;
-  int orientation = bytes[0] == 0xff ? spn_exif_orientation(bytes, size) : SPN_UPRIGHT;
   int turns = spn_exif_turns(orientation);
   *out = (spn_image){.h = turns ? w : h, .w = turns ? h : w, .channels = 3};
   if (max_side && (w > max_side || h > max_side)) return SPN_OK;

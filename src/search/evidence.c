@@ -1,6 +1,7 @@
 #include "search/evidence.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,68 +18,57 @@ static const int LEAST_NETWORKS = 20;
 
 /* ---- In words ---- */
 
-static void add(char *text, const char *what) {
+__attribute__((format(printf, 2, 3))) static void add(char *text, const char *format, ...) {
   size_t used = strlen(text);
-  snprintf(text + used, SPN_EVIDENCE_TEXT - used, "%s%s", used ? ", " : "", what);
+  if (used) used += (size_t)snprintf(text + used, SPN_EVIDENCE_TEXT - used, ", ");
+  if (used >= SPN_EVIDENCE_TEXT) return;
+  va_list values;
+  va_start(values, format);
+  vsnprintf(text + used, SPN_EVIDENCE_TEXT - used, format, values);
+  va_end(values);
 }
 
 static void add_scores(const spn_evidence *e, char *text) {
-  char what[96];
-  snprintf(what, sizeof what, "%.0f training steps", e->steps);
-  add(text, what);
-  snprintf(what, sizeof what, "%d networks scored %.3g %% and differ by %.2g (standard error %.2g)", e->networks,
-           100 * e->mean, 100 * e->spread, 100 * e->error);
-  add(text, what);
+  add(text, "%.0f training steps", e->steps);
+  add(text, "%d networks scored %.3g %% and differ by %.2g (standard error %.2g)", e->networks, 100 * e->mean,
+      100 * e->spread, 100 * e->error);
   if (!isfinite(e->agreement)) return;
-  snprintf(what, sizeof what, "ranks of %d scored again agree by %.2g", e->again, e->agreement);
-  add(text, what);
+  add(text, "ranks of %d scored again agree by %.2g", e->again, e->agreement);
 }
 
 void spn_evidence_text(const spn_evidence *e, char text[SPN_EVIDENCE_TEXT]) {
-  char what[96];
   *text = 0;
   if (e->of == SPN_EVIDENCE_SCORES) add_scores(e, text);
   else {
-    snprintf(what, sizeof what, "%.0f steps after the warm-up", e->steps);
-    add(text, what);
-    snprintf(what, sizeof what, "%d of %d gains significant", e->significant, e->gains);
-    add(text, what);
+    add(text, "%.0f steps after the warm-up", e->steps);
+    add(text, "%d of %d gains significant", e->significant, e->gains);
   }
-  snprintf(what, sizeof what, "%s CE %.4g (chance %.4g)", e->held_out ? "held-out" : "training", e->ce, e->chance);
-  add(text, what);
+  add(text, "%s CE %.4g (chance %.4g)", e->held_out ? "held-out" : "training", e->ce, e->chance);
 }
 
 /* ---- Floors ---- */
 
 static void lacks_gains(const spn_evidence *e, char *text) {
-  char what[96];
   if (e->significant >= LEAST_SIGNIFICANT * e->gains) return;
-  snprintf(what, sizeof what, "%d of %d gains significant, at least %.0f %% are needed", e->significant, e->gains,
-           100 * LEAST_SIGNIFICANT);
-  add(text, what);
+  add(text, "%d of %d gains significant, at least %.0f %% are needed", e->significant, e->gains,
+      100 * LEAST_SIGNIFICANT);
 }
 
 static void lacks_networks(const spn_evidence *e, char *text) {
-  char what[96];
   if (e->networks >= LEAST_NETWORKS) return;
-  snprintf(what, sizeof what, "%d network%s scored, at least %d are needed", e->networks, e->networks == 1 ? "" : "s",
-           LEAST_NETWORKS);
-  add(text, what);
+  add(text, "%d network%s scored, at least %d are needed", e->networks, e->networks == 1 ? "" : "s", LEAST_NETWORKS);
 }
 
 void spn_evidence_lacks(const spn_evidence *e, char text[SPN_EVIDENCE_TEXT]) {
-  char what[96];
   *text = 0;
   if (e->of == SPN_EVIDENCE_NONE) return;
   if (!(e->steps >= LEAST_STEPS)) {
-    snprintf(what, sizeof what, "%.0f %s, at least %.0f are needed", e->steps,
-             e->of == SPN_EVIDENCE_GAINS ? "steps after the warm-up" : "training steps", LEAST_STEPS);
-    add(text, what);
+    add(text, "%.0f %s, at least %.0f are needed", e->steps,
+        e->of == SPN_EVIDENCE_GAINS ? "steps after the warm-up" : "training steps", LEAST_STEPS);
   }
   if (e->of == SPN_EVIDENCE_GAINS) lacks_gains(e, text);
   else lacks_networks(e, text);
   if (!(e->ce < e->chance)) {
-    snprintf(what, sizeof what, "CE %.4g, no better than guessing (%.4g)", e->ce, e->chance);
-    add(text, what);
+    add(text, "CE %.4g, no better than guessing (%.4g)", e->ce, e->chance);
   }
 }

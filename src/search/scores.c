@@ -4,23 +4,24 @@
 #include <stdlib.h>
 
 #include "latency/stats.h"
+#include "search/significance.h"
 
-static void measure_spread(const spn_archive *a, spn_evidence *out) {
-  double sum = 0, squares = 0;
+/* numbers: room for one of each evaluation. */
+static void measure_spread(const spn_archive *a, double *numbers, spn_evidence *out) {
+  spn_sample sample;
   for (size_t i = 0; i < spn_archive_count(a); i++) {
     const spn_evaluation *e = spn_archive_at(a, i);
-    if (spn_archive_find(a, &e->choice) != e) continue; /* each network once, by its last score */
-    out->networks++;
-    sum += e->answer.accuracy;
-    squares += e->answer.accuracy * e->answer.accuracy;
+    if (spn_archive_find(a, &e->choice) == e) /* each network once, by its last score */
+      numbers[out->networks++] = e->answer.accuracy;
   }
-  out->mean = sum / fmax(1, out->networks);
-  out->spread = sqrt(fmax(0, squares - sum * out->mean) / fmax(1, out->networks - 1));
+  spn_sample_of(numbers, out->networks, &sample);
+  if (out->networks > 0) out->mean = sample.mean;
+  if (out->networks > 1) out->spread = sample.deviation;
 }
 
-/* pairs: room for all that were scored again, twice. */
-static void measure_agreement(const spn_archive *a, double *pairs, spn_evidence *out) {
-  double *first = pairs, *again = pairs + spn_archive_rescored(a);
+/* numbers: room for two of each that was scored again. */
+static void measure_agreement(const spn_archive *a, double *numbers, spn_evidence *out) {
+  double *first = numbers, *again = numbers + spn_archive_rescored(a);
   spn_agreement agreement;
   for (size_t i = 0; i < spn_archive_count(a); i++) {
     const spn_evaluation *e = spn_archive_at(a, i), *before = spn_archive_find(a, &e->choice);
@@ -33,11 +34,11 @@ static void measure_agreement(const spn_archive *a, double *pairs, spn_evidence 
 }
 
 spn_status spn_scores_evidence(const spn_archive *a, spn_evidence *out, spn_err *err) {
-  double *pairs = malloc((2 * spn_archive_rescored(a) + 1) * sizeof *pairs);
-  if (!pairs) return spn_fail(err, SPN_ENOMEM, "evidence: out of memory");
+  double *numbers = malloc((2 * spn_archive_count(a) + 1) * sizeof *numbers);
+  if (!numbers) return spn_fail(err, SPN_ENOMEM, "evidence: out of memory");
   *out = (spn_evidence){.of = SPN_EVIDENCE_SCORES};
-  measure_spread(a, out);
-  measure_agreement(a, pairs, out);
-  free(pairs);
+  measure_spread(a, numbers, out);
+  measure_agreement(a, numbers, out);
+  free(numbers);
   return SPN_OK;
 }
